@@ -1,0 +1,35 @@
+# Two commands for a new machine: `make demo` shows the main job, `make test` passes every test.
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/.ready ## install what is missing; leaves .venv/bin/chaperone
+
+$(VENV)/.ready: pyproject.toml deploy/setup.sh
+	deploy/setup.sh $(PYTHON) $(VENV)
+	touch $@
+
+demo: setup ## record kubectl, a Python client and curl against a local API server, and show the recording
+	deploy/demo.sh $(BIN)
+
+test: setup lint ## every test
+	$(BIN)/python -m pytest
+
+lint: setup ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## ratios taken side by side in one run
+	$(BIN)/python -m pytest bench -q
+
+proto: setup ## regenerate proto/*_pb2*
+	$(BIN)/python -m grpc_tools.protoc -I chaperone/proto=proto --python_out=typings --pyi_out=typings \
+	  --grpc_python_out=typings proto/capture.proto proto/query.proto
+
+.PHONY: help setup demo test lint bench proto

@@ -1,0 +1,1 @@
+"""The node's half: sees processes, sockets, bytes and time, acts on orders, and decides nothing."""

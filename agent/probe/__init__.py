@@ -1,0 +1,1 @@
+"""Which TLS functions a file has, where they are, and the probes on them."""

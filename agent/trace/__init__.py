@@ -1,0 +1,1 @@
+"""The kernel side: loads the BPF programs and turns their raw records into values."""

@@ -1,0 +1,1 @@
+"""What is governed: cgroups, processes and sessions."""

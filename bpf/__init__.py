@@ -1,0 +1,1 @@
+"""The BPF programs, as sources: compiled on the node by bcc."""

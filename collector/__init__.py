@@ -1,0 +1,1 @@
+"""The half that understands and decides, and touches no kernel."""

@@ -1,0 +1,1 @@
+"""Where records come in: the gRPC endpoint and capture files."""

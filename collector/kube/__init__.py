@@ -1,0 +1,1 @@
+"""Exchanges to Kubernetes calls, as the apiserver itself reads them. Pure."""

@@ -1,0 +1,1 @@
+"""Calls to masked calls: the gate behind which no unmasked value has a name. Pure."""

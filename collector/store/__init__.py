@@ -1,0 +1,1 @@
+"""What is kept: append-only records in ClickHouse SQL, and named questions about them."""

@@ -1,0 +1,192 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Direction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OUT: _ClassVar[Direction]
+    IN: _ClassVar[Direction]
+OUT: Direction
+IN: Direction
+
+class Upward(_message.Message):
+    __slots__ = ("hello", "batch")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    batch: Batch
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ...) -> None: ...
+
+class Downward(_message.Message):
+    __slots__ = ("welcome", "ack", "order", "hold_from", "settings")
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    ACK_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FROM_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    welcome: Welcome
+    ack: Ack
+    order: Order
+    hold_from: HoldFrom
+    settings: Settings
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., hold_from: _Optional[_Union[HoldFrom, _Mapping]] = ..., settings: _Optional[_Union[Settings, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("contract", "agent", "boot_id", "node", "version")
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    BOOT_ID_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    contract: int
+    agent: str
+    boot_id: str
+    node: str
+    version: str
+    def __init__(self, contract: _Optional[int] = ..., agent: _Optional[str] = ..., boot_id: _Optional[str] = ..., node: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+
+class Welcome(_message.Message):
+    __slots__ = ("contract", "version", "next_batch")
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NEXT_BATCH_FIELD_NUMBER: _ClassVar[int]
+    contract: int
+    version: str
+    next_batch: int
+    def __init__(self, contract: _Optional[int] = ..., version: _Optional[str] = ..., next_batch: _Optional[int] = ...) -> None: ...
+
+class Batch(_message.Message):
+    __slots__ = ("number", "wall_offset_ns", "records", "size")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    WALL_OFFSET_NS_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    wall_offset_ns: int
+    records: bytes
+    size: int
+    def __init__(self, number: _Optional[int] = ..., wall_offset_ns: _Optional[int] = ..., records: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
+
+class Ack(_message.Message):
+    __slots__ = ("batch", "low_water")
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    LOW_WATER_FIELD_NUMBER: _ClassVar[int]
+    batch: int
+    low_water: _containers.RepeatedCompositeFieldContainer[LowWater]
+    def __init__(self, batch: _Optional[int] = ..., low_water: _Optional[_Iterable[_Union[LowWater, _Mapping]]] = ...) -> None: ...
+
+class LowWater(_message.Message):
+    __slots__ = ("stream", "direction", "position")
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    stream: str
+    direction: Direction
+    position: int
+    def __init__(self, stream: _Optional[str] = ..., direction: _Optional[_Union[Direction, str]] = ..., position: _Optional[int] = ...) -> None: ...
+
+class Order(_message.Message):
+    __slots__ = ("hold", "skip", "write", "answer", "again", "wait", "kill")
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    PASS_FIELD_NUMBER: _ClassVar[int]
+    SKIP_FIELD_NUMBER: _ClassVar[int]
+    WRITE_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    KILL_FIELD_NUMBER: _ClassVar[int]
+    hold: str
+    skip: Skip
+    write: Write
+    answer: Answer
+    again: Again
+    wait: Wait
+    kill: Kill
+    def __init__(self, hold: _Optional[str] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., write: _Optional[_Union[Write, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., again: _Optional[_Union[Again, _Mapping]] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ..., kill: _Optional[_Union[Kill, _Mapping]] = ..., **kwargs) -> None: ...
+
+class Pass(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Skip(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Write(_message.Message):
+    __slots__ = ("data", "digest", "template")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    digest: bytes
+    template: str
+    def __init__(self, data: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., template: _Optional[str] = ...) -> None: ...
+
+class Answer(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
+class Again(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Wait(_message.Message):
+    __slots__ = ("until_ns",)
+    UNTIL_NS_FIELD_NUMBER: _ClassVar[int]
+    until_ns: int
+    def __init__(self, until_ns: _Optional[int] = ...) -> None: ...
+
+class Kill(_message.Message):
+    __slots__ = ("target",)
+    class Target(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        CONNECTION: _ClassVar[Kill.Target]
+        PROCESS: _ClassVar[Kill.Target]
+        WORKLOAD: _ClassVar[Kill.Target]
+    CONNECTION: Kill.Target
+    PROCESS: Kill.Target
+    WORKLOAD: Kill.Target
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    target: Kill.Target
+    def __init__(self, target: _Optional[_Union[Kill.Target, str]] = ...) -> None: ...
+
+class HoldFrom(_message.Message):
+    __slots__ = ("stream", "direction", "position")
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    stream: str
+    direction: Direction
+    position: int
+    def __init__(self, stream: _Optional[str] = ..., direction: _Optional[_Union[Direction, str]] = ..., position: _Optional[int] = ...) -> None: ...
+
+class Settings(_message.Message):
+    __slots__ = ("batch_bytes", "batch_delay_ms")
+    BATCH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    BATCH_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    batch_bytes: int
+    batch_delay_ms: int
+    def __init__(self, batch_bytes: _Optional[int] = ..., batch_delay_ms: _Optional[int] = ...) -> None: ...
+
+class Mark(_message.Message):
+    __slots__ = ("stream", "protocol", "out_position", "in_position", "state", "layout")
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    OUT_POSITION_FIELD_NUMBER: _ClassVar[int]
+    IN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    stream: str
+    protocol: str
+    out_position: int
+    in_position: int
+    state: bytes
+    layout: int
+    def __init__(self, stream: _Optional[str] = ..., protocol: _Optional[str] = ..., out_position: _Optional[int] = ..., in_position: _Optional[int] = ..., state: _Optional[bytes] = ..., layout: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,246 @@
+"""The records of a batch and of the spool: what an agent saw, as values.
+
+One record is a msgpack array `[kind, field, field, …]` in the order of its class. Fields are only ever added at the
+end and with a default, so an older reader ignores what it does not know and a newer one fills in what is missing; an
+unknown kind becomes `Unknown` and is counted. Times are boot-time nanoseconds (CLOCK_BOOTTIME) of the agent's node.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from enum import IntEnum, StrEnum
+
+import msgpack
+
+from chaperone.proto.ids import ProcessId, SessionId, StreamId
+
+
+class Direction(IntEnum):
+    """Whose bytes: OUT from client to server, IN back. Equal to capture.proto's Direction."""
+
+    OUT = 0
+    IN = 1
+
+
+class Cause(StrEnum):
+    """Why bytes are missing."""
+
+    RING_FULL = "ring full"
+    TOO_LONG = "longer than one call may carry"
+    PAGE_ABSENT = "page not in memory"
+    MEMORY = "agent's memory limit"
+    DROPPED = "dropped on purpose"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """A workload began. `apiservers`: host:port known to be apiservers (may be empty); `user`: who asked for the run."""
+
+    session: SessionId
+    workload: str
+    time: int
+    user: str = ""
+    argv: tuple[str, ...] = ()
+    cwd: str = ""
+    node: str = ""
+    apiservers: tuple[str, ...] = ()
+    labels: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The workload ended. `status`: a wait status as a shell shows it (128+n for a signal), -1 if unknown."""
+
+    session: SessionId
+    time: int
+    status: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSeen:
+    """A process, when it started or when its program changed (exec): a later record replaces an earlier one's fields."""
+
+    process: ProcessId
+    session: SessionId
+    time: int
+    pid: int
+    exe: str = ""
+    argv: tuple[str, ...] = ()
+    cwd: str = ""
+    uid: int = -1
+    parent: ProcessId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEnded:
+    """A process ended. `status`: as in SessionEnded."""
+
+    process: ProcessId
+    time: int
+    status: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOpened:
+    """The first event of a TLS object. `library`: "openssl", "go", …; `handle`: its address in the process."""
+
+    stream: StreamId
+    process: ProcessId
+    session: SessionId
+    time: int
+    library: str
+    handle: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A stream's connection, once known. Addresses as "host:port", IPv6 in brackets."""
+
+    stream: StreamId
+    time: int
+    cookie: int = 0
+    local: str = ""
+    remote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of one direction from one position. OUT: as accepted by the TLS call."""
+
+    stream: StreamId
+    direction: Direction
+    position: int
+    data: bytes
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """`size` bytes from `position` that the agent could not get."""
+
+    stream: StreamId
+    direction: Direction
+    position: int
+    size: int
+    time: int
+    cause: str = Cause.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class StreamClosed:
+    """The TLS object was freed, or its process ended. The positions are each direction's length."""
+
+    stream: StreamId
+    time: int
+    out_position: int = 0
+    in_position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A thread waits in a TLS call: OUT before its bytes leave, IN before they are delivered."""
+
+    hold: str
+    stream: StreamId
+    direction: Direction
+    position: int
+    size: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the agent did about a hold. `order`: the order's name; `digest`: of what left or was delivered."""
+
+    hold: str
+    order: str
+    time: int
+    result: str = ""
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a reader of the recording must know, without payload: `subject` is what it is about, `text` a sentence.
+
+    `complete` is False when it makes the session's recording incomplete.
+    """
+
+    session: SessionId
+    time: int
+    subject: str
+    text: str
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A record of a kind this version does not know."""
+
+    kind: int
+
+
+Record = (
+    SessionStarted
+    | SessionEnded
+    | ProcessSeen
+    | ProcessEnded
+    | StreamOpened
+    | Bound
+    | Chunk
+    | Loss
+    | StreamClosed
+    | Hold
+    | Outcome
+    | Note
+    | Unknown
+)
+
+KINDS: dict[int, type] = {
+    1: SessionStarted,
+    2: SessionEnded,
+    3: ProcessSeen,
+    4: ProcessEnded,
+    5: StreamOpened,
+    6: Bound,
+    7: Chunk,
+    8: Loss,
+    9: StreamClosed,
+    10: Hold,
+    11: Outcome,
+    12: Note,
+}
+_NUMBERS = {cls: number for number, cls in KINDS.items()}
+_NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in KINDS.values()}
+
+
+def pack(records: Iterable[Record]) -> bytes:
+    """Records as concatenated msgpack arrays."""
+    packer = msgpack.Packer()
+    return b"".join(packer.pack(_array(record)) for record in records)
+
+
+def unpack(data: bytes) -> Iterator[Record]:
+    """The records in `data`. ValueError on bytes that are no records."""
+    unpacker = msgpack.Unpacker(max_buffer_size=len(data) or 1, use_list=False)
+    unpacker.feed(data)
+    try:
+        yield from (_record(array) for array in unpacker)
+    except (TypeError, msgpack.UnpackException, msgpack.StackError) as error:
+        raise ValueError(f"not a batch of records: {type(error).__name__}") from error
+
+
+def _array(record: Record) -> list[object]:
+    cls = type(record)
+    return [_NUMBERS[cls], *(getattr(record, name) for name in _NAMES[cls])]
+
+
+def _record(array: tuple[object, ...]) -> Record:
+    number, values = array[0], array[1:]
+    cls = KINDS.get(number) if isinstance(number, int) else None
+    if cls is None:
+        return Unknown(number if isinstance(number, int) else -1)
+    record: Record = cls(*values[: len(_NAMES[cls])])
+    if isinstance(record, Chunk | Loss | Hold):
+        object.__setattr__(record, "direction", Direction(record.direction))
+    return record
