@@ -3,6 +3,7 @@
 `exchange` is the OUT position of the first byte of a request: its key within the stream, also before the response
 is there. `position` is that of the event's first byte in its direction, `time` the boot-time ns of the chunk that
 completed it. Header names are lower case; a name or value is None where an HPACK table joined late does not know it.
+`size` counts the bytes on the stream that an event stands for, framing included: over an exchange they add up.
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Request:
     target: str | None
     authority: str | None
     headers: tuple[Header, ...]
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Response:
     time: int
     status: int | None
     headers: tuple[Header, ...]
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Data:
     position: int
     time: int
     data: bytes | memoryview
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Trailers:
     position: int
     time: int
     headers: tuple[Header, ...]
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class End:
     position: int
     time: int
     complete: bool = True
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ class Reset:
     position: int
     time: int
     code: int
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,3 +52,15 @@ class Exchange:
     gaps: tuple[Gap, ...] = ()
     ambiguous: tuple[str, ...] = ()
     news: tuple[Event, ...] = ()
+
+
+class Exchanges:
+    """The exchanges of one stream."""
+
+    def add(self, events: list[Event]) -> list[Exchange]:
+        """One report for each phase reached, and one of what else is new, per exchange."""
+        return []
+
+    def close(self, time: int) -> list[Exchange]:
+        """The stream is over: what is open ends here."""
+        return []
