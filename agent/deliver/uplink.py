@@ -1,0 +1,107 @@
+"""The one call to the collector: Hello, batches in order, acks. Reconnects for ever and sends what was not confirmed.
+
+Runs in threads of its own (grpc's Python API for one long stream each way), so the kernel's rings are read meanwhile.
+"""
+
+import threading
+from collections.abc import Iterator
+
+import grpc
+
+from chaperone.agent.deliver.outbox import Outbox
+from chaperone.proto import capture_pb2 as wire
+from chaperone.proto.capture_pb2_grpc import CaptureStub
+
+CONTRACT = 1  # of proto/capture.proto; a collector works with its own and the one before
+BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0)
+MESSAGE_LIMIT = 64 << 20  # bytes: a batch holds at most one chunk more than its limit
+
+
+class Uplink:
+    """Empties an outbox into a collector. `trouble` names what is wrong while nothing can be sent."""
+
+    def __init__(self, target: str, hello: wire.Hello, outbox: Outbox) -> None:
+        self.target, self.hello, self.outbox = target, hello, outbox
+        self.trouble = "no collector answered yet"
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def finish(self, timeout_s: float) -> bool:
+        """Wait for the last ack, then hang up. False if batches are left unconfirmed."""
+        empty = self.outbox.wait_empty(timeout_s)
+        self._stopping.set()
+        self._thread.join(2.0)
+        return empty
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                failures = 0 if self._converse() else failures + 1
+            except grpc.RpcError as error:
+                failures += 1
+                self.trouble = _sentence(error)
+            self._stopping.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+
+    def _converse(self) -> bool:
+        """One call until it ends. True if the collector welcomed us."""
+        conversation = _Conversation(self.hello, self.outbox, self._stopping)
+        with grpc.insecure_channel(self.target, options=_OPTIONS) as channel:
+            answers = CaptureStub(channel).Stream(conversation.messages())
+            try:
+                for answer in answers:
+                    conversation.take(answer)
+                    self.trouble = ""
+            finally:
+                conversation.over.set()
+        self.trouble = "" if self._stopping.is_set() else "the collector hung up"
+        return conversation.welcomed.is_set()
+
+
+class _Conversation:
+    """What is said in one call: nothing but Hello before the Welcome, then batches from the first unconfirmed one."""
+
+    def __init__(self, hello: wire.Hello, outbox: Outbox, stopping: threading.Event) -> None:
+        self.hello, self.outbox, self.stopping = hello, outbox, stopping
+        self.welcomed, self.over = threading.Event(), threading.Event()
+
+    def messages(self) -> Iterator[wire.Upward]:
+        yield wire.Upward(hello=self.hello)
+        sent = 0
+        while not self._is_over():
+            batch = self.outbox.after(sent, 0.1) if self.welcomed.wait(0.1) else None
+            if batch is not None:
+                sent = batch.number
+                yield wire.Upward(batch=batch)
+
+    def take(self, answer: wire.Downward) -> None:
+        """Act on what the collector says. What this version does not know (orders) is for a later one."""
+        kind = answer.WhichOneof("message")
+        if kind == "welcome":
+            self.outbox.acknowledge(answer.welcome.next_batch - 1)
+            self.welcomed.set()
+        elif kind == "ack":
+            self.outbox.acknowledge(answer.ack.batch)
+        elif kind == "settings":
+            self.outbox.change(answer.settings.batch_bytes, answer.settings.batch_delay_ms * 1_000_000)
+
+    def _is_over(self) -> bool:
+        return self.over.is_set() or self.stopping.is_set()
+
+
+_OPTIONS = (
+    ("grpc.max_send_message_length", MESSAGE_LIMIT),
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+def _sentence(error: grpc.RpcError) -> str:
+    code = error.code() if isinstance(error, grpc.Call) else None
+    return f"the collector can't be reached ({code.name if code else type(error).__name__})"

@@ -1,0 +1,83 @@
+"""What /proc says about a process, read at once: the process may be gone a millisecond later."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+ARGV_LIMIT = 64 * 1024  # bytes of a command line that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A process as far as /proc could still tell; empty fields where it could not."""
+
+    exe: str = ""
+    argv: tuple[str, ...] = ()
+    cwd: str = ""
+    uid: int = -1
+    parent: int = 0
+
+
+def describe(pid: int) -> Described:
+    """Read everything of one process; never its environment."""
+    folder = PROC / str(pid)
+    status = _fields(folder / "status")
+    uid, parent = status.get("Uid", "-1").split()[0], status.get("PPid", "0")
+    return Described(_link(folder / "exe"), argv(pid), _link(folder / "cwd"), int(uid), int(parent))
+
+
+def argv(pid: int) -> tuple[str, ...]:
+    """Its command line, cut at a limit; () for a kernel thread, a zombie or a process that is gone."""
+    try:
+        with (PROC / str(pid) / "cmdline").open("rb") as file:
+            line = file.read(ARGV_LIMIT)
+    except OSError:
+        return ()
+    return tuple(part.decode(errors="replace") for part in line.removesuffix(b"\0").split(b"\0")) if line else ()
+
+
+def started_ns(pid: int) -> int | None:
+    """When it started, in boot-time nanoseconds as exact as /proc is (a clock tick): proc_pid_stat(5) field 22."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[19]) * TICK_NS
+
+
+def executable_files(pid: int) -> tuple[str, ...]:
+    """The files mapped executable: the program and its libraries, as /proc/PID/map_files entries' paths."""
+    try:
+        lines = (PROC / str(pid) / "maps").read_text(errors="replace").splitlines()
+    except OSError:
+        return ()
+    rows = (line.split(maxsplit=5) for line in lines)
+    return tuple(dict.fromkeys(row[5] for row in rows if len(row) == 6 and "x" in row[1] and row[5].startswith("/")))
+
+
+def boot_id() -> str:
+    """Of the running kernel."""
+    return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+def now_ns() -> int:
+    """Boot-time nanoseconds."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def _fields(file: Path) -> dict[str, str]:
+    try:
+        lines = file.read_text(errors="replace").splitlines()
+    except OSError:
+        return {}
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _link(path: Path) -> str:
+    try:
+        return str(path.readlink()).removesuffix(" (deleted)")
+    except OSError:
+        return ""
