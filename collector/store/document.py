@@ -1,0 +1,207 @@
+"""The JSON shape of everything that is recorded: made here and nowhere else, from masked values only.
+
+`chaperone decode -o jsonl`, `chaperone calls list -o json` and the store's `document` column print this shape. Times are
+RFC 3339 with nanoseconds in UTC, or null. A call:
+
+| key | value |
+| --- | --- |
+| id session stream | ids (hex) |
+| phase | "request", "response", "stream" or "end": how far it was known |
+| time requested answered ended | when its first byte was written, the request was complete, the head was there, it was over |
+| duration_ms | time to ended, else null |
+| process | {id, pid, exe, argv}; pid is null where unknown |
+| protocol method requestURI authority | as on the wire, masked |
+| verb isResource apiGroup apiVersion resource subresource namespace name | as the apiserver reads them; "" where absent |
+| user userSource | who, and whether that is "claimed", "pod" or "unknown" |
+| impersonated | {user, groups, uid, extra} or null |
+| userAgent auditID code subprotocol kubectlCommand kubectlSession | as on the wire; code null without an answer |
+| bytes | {out, in} on the stream |
+| complete gaps ambiguous | gaps: [{direction, position, size, reason}] |
+| exit | {code, reason} of a command in a container, else null |
+| requestHeaders responseHeaders | [[name, value], …] |
+| hasRequestObject hasResponseObject | as the audit log would say |
+| requestBody responseBody | null or {form, mediaType, kind, size, wireSize, complete, masked, encoding, data}; encoding is "utf-8" or "base64" (of data) |
+
+The store keeps a large body's `data` beside the document under its `digest` (store/bodies.py); queries put it back on demand.
+"""
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chaperone.collector.mask.masked import MaskedBody, MaskedCall, MaskedExchange, MaskedPiece, MaskedProcess
+
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something happened. `offset`: wall clock minus boot clock in ns; `process` is None until it is known."""
+
+    session: str
+    stream: str
+    process_id: str
+    process: MaskedProcess | None
+    offset: int
+
+
+def rfc3339(time_ns: int) -> str:
+    """Wall-clock nanoseconds as 2026-01-02T03:04:05.000000006Z."""
+    seconds, rest = divmod(time_ns, SECOND)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
+
+
+def call_document(call: MaskedCall, id_: str, place: Place) -> dict[str, Any]:
+    """A call as in the table above."""
+    return {
+        **_where(id_, place),
+        **_exchange_fields(call, place.offset),
+        "requested": _time(call.requested, place.offset),
+        "answered": _time(call.answered, place.offset),
+        **_request_fields(call),
+        **_user_fields(call),
+        **_answer_fields(call),
+        "requestBody": _body(call.request_body),
+        "responseBody": _body(call.response_body),
+    }
+
+
+def exchange_document(exchange: MaskedExchange, id_: str, place: Place) -> dict[str, Any]:
+    """An exchange of something else: the keys it shares with a call, `path` without query, and `reason`."""
+    return {
+        **_where(id_, place),
+        **_exchange_fields(exchange, place.offset),
+        "path": exchange.path,
+        "reason": exchange.reason,
+    }
+
+
+def piece_document(piece: MaskedPiece, call: str, place: Place) -> dict[str, Any]:
+    """What a streaming call brought: {call, session, stream, time, channel, direction, position, body}."""
+    return {
+        "call": call,
+        "session": place.session,
+        "stream": place.stream,
+        "time": rfc3339(piece.time + place.offset),
+        "channel": piece.channel,
+        "direction": piece.direction,
+        "position": piece.position,
+        "body": _body(piece.body),
+    }
+
+
+def process_document(process: MaskedProcess, offset: int) -> dict[str, Any]:
+    """A process: {id, session, time, pid, exe, argv, cwd, uid, parent}; `ended` and `status` come with a later version."""
+    return {
+        "id": process.process,
+        "session": process.session,
+        "time": rfc3339(process.time + offset),
+        "pid": process.pid,
+        "exe": process.exe,
+        "argv": list(process.argv),
+        "cwd": process.cwd,
+        "uid": process.uid,
+        "parent": process.parent,
+    }
+
+
+def _where(id_: str, place: Place) -> dict[str, Any]:
+    process = place.process
+    return {
+        "id": id_,
+        "session": place.session,
+        "stream": place.stream,
+        "process": {
+            "id": place.process_id,
+            "pid": process.pid if process else None,
+            "exe": process.exe if process else "",
+            "argv": list(process.argv) if process else [],
+        },
+    }
+
+
+def _exchange_fields(x: MaskedCall | MaskedExchange, offset: int) -> dict[str, Any]:
+    return {
+        "phase": x.phase.name.lower(),
+        "time": rfc3339(x.started + offset),
+        "ended": _time(x.ended, offset),
+        "duration_ms": None if x.ended is None else (x.ended - x.started) / 1e6,
+        "protocol": str(x.protocol),
+        "method": x.method,
+        "authority": x.authority,
+        "code": x.code,
+        "bytes": {"out": x.bytes_out, "in": x.bytes_in},
+        "complete": x.complete,
+        "gaps": [{"direction": g.direction, "position": g.position, "size": g.size, "reason": g.reason} for g in x.gaps],
+    }
+
+
+def _request_fields(call: MaskedCall) -> dict[str, Any]:
+    info = call.info
+    return {
+        "requestURI": call.request_uri,
+        "verb": info.verb,
+        "isResource": info.is_resource,
+        "apiGroup": info.api_group,
+        "apiVersion": info.api_version,
+        "resource": info.resource,
+        "subresource": info.subresource,
+        "namespace": info.namespace,
+        "name": info.name,
+        "userAgent": call.user_agent,
+        "requestHeaders": [list(header) for header in call.request_headers],
+        "hasRequestObject": call.has_request_object,
+        "kubectlCommand": call.kubectl_command,
+        "kubectlSession": call.kubectl_session,
+    }
+
+
+def _user_fields(call: MaskedCall) -> dict[str, Any]:
+    user = call.user
+    impersonated = {
+        "user": user.impersonated,
+        "groups": list(user.impersonated_groups),
+        "uid": user.impersonated_uid,
+        "extra": [list(pair) for pair in user.impersonated_extra],
+    }
+    return {"user": user.name, "userSource": str(user.source), "impersonated": impersonated if any(impersonated.values()) else None}
+
+
+def _answer_fields(call: MaskedCall) -> dict[str, Any]:
+    return {
+        "auditID": call.audit_id,
+        "responseHeaders": [list(header) for header in call.response_headers],
+        "hasResponseObject": call.has_response_object,
+        "ambiguous": list(call.ambiguous),
+        "subprotocol": call.subprotocol,
+        "exit": {"code": call.exit.code, "reason": call.exit.reason} if call.exit else None,
+    }
+
+
+def _body(body: MaskedBody | None) -> dict[str, Any] | None:
+    if body is None:
+        return None
+    encoding, data = _text(body.data)
+    return {
+        "form": str(body.form),
+        "mediaType": body.media_type,
+        "kind": body.kind,
+        "size": body.size,
+        "wireSize": body.wire_size,
+        "complete": body.complete,
+        "masked": body.masked,
+        "encoding": encoding,
+        "data": data,
+    }
+
+
+def _text(data: bytes) -> tuple[str, str]:
+    try:
+        return "utf-8", data.decode()
+    except UnicodeDecodeError:
+        return "base64", base64.b64encode(data).decode()
+
+
+def _time(boot_ns: int | None, offset: int) -> str | None:
+    return None if boot_ns is None else rfc3339(boot_ns + offset)

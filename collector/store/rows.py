@@ -1,0 +1,49 @@
+"""The rows of the records table as values: what the pipeline makes and a sink takes.
+
+A row is append-only and keyed (kind, session, id, phase, position); the same facts make the same row, so one that is
+repeated lands on itself. The latest version (phase, position) of an id is what a view shows.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Kind(StrEnum):
+    """What a row is about; `document` is described where it is made (store/document.py)."""
+
+    SESSION = "session"
+    PROCESS = "process"
+    STREAM = "stream"
+    CALL = "call"
+    PIECE = "piece"  # what a streaming call brought: a watch event, log text, a chunk of a channel
+    EXCHANGE = "exchange"  # not Kubernetes: host, method, path and sizes only
+    LOSS = "loss"  # bytes that are missing
+    GAP = "gap"  # bytes that could not be read, or reading that went on behind a hole
+    NOTE = "note"
+    HOLD = "hold"
+    OUTCOME = "outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One version of one record. `time`: wall-clock ns. `call`: the call a piece belongs to. All masked."""
+
+    kind: Kind
+    session: str
+    id: str
+    phase: int
+    position: int
+    time: int
+    document: dict[str, Any] = field(repr=False)
+    stream: str = ""
+    process: str = ""
+    call: str = ""
+
+
+class Sink(Protocol):
+    """Takes rows in the order they were made: a list, or what gathers them for the store."""
+
+    def append(self, row: Row, /) -> None:
+        """Take one row."""
+        ...
