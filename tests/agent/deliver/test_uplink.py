@@ -1,0 +1,115 @@
+"""The uplink against a real gRPC server that comes, goes and stays silent."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.collector_double import CollectorDouble
+
+from chaperone.agent.deliver.outbox import Limits, Outbox
+from chaperone.agent.deliver.uplink import Uplink
+from chaperone.proto import capture_pb2 as wire
+from chaperone.proto.ids import StreamId
+from chaperone.proto.records import Chunk, Direction
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[CollectorDouble]:
+    double = CollectorDouble(tmp_path / "collector.sock")
+    yield double
+    double.stop()
+
+
+def uplink_to(collector: CollectorDouble, outbox: Outbox) -> Uplink:
+    uplink = Uplink(f"unix:{collector.socket}", wire.Hello(contract=1, agent="a", boot_id="b"), outbox)
+    uplink.start()
+    return uplink
+
+
+def send(outbox: Outbox, *numbers: int) -> None:
+    for number in numbers:
+        outbox.put(Chunk(StreamId("s"), Direction.OUT, number, b"x", number))
+        outbox.flush()
+
+
+def positions(collector: CollectorDouble) -> list[int]:
+    return [record.position for record in collector.records() if isinstance(record, Chunk)]
+
+
+def test_batches_arrive_once_in_order_and_are_confirmed(collector: CollectorDouble) -> None:
+    collector.start()
+    outbox = Outbox(Limits())
+    uplink = uplink_to(collector, outbox)
+    send(outbox, *range(100))
+    assert uplink.finish(10) is True
+    assert positions(collector) == list(range(100))
+    assert (collector.received, outbox.unacknowledged()) == (100, (0, 0))
+    assert collector.hellos[0].boot_id == "b"
+
+
+def test_a_collector_that_comes_later_gets_everything(collector: CollectorDouble) -> None:
+    outbox = Outbox(Limits())
+    uplink = uplink_to(collector, outbox)
+    send(outbox, 0, 1, 2)
+    time.sleep(0.3)
+    assert uplink.trouble
+    collector.start()
+    assert uplink.finish(10) is True
+    assert positions(collector) == [0, 1, 2]
+
+
+def test_after_a_restart_of_the_collector_only_unconfirmed_batches_come_again(collector: CollectorDouble) -> None:
+    collector.start()
+    outbox = Outbox(Limits())
+    uplink = uplink_to(collector, outbox)
+    send(outbox, 0, 1)
+    assert outbox.wait_empty(10)
+    collector.stop()
+    send(outbox, 2, 3)
+    collector.start()
+    assert uplink.finish(10) is True
+    assert positions(collector) == [0, 1, 2, 3]
+    assert (collector.received, collector.conflicts) == (4, [])
+
+
+def test_unconfirmed_batches_are_sent_again_with_the_same_content(collector: CollectorDouble) -> None:
+    collector.acknowledges = False
+    collector.start()
+    outbox = Outbox(Limits())
+    uplink = uplink_to(collector, outbox)
+    send(outbox, 0, 1)
+    wait_until(lambda: collector.received == 2)
+    collector.stop()
+    collector.acknowledges = True
+    send(outbox, 2)
+    collector.batches.clear()
+    collector.start()
+    assert uplink.finish(10) is True
+    assert (positions(collector), collector.conflicts) == ([0, 1, 2], [])
+
+
+def test_without_any_collector_finish_gives_up_in_time_and_says_so(collector: CollectorDouble) -> None:
+    outbox = Outbox(Limits())
+    uplink = uplink_to(collector, outbox)
+    send(outbox, 0)
+    began = time.monotonic()
+    assert uplink.finish(0.5) is False
+    assert time.monotonic() - began < 5
+    assert outbox.unacknowledged()[0] == 1
+    assert "can't be reached" in uplink.trouble
+
+
+def test_no_thread_stays_behind(collector: CollectorDouble) -> None:
+    collector.start()
+    uplink = uplink_to(collector, Outbox(Limits()))
+    uplink.finish(5)
+    assert "uplink" not in [thread.name for thread in threading.enumerate()]
+
+
+def wait_until(condition: "object", timeout_s: float = 10) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,57 @@
+"""A collector's Capture service for tests of the agent: keeps batches in memory, acknowledges when it is told to."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import zstandard
+
+from chaperone.proto import capture_pb2 as wire
+from chaperone.proto.capture_pb2_grpc import CaptureServicer, add_CaptureServicer_to_server
+from chaperone.proto.records import Record, unpack
+
+
+class CollectorDouble(CaptureServicer):
+    """`batches` by number; a number that comes again with other content is an error kept in `conflicts`."""
+
+    def __init__(self, socket: Path, acknowledges: bool = True) -> None:
+        self.socket, self.acknowledges = socket, acknowledges
+        self.batches: dict[int, wire.Batch] = {}
+        self.hellos: list[wire.Hello] = []
+        self.received = 0
+        self.conflicts: list[int] = []
+        self._server: grpc.Server | None = None
+
+    def start(self) -> None:
+        self.socket.unlink(missing_ok=True)
+        self._server = grpc.server(ThreadPoolExecutor(4))
+        add_CaptureServicer_to_server(self, self._server)
+        self._server.add_insecure_port(f"unix:{self.socket}")
+        self._server.start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop(None).wait()
+            self._server = None
+
+    def records(self) -> list[Record]:
+        frames = [zstandard.ZstdDecompressor().decompress(self.batches[n].records) for n in sorted(self.batches)]
+        return [record for frame in frames for record in unpack(frame)]
+
+    def Stream(self, request_iterator: Iterator[wire.Upward], context: grpc.ServicerContext) -> Iterator[wire.Downward]:  # noqa: N802
+        self.hellos.append(next(request_iterator).hello)
+        yield wire.Downward(welcome=wire.Welcome(contract=1, version="test", next_batch=self._confirmed() + 1))
+        for message in request_iterator:
+            self._keep(message.batch)
+            if self.acknowledges:
+                yield wire.Downward(ack=wire.Ack(batch=self._confirmed()))
+
+    def _keep(self, batch: wire.Batch) -> None:
+        self.received += 1
+        known = self.batches.setdefault(batch.number, batch)
+        if known != batch:
+            self.conflicts.append(batch.number)
+
+    def _confirmed(self) -> int:
+        return next((n - 1 for n in range(1, len(self.batches) + 2) if n not in self.batches), 0) if self.acknowledges else 0
