@@ -110,7 +110,11 @@ class Upgraded:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A whole WebSocket data message (fragments joined, unmasked). Control frames are not reported, but Closed is."""
+    """A WebSocket data message (fragments joined, unmasked). Control frames are not reported, but Closed is.
+
+    It is whole when `offset` is 0 and `final` is set. A message above the reader's limit, or with a hole in it, comes in
+    parts: `offset` counts the message's bytes before this part (lost ones too; -1 when its beginning was never seen).
+    """
 
     exchange: int
     direction: Direction
@@ -118,6 +122,9 @@ class Message:
     time: int
     text: bool
     data: bytes
+    offset: int = 0
+    final: bool = True
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,7 @@ class Closed:
     time: int
     code: int
     reason: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,7 @@ class StrandOpened:
     time: int
     strand: int
     headers: tuple[Header, ...]
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +164,7 @@ class StrandData:
     strand: int
     data: bytes | memoryview
     end: bool = False
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +177,7 @@ class StrandReset:
     time: int
     strand: int
     code: int
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
