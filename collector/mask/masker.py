@@ -1,32 +1,154 @@
-"""The gate: Call, NotKubernetes and ProcessSeen in, their masked forms out."""
+"""The gate: Call, NotKubernetes and ProcessSeen in, their masked forms out. What is behind it accepts nothing else."""
 
-from chaperone.collector.kube.call import Call, NotKubernetes
-from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedProcess, MaskedText
+from dataclasses import replace
+
+from chaperone.collector.kube.call import Body, Call, Exit, NotKubernetes, RequestInfo, User
+from chaperone.collector.kube.flags import has_request_object, has_response_object
+from chaperone.collector.mask.argv import argv_spans
+from chaperone.collector.mask.body import Bodies
+from chaperone.collector.mask.fingerprint import Fingerprint
+from chaperone.collector.mask.header import Headers
+from chaperone.collector.mask.masked import MaskedBody, MaskedCall, MaskedExchange, MaskedProcess, MaskedText, MaskedUser
+from chaperone.collector.mask.pieces import Pieces
+from chaperone.collector.mask.text import Texts
+from chaperone.collector.mask.url import mask_url
 from chaperone.proto.records import ProcessSeen
+
+KEPT = 4096  # short texts whose masked form is kept, as they repeat from call to call
 
 
 class Masker:
-    """Masks with one key per installation. Keeps a bounded tail of open streaming calls, nothing else."""
+    """Masks with one key per installation. One for all calls of one stream: it keeps the tails of streaming calls that are open."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._fingerprint = Fingerprint(key)
+        self._texts = Texts(self._fingerprint)
+        self._headers = Headers(self._texts, self._fingerprint)
+        self._bodies = Bodies(self._texts, self._fingerprint)
+        self._pieces = Pieces(self._texts, self._bodies)
+        self._known: dict[str, MaskedText] = {}
 
     def call(self, call: Call) -> MaskedCall:
         """A call without its secrets."""
-        raise NotImplementedError
+        secret = _holds_secrets(call.info)
+        return MaskedCall(
+            position=call.position,
+            phase=call.phase,
+            at=call.at,
+            started=call.started,
+            requested=call.requested,
+            answered=call.answered,
+            ended=call.ended,
+            protocol=self.text(call.protocol),
+            method=self.text(call.method),
+            request_uri=self._url(call.request_uri),
+            authority=self.text(call.authority),
+            info=self._info(call.info),
+            user=self._user(call.user),
+            user_agent=self.text(call.user_agent),
+            request_headers=self._headers.mask(call.request_headers),
+            request_body=self._body(call.request_body, secret),
+            code=call.code,
+            response_headers=self._headers.mask(call.response_headers),
+            response_body=self._body(call.response_body, secret),
+            audit_id=self.text(call.audit_id),
+            bytes_out=call.bytes_out,
+            bytes_in=call.bytes_in,
+            complete=call.complete,
+            gaps=call.gaps,
+            ambiguous=call.ambiguous,
+            pieces=self._pieces.mask(call, secret),
+            subprotocol=self.text(call.subprotocol),
+            exit=self._exit(call.exit),
+            kubectl_command=self.text(call.kubectl_command),
+            kubectl_session=self.text(call.kubectl_session),
+            has_request_object=has_request_object(call),
+            has_response_object=has_response_object(call),
+        )
 
     def exchange(self, exchange: NotKubernetes) -> MaskedExchange:
         """An exchange of something else without its secrets."""
-        raise NotImplementedError
+        return MaskedExchange(
+            position=exchange.position,
+            phase=exchange.phase,
+            at=exchange.at,
+            started=exchange.started,
+            ended=exchange.ended,
+            protocol=self.text(exchange.protocol),
+            method=self.text(exchange.method),
+            authority=self.text(exchange.authority),
+            path=self._url(exchange.path),
+            code=exchange.code,
+            bytes_out=exchange.bytes_out,
+            bytes_in=exchange.bytes_in,
+            complete=exchange.complete,
+            reason=exchange.reason,
+            gaps=exchange.gaps,
+        )
 
     def process(self, process: ProcessSeen) -> MaskedProcess:
         """A process whose command line has no secret."""
-        raise NotImplementedError
+        return MaskedProcess(
+            process=process.process,
+            session=process.session,
+            time=process.time,
+            pid=process.pid,
+            exe=self.text(process.exe),
+            argv=self.argv(process.argv),
+            cwd=self.text(process.cwd),
+            uid=process.uid,
+            parent=process.parent,
+        )
 
     def argv(self, argv: tuple[str, ...]) -> tuple[MaskedText, ...]:
         """A command line without its secrets: also the session's own."""
-        raise NotImplementedError
+        encoded = [argument.encode("utf-8", "surrogateescape") for argument in argv]
+        masked = map(self._texts.replaced, encoded, argv_spans(self._texts, encoded))
+        return tuple(MaskedText(argument.decode("utf-8", "surrogateescape")) for argument in masked)
 
     def text(self, text: str) -> MaskedText:
         """Any other text without its secrets."""
-        raise NotImplementedError
+        if (known := self._known.get(text)) is not None:
+            return known
+        if len(self._known) >= KEPT:
+            self._known.clear()
+        self._known[text] = masked = MaskedText(self._texts.mask_text(text))
+        return masked
+
+    def _url(self, target: str) -> MaskedText:
+        return MaskedText(mask_url(self._texts, self._fingerprint, target))
+
+    def _body(self, body: Body | None, secret: bool) -> MaskedBody | None:
+        return None if body is None else self._bodies.mask(body, secret)
+
+    def _info(self, info: RequestInfo) -> RequestInfo:
+        if not any(map(self._changes, (info.name, info.namespace, info.resource, info.subresource))):
+            return info
+        return replace(
+            info,
+            name=self.text(info.name),
+            namespace=self.text(info.namespace),
+            resource=self.text(info.resource),
+            subresource=self.text(info.subresource),
+        )
+
+    def _changes(self, text: str) -> bool:
+        return bool(text) and self.text(text) != text
+
+    def _exit(self, exit: Exit | None) -> Exit | None:  # noqa: A002 - the contract's word
+        return exit and replace(exit, reason=self.text(exit.reason))
+
+    def _user(self, user: User) -> MaskedUser:
+        return MaskedUser(
+            name=self.text(user.name),
+            source=user.source,
+            impersonated=self.text(user.impersonated),
+            impersonated_groups=tuple(map(self.text, user.impersonated_groups)),
+            impersonated_uid=self.text(user.impersonated_uid),
+            impersonated_extra=tuple((self.text(name), self.text(value)) for name, value in user.impersonated_extra),
+        )
+
+
+def _holds_secrets(info: RequestInfo) -> bool:
+    """Whether the URL alone says that bodies hold secrets (kubernetes-wire: a patch names no kind)."""
+    return info.resource in ("secrets", "tokenreviews") or (info.resource, info.subresource) == ("serviceaccounts", "token")

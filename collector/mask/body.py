@@ -1,0 +1,102 @@
+"""Bodies: each form in its own way, and what cannot be understood as a whole: a stand-in for all of it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from chaperone.collector.kube.call import Body, Form
+from chaperone.collector.mask.binary import plain, view
+from chaperone.collector.mask.fingerprint import Fingerprint
+from chaperone.collector.mask.masked import Masked, MaskedBody
+from chaperone.collector.mask.patterns import compiled
+from chaperone.collector.mask.text import Texts
+from chaperone.collector.mask.tree import Beyond, Trees
+
+SECRET_KINDS = frozenset(("Secret", "SecretList", "TokenRequest", "TokenReview"))
+
+_ESCAPED_ASCII = compiled(rb"(?i)\\u00[2-7]")
+_ESCAPED_HTML = compiled(rb"(?i)\\u00(?:3c|3e|26|27|22|5c|7f)")
+
+
+class Bodies:
+    """Masks bodies under one key."""
+
+    def __init__(self, texts: Texts, fingerprint: Fingerprint) -> None:
+        self._texts = texts
+        self._fingerprint = fingerprint
+        self._trees = Trees(texts, fingerprint)
+        self._by_form: dict[Form, Callable[[Body, bool], bytes]] = {
+            Form.JSON: self._json,
+            Form.YAML: self._yaml,
+            Form.CBOR: self._cbor,
+            Form.PROTOBUF: self._protobuf,
+            Form.TEXT: self._text,
+            Form.BINARY: self._whole,
+        }
+
+    def mask(self, body: Body, secret: bool) -> MaskedBody:
+        """A body without its secrets. `secret`: the URL says that it holds some."""
+        secret = secret or body.kind in SECRET_KINDS
+        try:
+            data = self._whole(body, secret) if body.ambiguous else self._by_form[body.form](body, secret)
+        except (Beyond, RecursionError):
+            data = self._whole(body, secret)
+        return masked_body(body, data)
+
+    def _json(self, body: Body, secret: bool) -> bytes:
+        if body.object is None and body.data.strip() != b"null":
+            return self._broken(body, secret)
+        masked = self._trees.mask(body.object, secret)
+        return body.data if masked is body.object else _dumped(masked, body.data)
+
+    def _yaml(self, body: Body, secret: bool) -> bytes:
+        if body.object is None:
+            return self._broken(body, secret)
+        masked = self._trees.mask(body.object, secret)
+        if masked is body.object:
+            return body.data
+        if body.data.lstrip()[:1] in (b"{", b"["):
+            return _dumped(masked, body.data)
+        return yaml.safe_dump(masked, sort_keys=False, allow_unicode=True).encode()
+
+    def _cbor(self, body: Body, secret: bool) -> bytes:
+        return self._whole(body, secret) if body.object is None else _dumped(self._trees.mask(plain(body.object), secret), b"")
+
+    def _protobuf(self, body: Body, secret: bool) -> bytes:
+        found = view(body)
+        return self._whole(body, secret) if found is None else _dumped(self._trees.mask(found, secret), b"")
+
+    def _broken(self, body: Body, secret: bool) -> bytes:
+        """Escapes of plain ASCII would hide a secret from the patterns."""
+        hidden = len(_ESCAPED_ASCII.findall(body.data)) > len(_ESCAPED_HTML.findall(body.data))
+        return self._whole(body, secret) if secret or hidden else self._texts.mask(body.data)
+
+    def _text(self, body: Body, secret: bool) -> bytes:
+        return self._whole(body, secret) if secret else self._texts.mask(body.data)
+
+    def _whole(self, body: Body, secret: bool) -> bytes:
+        masked = self._fingerprint.mask(bytes(body.data))
+        return b'"%s"' % masked if masked and body.form is not Form.TEXT else masked
+
+
+def masked_body(body: Body, data: bytes) -> MaskedBody:
+    """The body with this in its place."""
+    return MaskedBody(
+        form=str(body.form),
+        media_type=body.media_type,
+        kind=body.kind,
+        size=body.size,
+        wire_size=body.wire_size,
+        complete=body.complete,
+        masked=data.count(b"~masked-"),
+        data=Masked(data),
+    )
+
+
+def _dumped(value: Any, original: bytes) -> bytes:
+    """JSON laid out as the original was: indented for curl and browsers, with its final newline."""
+    indent = 2 if original[:4].startswith((b"{\n", b"[\n")) else None
+    text = json.dumps(value, ensure_ascii=False, indent=indent, separators=(",", ": ") if indent else (",", ":"))
+    return text.encode("utf-8", "backslashreplace") + (b"\n" if original.endswith(b"\n") else b"")

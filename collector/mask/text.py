@@ -1,0 +1,139 @@
+"""Secrets in free text: where they are, and the text without them. Bytes in, bytes out; never by single bytes.
+
+One question is asked first, of all patterns at once, since nearly all text has none. Terminal escapes are taken out before
+looking and a secret is replaced with the escapes that it spans.
+"""
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+from itertools import accumulate
+
+from chaperone.collector.mask.fingerprint import STAND_IN, Fingerprint, is_masked
+from chaperone.collector.mask.patterns import INNOCUOUS, PATTERNS, Pattern, compiled, matches_any
+
+Span = tuple[int, int]
+
+# ECMA-48 §5.4: CSI, OSC and two-byte escapes; and " \r", by which readline wraps what is typed at the right margin.
+_ESCAPE = compiled(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Z]|\x1b[=>@-Z\\^_c78]")
+# A Secret's manifest inside a text: `kubectl get secret -o yaml` run in a container, a ConfigMap that holds one.
+_MANIFEST = Pattern("manifest", rb"""(?m)"kind"\s*:\s*"Secret(?:List)?"|\bkind:[ \t]*["']?Secret(?:List)?\b""")
+_DATA = compiled(rb"""(?im)"(?:data|stringData)"\s*:\s*\{([^{}\0]*)\}|^[ \t-]*(?:data|stringData):[ \t]*\r?\n((?:[ \t]+[^\n\0]*\n?)+)""")
+_ENTRY = compiled(rb"""(?m)"[^"]*"\s*:\s*"([^"]*)"|^[ \t]+[^\s:"]+:[ \t]+([^\s|>][^\r\n]*)|^[ \t]+([^\s:"]+)[ \t]*\r?$""")
+_STAND_IN = compiled(STAND_IN)
+_QUOTES = (b'"', b"'")
+
+
+class Texts:
+    """Finds and replaces under one key."""
+
+    def __init__(self, fingerprint: Fingerprint, patterns: tuple[Pattern, ...] = PATTERNS) -> None:
+        self._fingerprint = fingerprint
+        self._patterns = [compiled(pattern.expression) for pattern in patterns]
+        self._whole_lines = [pattern.name == "line" for pattern in patterns]
+        self._any = matches_any((*patterns, _MANIFEST))
+        self._manifest = compiled(_MANIFEST.expression)
+
+    def mask(self, text: bytes) -> bytes:
+        """The text with its secrets replaced: the same object when there are none."""
+        spans = self.spans(text)
+        return self.replaced(text, spans) if spans else text
+
+    def mask_text(self, text: str) -> str:
+        """As `mask`, for text."""
+        encoded = text.encode("utf-8", "surrogatepass")
+        masked = self.mask(encoded)
+        return text if masked is encoded else masked.decode("utf-8", "surrogatepass")
+
+    def replaced(self, text: bytes, spans: list[Span]) -> bytes:
+        """The text with these spans replaced."""
+        parts, end = [], 0
+        for start, stop in spans:
+            parts += [text[end:start], self._fingerprint.mask(_without_escapes(text[start:stop]))]
+            end = stop
+        return b"".join((*parts, text[end:]))
+
+    def hits(self, texts: Collection[str]) -> frozenset[str]:
+        """Those that may hold a secret, found in one pass over all of them."""
+        joined = "\0".join(texts).encode("utf-8", "surrogatepass")
+        if joined.count(b"\0") != len(texts) - 1 or b"\x1b" in joined:
+            return frozenset(text for text in texts if "\x1b" in text or self._any.search(text.encode("utf-8", "surrogatepass")))
+        ordered = list(texts)
+        return frozenset(ordered[index] for index in self._hit_indices(joined))
+
+    def spans(self, text: bytes) -> list[Span]:
+        """Where secrets are, in order and without overlap."""
+        if b"\x1b" in text:
+            return self._spans_between_escapes(text)
+        return _merged(self._found(text)) if self._any.search(text) else []
+
+    def _hit_indices(self, joined: bytes) -> Iterator[int]:
+        position, index, counted = 0, 0, 0
+        while match := self._any.search(joined, position):
+            start = match.start() + (joined[match.start()] == 0)
+            index += joined.count(b"\0", counted, start)
+            yield index
+            counted = position = joined.find(b"\0", start)
+            if position < 0:
+                return
+
+    def _found(self, text: bytes) -> Iterator[Span]:
+        for pattern, whole_line in zip(self._patterns, self._whole_lines, strict=True):
+            for match in pattern.finditer(text):
+                found = next((span for span in map(match.span, range(1, pattern.groups + 1)) if span[0] >= 0), match.span())
+                span = _trimmed(text, found)
+                if not (whole_line and _is_quoted(text, found)) and _is_secret(text[slice(*span)]):
+                    yield span
+        if self._manifest.search(text):
+            yield from _manifest_values(text)
+
+    def _spans_between_escapes(self, text: bytes) -> list[Span]:
+        escapes = [match.span() for match in _ESCAPE.finditer(text)]
+        plain = _without_escapes(text)
+        removed = [0, *accumulate(stop - start for start, stop in escapes)]
+        borders = [start - gone for (start, _), gone in zip(escapes, removed, strict=False)]
+        found = _merged(self._found(plain)) if self._any.search(plain) else []
+        return [(s + removed[bisect_right(borders, s)], e + removed[bisect_right(borders, e - 1)]) for s, e in found]
+
+
+def _without_escapes(text: bytes) -> bytes:
+    return bytes(_ESCAPE.sub(b"", text)) if b"\x1b" in text else text
+
+
+def _trimmed(text: bytes, span: Span) -> Span:
+    """Without outer white space, a list's comma and one pair of quotes."""
+    start, stop = span
+    value = text[start:stop]
+    start += len(value) - len(value.lstrip())
+    stop -= len(value) - len(value.rstrip(b" \t\r\n,;"))
+    if stop - start > 1 and text[start : start + 1] in _QUOTES and text[stop - 1 : stop] == text[start : start + 1]:
+        return start + 1, stop - 1
+    return start, max(start, stop)
+
+
+def _is_quoted(text: bytes, span: Span) -> bool:
+    """A quoted value that ends before its line does: the pattern for assignments takes it exactly."""
+    quote = text[span[0] : span[0] + 1]
+    return quote in _QUOTES and quote in text[span[0] + 1 : span[1]]
+
+
+def _is_secret(value: bytes) -> bool:
+    return bool(value) and not is_masked(value) and not INNOCUOUS.fullmatch(value)
+
+
+def _manifest_values(text: bytes) -> Iterator[Span]:
+    for match in _DATA.finditer(text):
+        start, stop = match.span(1) if match.group(1) is not None else match.span(2)
+        for entry in _ENTRY.finditer(text, start, stop):
+            span = next(span for span in map(entry.span, (1, 2, 3)) if span[0] >= 0)
+            if _is_secret(text[slice(*_trimmed(text, span))]):
+                yield _trimmed(text, span)
+
+
+def _merged(spans: Iterator[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, stop in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged

@@ -1,0 +1,211 @@
+"""Secrets in parsed objects: JSON, YAML and CBOR as Python values. The same object comes back when there is nothing to replace.
+
+First all strings are looked at at once, each distinct one once; then the tree is rebuilt where something is secret: by
+place (a Secret's `data`), by name (an env var DB_PASSWORD), as a command line (`args`), as an object within a string
+(last-applied-configuration), or by what the text looks like. Depth and number of nodes are limited (`Beyond`).
+"""
+
+import binascii
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+from chaperone.collector.mask.argv import argv_spans
+from chaperone.collector.mask.fingerprint import Fingerprint
+from chaperone.collector.mask.patterns import INNOCUOUS, SECRET_NAME
+from chaperone.collector.mask.text import Texts
+
+DEEPEST = 120  # levels
+EMBEDDED = 4  # objects in strings in objects in strings …
+MOST_NODES = 8_000_000
+
+_DATA = frozenset(("data", "stringData", "binaryData"))
+_ARGUMENTS = frozenset(("args", "command", "argv", "cmd", "entrypoint", "Args", "Cmd", "Entrypoint"))
+_NAME_KEYS = ("name", "key", "Name", "Key")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# A Status with one of these reasons quotes names and no input (apimachinery pkg/api/errors).
+_REASONS = """
+    NotFound Forbidden AlreadyExists Conflict Unauthorized Expired Gone TooManyRequests MethodNotAllowed NotAcceptable Timeout
+    ServerTimeout ServiceUnavailable StoreReadError
+"""
+_QUOTES_NOTHING = frozenset(_REASONS.split())
+
+
+class Beyond(Exception):  # noqa: N818 — a limit, not a mistake
+    """An object deeper or larger than is looked at: its body is replaced as a whole."""
+
+
+class Trees:
+    """Masks objects under one key."""
+
+    def __init__(self, texts: Texts, fingerprint: Fingerprint) -> None:
+        self.texts = texts
+        self.fingerprint = fingerprint
+        self._names: dict[str, bool] = {}
+
+    def mask(self, root: Any, secret: bool, embedded: int = 0) -> Any:
+        """The object without its secrets. `secret`: it belongs to the resource `secrets`, whatever it says itself."""
+        return _Rebuilding(self, self.texts.hits(_strings(root)), embedded).value(root, secret)
+
+    def is_secret_name(self, name: str) -> bool:
+        """Whether a value under this name is a secret."""
+        if (known := self._names.get(name)) is None:
+            if len(self._names) > 10_000:
+                self._names.clear()
+            known = self._names[name] = SECRET_NAME.fullmatch(name.encode("utf-8", "surrogatepass")) is not None
+        return known
+
+
+def _strings(root: Any) -> set[str]:
+    """All distinct keys and strings, level by level."""
+    found: set[str] = set()
+    level, nodes = [root], 0
+    for _ in range(DEEPEST):
+        found.update([node for node in level if type(node) is str])
+        mappings = [node for node in level if type(node) is dict]
+        found.update([key for key in chain.from_iterable(mappings) if type(key) is str])
+        level = list(chain(chain.from_iterable(map(dict.values, mappings)), chain.from_iterable([n for n in level if type(n) is list])))
+        nodes += len(level)
+        if not level:
+            return found
+        if nodes > MOST_NODES:
+            raise Beyond
+    raise Beyond
+
+
+class _Rebuilding:
+    """One walk over one object."""
+
+    def __init__(self, trees: Trees, hits: frozenset[str], embedded: int) -> None:
+        self._trees = trees
+        self._hits = hits
+        self._embedded = embedded
+        self._mask = trees.fingerprint.mask_text
+        self._rules: dict[str, Callable[[Any, bool], Any]] = {
+            **dict.fromkeys(_ARGUMENTS, self._arguments),
+            _LAST_APPLIED: self._applied,
+            "env": self._environment,
+        }
+
+    def value(self, node: Any, secret: bool) -> Any:
+        kind = type(node)
+        if kind is str:
+            return node if node not in self._hits else self._text(node, secret)
+        if kind is dict:
+            return self._mapping(node, secret)
+        if kind is list:
+            return _rebuilt(node, lambda item: self.value(item, secret))
+        return node
+
+    def _mapping(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
+        secret = secret or node.get("kind") in ("Secret", "SecretList")
+        if special := self._special(node, secret):
+            node = {**node, **special}
+        changed = {key: new for key, item in node.items() if (new := self._field(key, item, secret)) is not item}
+        node = {**node, **changed} if changed else node
+        if self._hits and not self._hits.isdisjoint(node):
+            return {self._text(key, secret) if key in self._hits else key: item for key, item in node.items()}
+        return node
+
+    def _field(self, key: Any, item: Any, secret: bool) -> Any:
+        if type(key) is not str:
+            return self.value(item, secret)
+        if secret and key in _DATA:
+            return self._all(item, key != "stringData")
+        if rule := self._rules.get(key):
+            return rule(item, secret)
+        if type(item) is not dict and self._trees.is_secret_name(key):
+            return self._named(item)
+        return self.value(item, secret)
+
+    def _special(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
+        """What depends on several fields of one mapping."""
+        if "value" in node:
+            return self._value_field(node, secret)
+        if secret and node.get("kind") == "Status" and node.get("status") != "Success" and node.get("reason") not in _QUOTES_NOTHING:
+            return {key: self._all(node[key], False) for key in ("message", "details") if key in node}
+        return {}
+
+    def _value_field(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
+        """`{name, value}` as in env and probe headers, and JSON patch operations (RFC 6902)."""
+        if type(path := node.get("path")) is str and type(node.get("op")) is str:
+            return {"value": self._patched(path, node["value"], secret)}
+        names = [node[key] for key in _NAME_KEYS if type(node.get(key)) is str]
+        return {"value": self._named(node["value"])} if any(map(self._trees.is_secret_name, names)) else {}
+
+    def _patched(self, path: str, value: Any, secret: bool) -> Any:
+        """Masks the value at the place where the patch puts it."""
+        *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]] or [""]
+        if len(parents) > DEEPEST // 2 or (last == "value" and "env" in parents[-2:]):
+            return self._all(value, False)
+        if secret and parents[:1] and parents[0] in _DATA:
+            return self._all(value, parents[0] != "stringData")
+        return self._field(last, value, secret)
+
+    def _named(self, item: Any) -> Any:
+        """A value whose name promises a secret."""
+        if type(item) is str:
+            return item if INNOCUOUS.fullmatch(item.encode("utf-8", "surrogatepass")) else self._mask(item)
+        if type(item) is list:
+            return _rebuilt(item, lambda part: self.value(part, False) if type(part) is dict else self._named(part))
+        if type(item) is int or type(item) is float:
+            return self._mask(str(item))
+        return self.value(item, False)
+
+    def _all(self, item: Any, encoded: bool) -> Any:
+        """Every value below; `encoded`: they are base64, and the stand-in is that of the bytes themselves."""
+        if type(item) is dict:
+            return {key: self._all(part, encoded) for key, part in item.items()}
+        if type(item) is list:
+            return [self._all(part, encoded) for part in item]
+        if type(item) is str:
+            return self._trees.fingerprint.mask(_decoded(item) if encoded else item.encode("utf-8", "surrogatepass")).decode("latin-1")
+        return item if item is None or type(item) is bool else self._mask(str(item))
+
+    def _environment(self, item: Any, secret: bool) -> Any:
+        return self.value(item, secret)
+
+    def _arguments(self, item: Any, secret: bool) -> Any:
+        """A command line: one argument may say that the next is a secret."""
+        if type(item) is not list or not all(type(part) is str for part in item):
+            return self.value(item, secret)
+        argv = [part.encode("utf-8", "surrogatepass") for part in item]
+        spans = argv_spans(self._trees.texts, argv)
+        if not any(spans):
+            return item
+        return [self._trees.texts.replaced(part, found).decode("utf-8", "surrogatepass") for part, found in zip(argv, spans, strict=True)]
+
+    def _applied(self, item: Any, secret: bool) -> Any:
+        return self._text(item, secret, embedded=True) if type(item) is str else self.value(item, secret)
+
+    def _text(self, text: str, secret: bool, embedded: bool = False) -> str:
+        """A string, which may be JSON itself."""
+        if embedded or text.lstrip()[:1] in ("{", "["):
+            try:
+                return self._object_within(text, secret)
+            except (ValueError, RecursionError, Beyond):
+                if secret:
+                    return self._mask(text)
+        return self._trees.texts.mask_text(text)
+
+    def _object_within(self, text: str, secret: bool) -> str:
+        if self._embedded >= EMBEDDED:
+            raise Beyond
+        found = json.loads(text)
+        masked = self._trees.mask(found, secret, self._embedded + 1)
+        ending = "\n" if text.endswith("\n") else ""
+        return text if masked is found else json.dumps(masked, ensure_ascii=False, separators=(",", ":")) + ending
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return text.encode("utf-8", "surrogatepass")
+
+
+def _rebuilt(items: list[Any], masked: Callable[[Any], Any]) -> list[Any]:
+    new = [masked(item) for item in items]
+    return new if any(a is not b for a, b in zip(new, items, strict=True)) else items
