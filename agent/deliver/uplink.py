@@ -23,6 +23,7 @@ class Uplink:
     def __init__(self, target: str, hello: wire.Hello, outbox: Outbox) -> None:
         self.target, self.hello, self.outbox = target, hello, outbox
         self.trouble = "no collector answered yet"
+        self.welcomed = threading.Event()  # at least once
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
 
@@ -56,6 +57,7 @@ class Uplink:
                 for answer in answers:
                     conversation.take(answer)
                     self.trouble = ""
+                    self.welcomed.set()
             finally:
                 conversation.over.set()
         self.trouble = "" if self._stopping.is_set() else "the collector hung up"

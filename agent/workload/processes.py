@@ -48,16 +48,6 @@ def started_ns(pid: int) -> int | None:
     return int(stat.rpartition(")")[2].split()[19]) * TICK_NS
 
 
-def executable_files(pid: int) -> tuple[str, ...]:
-    """The files mapped executable: the program and its libraries, as /proc/PID/map_files entries' paths."""
-    try:
-        lines = (PROC / str(pid) / "maps").read_text(errors="replace").splitlines()
-    except OSError:
-        return ()
-    rows = (line.split(maxsplit=5) for line in lines)
-    return tuple(dict.fromkeys(row[5] for row in rows if len(row) == 6 and "x" in row[1] and row[5].startswith("/")))
-
-
 def boot_id() -> str:
     """Of the running kernel."""
     return (PROC / "sys/kernel/random/boot_id").read_text().strip()

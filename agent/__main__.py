@@ -1,0 +1,121 @@
+"""`python -m chaperone.agent`: wires kernel, records and collector together, and handles signals.
+
+With a control descriptor it belongs to one `chaperone run` and ends with it; without, it runs on a node until SIGTERM.
+Its last line on stdout says what was recorded.
+"""
+
+import json
+import os
+import signal
+import sys
+import uuid
+from dataclasses import asdict
+from importlib.metadata import version
+from types import FrameType
+
+from chaperone.agent.deliver.outbox import Limits, Outbox
+from chaperone.agent.deliver.uplink import CONTRACT, Uplink
+from chaperone.agent.recording import Ended, Recording, told
+from chaperone.agent.settings import Check, Settings, parse
+from chaperone.agent.trace.requirements import Problem, problems
+from chaperone.agent.trace.tracer import Tracer
+from chaperone.agent.workload.processes import boot_id
+from chaperone.agent.workload.sessions import sessions_of
+from chaperone.proto import capture_pb2 as wire
+
+WELCOME_S = 10.0
+LAST_ACK_S = 10.0
+
+
+class Stop:
+    """Set by SIGTERM, SIGINT or the end of the control line."""
+
+    def __init__(self, control_fd: int) -> None:
+        self.control_fd = control_fd
+        self.ended = Ended()
+        self.is_set = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def look(self) -> bool:
+        """Whether it is time to end."""
+        line = told(self.control_fd)
+        if line is not None:
+            self.is_set = True
+            self.ended = Ended(**json.loads(line)) if line else Ended()
+        return self.is_set
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.is_set = True
+
+
+def main() -> int:
+    """Run until told to stop; 0 if everything recorded was confirmed."""
+    settings = parse()
+    if isinstance(settings, Check):
+        return check(settings)
+    if missing := problems():
+        return fail(settings, missing[0])
+    try:
+        return record(settings)
+    except OSError as error:
+        return fail(settings, Problem(f"the kernel refused to be recorded: {error}", "chaperone doctor"))
+
+
+def check(settings: Check) -> int:
+    """List what is missing; 1 if anything is."""
+    missing = problems()
+    if settings.output == "json":
+        print(json.dumps([asdict(problem) for problem in missing]))  # noqa: T201
+    for problem in missing if settings.output == "table" else []:
+        print(f"{problem.what}: {problem.fix}")  # noqa: T201
+    return 1 if missing else 0
+
+
+def record(settings: Settings) -> int:
+    """Govern, probe, say that it may begin, record, end."""
+    stop = Stop(settings.control_fd)
+    outbox = Outbox(Limits(memory=settings.memory))
+    hello = wire.Hello(contract=CONTRACT, agent=uuid.uuid4().hex, boot_id=boot_id(), node=settings.node, version=version("kube-chaperone"))
+    uplink = Uplink(settings.target, hello, outbox)
+    with Tracer() as tracer:
+        recording = Recording(tracer, outbox, sessions_of(settings))
+        recording.begin(settings.attach)
+        uplink.start()
+        if settings.ready_fd >= 0 and not uplink.welcomed.wait(WELCOME_S):
+            return fail(settings, Problem(uplink.trouble, "see chaperone collector --help"))
+        tell(settings, {"ready": True})
+        while not stop.look():
+            recording.step()
+        recording.end(stop.ended)
+    return report(recording, uplink)
+
+
+def report(recording: Recording, uplink: Uplink) -> int:
+    """Wait for the last acks and say what came of it."""
+    is_confirmed = uplink.finish(LAST_ACK_S)
+    batches, size = uplink.outbox.unacknowledged()
+    trouble = "" if is_confirmed else f"{batches} batches ({size} bytes) were never confirmed: {uplink.trouble}"
+    streams = recording.streams
+    lost = streams.lost + uplink.outbox.lost
+    said = {"bytes": streams.size, "chunks": streams.chunks, "lost": lost, "unconfirmed": batches, "trouble": trouble}
+    print(json.dumps(said), flush=True)  # noqa: T201
+    return 0 if is_confirmed else 1
+
+
+def tell(settings: Settings, message: dict[str, object]) -> None:
+    """One line to whoever waits for us."""
+    if settings.ready_fd >= 0:
+        os.write(settings.ready_fd, json.dumps(message).encode() + b"\n")
+        os.close(settings.ready_fd)
+
+
+def fail(settings: Settings, problem: Problem) -> int:
+    """Say why nothing is recorded."""
+    tell(settings, {"failed": problem.what, "fix": problem.fix})
+    sys.stderr.write(f"chaperone agent: {problem.what}: {problem.fix}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The agent at work: values from the tracer become records in the outbox, until somebody says that it is over."""
+
+import os
+import select
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from chaperone.agent.deliver.outbox import Outbox
+from chaperone.agent.deliver.place import Streams
+from chaperone.agent.trace.tracer import Tracer
+from chaperone.agent.trace.values import NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
+from chaperone.agent.workload.lineage import Lineage
+from chaperone.agent.workload.processes import boot_id, now_ns
+from chaperone.agent.workload.programs import Programs
+from chaperone.agent.workload.sessions import Session
+from chaperone.proto.records import Note, Record
+
+POLL_MS = 20
+LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What the launcher said at the end of CMD; -1 where nobody said."""
+
+    status: int = -1
+    left: int = 0
+
+
+class Recording:
+    """Everything between `govern` and the last record."""
+
+    def __init__(self, tracer: Tracer, outbox: Outbox, sessions: Sequence[Session]) -> None:
+        self.tracer, self.outbox = tracer, outbox
+        self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
+        self.lineage = Lineage(boot_id(), {number: session.id for number, session in self.sessions.items()})
+        self.streams = Streams(self.lineage)
+        self.programs = Programs(tracer.attach)
+
+    def begin(self, files: Iterable[Path]) -> None:
+        """Open the sessions and probe the named files."""
+        uncovered = [str(file) for file in files if isinstance(self.tracer.attach(file), NotCovered)]
+        for session in self.sessions.values():
+            self._put(session.begin())
+        if uncovered:
+            self._note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")
+
+    def step(self) -> int:
+        """Take what has happened since the last step, or wait a moment; how many values there were."""
+        values = self.tracer.poll(POLL_MS)
+        for value in values:
+            self._put(self._records(value))
+        self.programs.look()
+        self.outbox.tick()
+        return len(values)
+
+    def end(self, ended: Ended) -> None:
+        """The last records: what is still in the ring, what never came out of it, what the kernel could not do."""
+        for _ in range(LAST_POLLS):
+            if not self.step():
+                break
+        for value in self.tracer.final_positions():
+            self._put(self._records(value))
+        for what, count in self._shortcomings():
+            self._note("kernel", f"{count} {what}", complete=False)
+        for session in self.sessions.values():
+            self._put(session.end(ended.status, ended.left))
+        self.outbox.flush()
+
+    def _records(self, value: Value) -> Iterator[Record]:
+        match value:
+            case TlsBytes():
+                yield from self.streams.bytes(value)
+            case TlsLost():
+                yield from self.streams.loss(value)
+            case TlsClosed():
+                yield from self.streams.closed(value)
+            case ProcessExec():
+                self.programs.executed(value.pid)
+                yield self.lineage.executed(value)
+            case ProcessFork():
+                yield self.lineage.forked(value)
+            case ProcessExit():
+                yield self.lineage.exited(value)
+
+    def _shortcomings(self) -> Iterator[tuple[str, int]]:
+        lost = asdict(self.tracer.lost)
+        for name, sentence in SHORTCOMINGS.items():
+            if lost[name]:
+                yield sentence, lost[name]
+        if self.outbox.left_out:
+            yield "records of processes and streams did not fit into the agent's memory", self.outbox.left_out
+
+    def _note(self, subject: str, text: str, complete: bool = True) -> None:
+        for session in self.sessions.values():
+            self.outbox.put(Note(session.id, now_ns(), subject, text, complete))
+
+    def _put(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self.outbox.put(record)
+
+
+SHORTCOMINGS = {
+    "events": "process events did not fit into the kernel's ring",
+    "streams": "TLS calls belong to streams beyond the kernel's table",
+    "calls": "TLS calls had begun before the probes were in place",
+}
+
+
+def told(descriptor: int) -> bytes | None:
+    """What the launcher has said since the last look: None if nothing, b"" if it closed the line."""
+    if descriptor < 0:
+        return None
+    ready, _, _ = select.select([descriptor], [], [], 0)
+    return os.read(descriptor, 4096) if ready else None

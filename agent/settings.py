@@ -1,0 +1,114 @@
+"""What the agent is told: options → frozen values. It decides nothing that is not written here."""
+
+import argparse
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_SOCKET = Path("/var/lib/chaperone/collector.sock")
+MEMORY_MIB = 64
+SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What the launcher knows about a run. Without it each cgroup is a workload by its path, from now on."""
+
+    workload: str = ""
+    started: int = 0
+    user: str = ""
+    cwd: str = ""
+    argv: tuple[str, ...] = ()
+    apiservers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Descriptors are -1 where nobody listens. `memory`: bytes of unconfirmed records kept while no collector answers."""
+
+    cgroups: tuple[Path, ...]
+    attach: tuple[Path, ...]
+    target: str
+    session: SessionOptions
+    control_fd: int = -1
+    ready_fd: int = -1
+    memory: int = MEMORY_MIB << 20
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`--check`: say what is missing and end."""
+
+    output: str = "table"
+
+
+def parse(arguments: Sequence[str] | None = None) -> Settings | Check:
+    """The command line as values; usage errors end the process with status 2."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.check:
+        return Check(options.output)
+    if not options.cgroup:
+        parser.error("name at least one --cgroup")
+    return Settings(
+        tuple(options.cgroup),
+        tuple(options.attach),
+        options.target or _target(options.socket),
+        _session(options),
+        options.control_fd,
+        options.ready_fd,
+        options.memory << 20,
+        options.node,
+    )
+
+
+def _target(socket: Path) -> str:
+    """The gRPC target of a socket; too long a path goes through a descriptor of its folder, open as long as we live."""
+    if len(os.fsencode(socket)) <= SOCKET_PATH_LIMIT:
+        return f"unix:{socket}"
+    return f"unix:/proc/self/fd/{os.open(socket.parent, os.O_PATH | os.O_CLOEXEC)}/{socket.name}"
+
+
+def _session(options: argparse.Namespace) -> SessionOptions:
+    return SessionOptions(
+        options.session_workload,
+        options.session_started,
+        options.session_user,
+        options.session_cwd,
+        tuple(options.session_argv),
+        tuple(options.session_apiserver),
+        tuple(options.session_note),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    description = "Record what governed processes say over TLS."
+    parser = argparse.ArgumentParser("python -m chaperone.agent", description=description, allow_abbrev=False)
+    add = parser.add_argument
+    add("--check", action="store_true", help="list what this machine lacks, then end")
+    add("-o", "--output", choices=("table", "json"), default="table", help="form of --check")
+    add("--cgroup", type=Path, action="append", default=[], help="govern this cgroup and all below (any number)")
+    add("--attach", type=Path, action="append", default=[], help="probe this file from the start (any number)")
+    add("--socket", type=Path, default=DEFAULT_SOCKET, help="the collector's Unix socket")
+    add("--target", default="", help="the collector as a gRPC target, instead of --socket")
+    add("--memory", type=int, default=MEMORY_MIB, metavar="MIB", help="of records kept while no collector answers")
+    add("--node", default=platform.node(), help="name of this node")
+    add("--control-fd", type=int, default=-1, help='end when this is closed; may say {"status": N, "left": N} before')
+    add("--ready-fd", type=int, default=-1, help="write one JSON line here when the probes are in place, or why not")
+    _add_session(parser)
+    return parser
+
+
+def _add_session(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("session", "what is recorded about a run").add_argument
+    add("--session-workload", default="")
+    add("--session-started", type=int, default=0, help="boot-time nanoseconds")
+    add("--session-user", default="")
+    add("--session-cwd", default="")
+    add("--session-argv", action="append", default=[])
+    add("--session-apiserver", action="append", default=[])
+    add("--session-note", action="append", default=[])

@@ -1,0 +1,67 @@
+"""Which process did it: fork, exec and exit from the kernel, the rest from /proc while the process is still there.
+
+What /proc no longer tells of a process that lived a millisecond comes from its parent: a fork changes nothing, and an
+exec's file and arguments come from the kernel. Bounded by the processes that live.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork
+from chaperone.agent.workload.processes import TICK_NS, argv, describe, started_ns
+from chaperone.proto.ids import ProcessId, SessionId, process_id
+from chaperone.proto.records import ProcessEnded, ProcessSeen
+
+Key = tuple[int, int]  # pid, start
+
+
+class Lineage:
+    """The living processes of governed workloads. `sessions`: by the tracer's workload number."""
+
+    def __init__(self, boot_id: str, sessions: Mapping[int, SessionId]) -> None:
+        self.boot_id, self.sessions = boot_id, sessions
+        self.living: dict[Key, ProcessSeen] = {}
+
+    def id_of(self, key: Key) -> ProcessId:
+        """The id of a process, known or not."""
+        return process_id(self.boot_id, *key)
+
+    def executed(self, value: ProcessExec) -> ProcessSeen:
+        """A process became another program."""
+        parent = (value.parent_pid, value.parent_started)
+        known = self.living.get((value.pid, value.started)) or self.living.get(parent)
+        now = describe(value.pid)
+        arguments = (argv(value.pid) if value.argv_cut else ()) or value.argv
+        cwd = now.cwd or (known.cwd if known else "")
+        return self._seen(value, ProcessSeen(*self._head(value), now.exe or value.exe, arguments, cwd, value.uid, self.id_of(parent)))
+
+    def forked(self, value: ProcessFork) -> ProcessSeen:
+        """A process began as a copy of its parent."""
+        parent = self.living.get((value.parent_pid, value.parent_started))
+        about = parent or describe(value.pid)
+        parent_id = self.id_of((value.parent_pid, value.parent_started))
+        return self._seen(value, ProcessSeen(*self._head(value), about.exe, about.argv, about.cwd, value.uid, parent_id))
+
+    def exited(self, value: ProcessExit) -> ProcessEnded:
+        """The last thread of a process ended."""
+        self.living.pop((value.pid, value.started), None)
+        return ProcessEnded(self.id_of((value.pid, value.started)), value.time, value.status)
+
+    def met(self, key: Key, workload: int, time: int) -> Iterator[ProcessSeen]:
+        """A process that speaks: if it began before we did, what /proc says about it."""
+        if key in self.living:
+            return
+        pid, started = key
+        now = describe(pid)
+        if started_ns(pid) != started // TICK_NS * TICK_NS:  # gone, and its number may be another's
+            now = replace(now, exe="", argv=(), cwd="", uid=-1)
+        seen = ProcessSeen(self.id_of(key), self.sessions[workload], time, pid, now.exe, now.argv, now.cwd, now.uid)
+        self.living[key] = seen
+        yield seen
+
+    def _head(self, value: ProcessExec | ProcessFork) -> tuple[ProcessId, SessionId, int, int]:
+        return self.id_of((value.pid, value.started)), self.sessions[value.workload], value.time, value.pid
+
+    def _seen(self, value: ProcessExec | ProcessFork, seen: ProcessSeen) -> ProcessSeen:
+        self.living[value.pid, value.started] = seen
+        return seen

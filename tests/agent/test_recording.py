@@ -1,0 +1,90 @@
+"""The agent at work, with a kernel made of lists and an outbox that is read directly."""
+
+import os
+from pathlib import Path
+
+import zstandard
+from support.tracer_double import TracerDouble
+
+from chaperone.agent.deliver.outbox import Limits, Outbox
+from chaperone.agent.recording import Ended, Recording, told
+from chaperone.agent.settings import Settings, parse
+from chaperone.agent.trace.values import Lost, ProcessExec, ProcessExit, ProcessFork, Tls, TlsBytes, TlsClosed, TlsLost
+from chaperone.agent.workload.sessions import sessions_of
+from chaperone.proto.records import (
+    Cause,
+    Chunk,
+    Direction,
+    Loss,
+    Note,
+    ProcessEnded,
+    ProcessSeen,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    StreamClosed,
+    StreamOpened,
+    unpack,
+)
+
+PID = 2**22 + 5
+TLS = Tls(PID, 10, 1, 30, "go", 1)
+
+
+def recorded(tracer: TracerDouble, ended: Ended | None = None) -> list[Record]:
+    settings = parse(["--cgroup", "/c"])
+    assert isinstance(settings, Settings)
+    outbox = Outbox(Limits())
+    recording = Recording(tracer, outbox, sessions_of(settings))
+    recording.begin([Path("/bin/kubectl"), Path("/bin/sh")])
+    recording.step()
+    recording.end(ended or Ended(0))
+    records: list[Record] = []
+    number = 0
+    while (batch := outbox.after(number, 0)) is not None:
+        number = batch.number
+        records += unpack(zstandard.ZstdDecompressor().decompress(batch.records))
+    return records
+
+
+def test_a_run_from_its_first_exec_to_its_end() -> None:
+    polls = [
+        [ProcessFork(PID, 10, 11, 1, 0, 1, 1), ProcessExec(PID, 10, 12, 1, "/bin/kubectl", ("kubectl",), False, 0, 1, 1)],
+        [TlsBytes(TLS, Direction.OUT, 0, b"GET", 31), TlsClosed(TLS, 40, 3, 0), ProcessExit(PID, 10, 41, 1, 0)],
+    ]
+    kinds = [type(record) for record in recorded(TracerDouble(polls), Ended(3))]
+    assert kinds == [SessionStarted, ProcessSeen, ProcessSeen, StreamOpened, Chunk, StreamClosed, ProcessEnded, SessionEnded]
+
+
+def test_the_status_of_cmd_is_the_sessions() -> None:
+    assert recorded(TracerDouble(), Ended(143))[-1].status == 143  # type: ignore[union-attr]
+
+
+def test_what_never_came_out_of_the_ring_is_stated_at_the_end() -> None:
+    records = recorded(
+        TracerDouble([[TlsBytes(TLS, Direction.OUT, 0, b"GET", 31)]], [TlsLost(TLS, Direction.OUT, 3, 9, 50, Cause.RING_FULL)])
+    )
+    assert [(loss.position, loss.size) for loss in records if isinstance(loss, Loss)] == [(3, 9)]
+
+
+def test_what_the_kernel_could_not_do_makes_the_recording_incomplete() -> None:
+    notes = [record for record in recorded(TracerDouble(counts=Lost(events=2, calls=1))) if isinstance(record, Note)]
+    assert [(note.complete, note.text.split()[0]) for note in notes] == [(False, "2"), (False, "1")]
+
+
+def test_named_files_without_tls_are_noted_and_harm_nothing() -> None:
+    tracer = TracerDouble()
+    tracer.uncovered = {"sh"}
+    (note,) = [record for record in recorded(tracer) if isinstance(record, Note)]
+    assert (note.text, note.complete) == ("no TLS functions of their own: /bin/sh", True)
+
+
+def test_the_launchers_words_and_the_end_of_its_line_are_told_apart() -> None:
+    read, write = os.pipe()
+    assert told(read) is None
+    os.write(write, b'{"status": 0}\n')
+    assert told(read) == b'{"status": 0}\n'
+    os.close(write)
+    assert told(read) == b""
+    os.close(read)
+    assert told(-1) is None

@@ -1,0 +1,45 @@
+"""The agent's command line."""
+
+from pathlib import Path
+
+import pytest
+
+from chaperone.agent.settings import Check, Settings, parse
+
+
+def settings(*arguments: str) -> Settings:
+    parsed = parse(["--cgroup", "/c", *arguments])
+    assert isinstance(parsed, Settings)
+    return parsed
+
+
+def test_cgroups_and_files_may_be_named_any_number_of_times() -> None:
+    parsed = settings("--cgroup", "/d", "--attach", "/bin/a", "--attach", "/bin/b")
+    assert (parsed.cgroups, parsed.attach) == ((Path("/c"), Path("/d")), (Path("/bin/a"), Path("/bin/b")))
+
+
+def test_arguments_of_cmd_that_look_like_options_are_kept() -> None:
+    assert settings("--session-argv=kubectl", "--session-argv=--check", "--session-argv=-o").session.argv == ("kubectl", "--check", "-o")
+
+
+def test_a_long_socket_path_is_reached_through_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    assert settings("--socket", "/run/c.sock").target == "unix:/run/c.sock"
+    target = settings("--socket", str(folder / "c.sock")).target
+    assert target.startswith("unix:/proc/self/fd/")
+    assert Path(target.removeprefix("unix:")).parent.resolve() == folder
+
+
+def test_memory_is_given_in_mebibytes() -> None:
+    assert settings("--memory", "2").memory == 2 << 20
+
+
+def test_check_needs_nothing_else() -> None:
+    assert parse(["--check", "-o", "json"]) == Check("json")
+
+
+def test_no_cgroup_is_a_usage_error() -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse([])
+    assert caught.value.code == 2

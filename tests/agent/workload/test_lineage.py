@@ -1,0 +1,75 @@
+"""Processes from fork to exit, also those that /proc never showed."""
+
+import os
+import subprocess
+
+from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork
+from chaperone.agent.workload.lineage import Lineage
+from chaperone.agent.workload.processes import started_ns
+from chaperone.proto.ids import SessionId, process_id
+from chaperone.proto.records import ProcessEnded
+
+GONE = 2**22 + 5  # beyond any pid
+SESSION = SessionId("s")
+
+
+def lineage() -> Lineage:
+    return Lineage("boot", {1: SESSION})
+
+
+def executed(pid: int, started: int = 10, argv: tuple[str, ...] = ("kubectl", "get")) -> ProcessExec:
+    return ProcessExec(pid, started, 20, 1, "/usr/bin/kubectl", argv, False, 1000, 7, 5)
+
+
+def test_an_exec_names_program_arguments_and_parent() -> None:
+    seen = lineage().executed(executed(GONE))
+    assert (seen.process, seen.session, seen.pid) == (process_id("boot", GONE, 10), SESSION, GONE)
+    assert (seen.exe, seen.argv, seen.uid) == ("/usr/bin/kubectl", ("kubectl", "get"), 1000)
+    assert seen.parent == process_id("boot", 7, 5)
+
+
+def test_what_proc_still_knows_is_taken_from_there() -> None:
+    with subprocess.Popen(["sleep", "100"], cwd="/tmp") as process:
+        seen = lineage().executed(executed(process.pid))
+        process.kill()
+    assert seen.cwd == "/tmp"
+
+
+def test_a_child_that_lived_a_millisecond_has_its_parents_program_and_folder() -> None:
+    known = lineage()
+    with subprocess.Popen(["sleep", "100"], cwd="/tmp") as process:
+        parent = known.executed(executed(process.pid, 30))
+        process.kill()
+    child = known.forked(ProcessFork(GONE, 40, 41, 1, 1000, process.pid, 30))
+    assert (child.exe, child.argv, child.cwd, child.parent) == (parent.exe, parent.argv, "/tmp", parent.process)
+    grandchild = known.executed(executed(GONE, 40))
+    assert grandchild.cwd == "/tmp"
+
+
+def test_long_arguments_are_completed_from_proc() -> None:
+    with subprocess.Popen(["sleep", "100"]) as process:
+        value = ProcessExec(process.pid, 10, 20, 1, "/bin/sleep", ("sl",), True, 0, 7, 5)
+        os.sched_yield()
+        seen = lineage().executed(value)
+        process.kill()
+    assert seen.argv in (("sleep", "100"), ("sl",))
+
+
+def test_an_exit_has_a_status_and_ends_the_memory_of_it() -> None:
+    known = lineage()
+    known.executed(executed(GONE))
+    assert known.exited(ProcessExit(GONE, 10, 50, 1, 130)) == ProcessEnded(process_id("boot", GONE, 10), 50, 130)
+    assert known.living == {}
+
+
+def test_a_process_that_began_before_us_is_described_once_when_it_speaks() -> None:
+    known, started = lineage(), started_ns(os.getpid()) or 0
+    (seen,) = known.met((os.getpid(), started + 123), 1, 99)
+    assert (seen.process, seen.time) == (process_id("boot", os.getpid(), started + 123), 99)
+    assert seen.argv
+    assert list(known.met((os.getpid(), started + 123), 1, 100)) == []
+
+
+def test_a_number_that_now_belongs_to_another_process_tells_nothing() -> None:
+    (seen,) = lineage().met((os.getpid(), 1), 1, 99)
+    assert (seen.exe, seen.argv) == ("", ())

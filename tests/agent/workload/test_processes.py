@@ -1,0 +1,43 @@
+"""What /proc says about a process."""
+
+import os
+import subprocess
+import time
+
+from chaperone.agent.workload.processes import TICK_NS, Described, argv, boot_id, describe, now_ns, started_ns
+
+
+def test_a_living_process_is_described_without_its_environment() -> None:
+    with subprocess.Popen(["sleep", "100"], cwd="/tmp", env={"SECRET": "x"}) as process:
+        time.sleep(0.05)
+        seen = describe(process.pid)
+        process.kill()
+    assert (seen.argv, seen.cwd, seen.uid, seen.parent) == (("sleep", "100"), "/tmp", os.getuid(), os.getpid())
+    assert seen.exe.endswith("sleep")
+    assert "SECRET" not in repr(seen)
+
+
+def test_empty_arguments_are_kept() -> None:
+    with subprocess.Popen(["sleep", "100", ""], stderr=subprocess.DEVNULL) as process:
+        time.sleep(0.02)
+        seen = argv(process.pid)
+        process.kill()
+    assert seen in (("sleep", "100", ""), ())
+
+
+def test_a_process_that_is_gone_is_empty_and_no_error() -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    assert describe(process.pid) == Described()
+    assert started_ns(process.pid) is None
+
+
+def test_the_start_is_on_the_boot_clock() -> None:
+    with subprocess.Popen(["sleep", "100"]) as process:
+        age = now_ns() - (started_ns(process.pid) or 0)
+        process.kill()
+    assert -TICK_NS <= age < 5_000_000_000
+
+
+def test_the_boot_has_a_uuid() -> None:
+    assert len(boot_id()) == 36

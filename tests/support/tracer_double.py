@@ -1,0 +1,35 @@
+"""A tracer whose kernel is a list: what each poll returns, what attach answers."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from chaperone.agent.trace.tracer import Tracer
+from chaperone.agent.trace.values import Attached, Lost, NotCovered, Value
+
+
+class TracerDouble(Tracer):
+    """`polls`: one list of values per poll, then nothing. `uncovered`: names of files that have no TLS."""
+
+    def __init__(self, polls: Sequence[list[Value]] = (), final: Sequence[Value] = (), counts: Lost | None = None) -> None:
+        self.polls, self.final, self.counts = list(polls), final, counts or Lost()
+        self.uncovered: set[str] = set()
+        self.attached: list[str | Path | int] = []
+        self.governed: list[str | Path] = []
+
+    def govern(self, cgroup: str | Path) -> int:
+        self.governed.append(cgroup)
+        return len(self.governed)
+
+    def attach(self, file: str | Path | int) -> Attached | NotCovered:
+        self.attached.append(file)
+        return NotCovered("no TLS functions") if Path(str(file)).name in self.uncovered else Attached(1, 1, ("SSL_write",))
+
+    def poll(self, timeout_ms: int) -> list[Value]:
+        return self.polls.pop(0) if self.polls else []
+
+    def final_positions(self) -> Iterator[Value]:
+        yield from self.final
+
+    @property
+    def lost(self) -> Lost:
+        return self.counts
