@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from chaperone.collector.kube.schema import Slot, type_of
+from chaperone.collector.wire.buffer import Malformed
 
 MAGIC = b"k8s\x00"
 VARINT_LIMIT = 10  # bytes: protobuf.dev encoding, "base 128 varints"
@@ -34,10 +35,6 @@ class Wire(IntEnum):
     FIXED64 = 1
     BYTES = 2
     FIXED32 = 5
-
-
-class Malformed(ValueError):
-    """Bytes that are no protobuf."""
 
 
 @dataclass(frozen=True, slots=True)

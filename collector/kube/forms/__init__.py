@@ -1,0 +1,1 @@
+"""Body encodings, each bytes → value with named limits: JSON, YAML, CBOR, protobuf."""

@@ -1,0 +1,1 @@
+"""Request targets as Go and the apiserver read them."""
