@@ -16,9 +16,10 @@ class Malformed(Exception):
 class Hole(Exception):
     """`size` bytes are missing from where the parser waits."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, cause: str = "") -> None:
         super().__init__(f"{size} bytes missing")
         self.size = size
+        self.cause = cause
 
 
 class Buffer:
@@ -43,6 +44,11 @@ class Buffer:
         del self.held[:size]
         self.position += len(taken)
         return taken
+
+    def drop(self, size: int) -> None:
+        """Claim `size` bytes that are here, unread."""
+        del self.held[:size]
+        self.position += size
 
     def exactly(self, size: int) -> Wait:
         """Wait for `size` bytes."""
