@@ -1,6 +1,7 @@
 """Where things are and how big they may get: the environment and options → frozen values."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 SYSTEM_STORE = Path("/var/lib/chaperone")
@@ -16,3 +17,17 @@ def store_directory(option: Path | None, environment: "os._Environ[str] | dict[s
         return SYSTEM_STORE
     state = environment.get("XDG_STATE_HOME") or str(Path(environment.get("HOME", "/")) / ".local/state")
     return Path(state) / "chaperone"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorSettings:
+    """How a collector runs. `idle_s`: exit after so long without a client, None never; `ready_fd`: gets one line once it serves."""
+
+    store: Path
+    idle_s: float | None = None
+    ready_fd: int | None = None
+    flush_delay_s: float = 0.2  # a batch waits this long for others before it is written and acked
+    flush_rows: int = 5_000  # or until so many rows wait
+    retry_s: float = 1.0  # after a write that failed
+    batch_limit: int = 128 << 20  # bytes of records in one batch, inflated; a TLS call may carry 64 MiB
+    batches_under_way: int = 8  # of one agent, taken but not yet acked

@@ -11,7 +11,7 @@ from pathlib import Path
 from chaperone.proto.records import Record
 
 
-class BadCapture(ValueError):
+class CaptureError(ValueError):
     """A file that is no capture; the message names file and line."""
 
 
@@ -25,5 +25,5 @@ class Capture:
 
 
 def read_capture(path: Path) -> Capture:
-    """Open a capture. BadCapture now or while its records are read."""
-    raise BadCapture(f"{path}: not read yet")
+    """Open a capture. CaptureError now or while its records are read."""
+    raise CaptureError(f"{path}: not read yet")

@@ -1,10 +1,128 @@
-"""What lies where in a store directory, who holds it, and how its socket is reached."""
+"""What lies where in a store directory, who holds it, and how its socket is reached.
 
+`lock` (flock, with the holder's pid), `version`, `fingerprint.key` (32 random bytes, made once), `clickhouse/` and
+`collector.sock`. The directory is 0700, files and socket 0600.
+"""
+
+import fcntl
+import os
+import secrets
+from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 SOCKET = "collector.sock"
+SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
+_OURS = {"lock", "version", "fingerprint.key", "clickhouse", SOCKET}
+
+
+class DirectoryError(Exception):
+    """A directory that cannot be a store; the message is one sentence with a next step."""
+
+
+class LockedError(DirectoryError):
+    """Another process has the store open."""
+
+
+@dataclass(slots=True)
+class StoreDirectory:
+    """A store directory, held by this process until closed."""
+
+    path: Path
+    lock: int
+
+    @property
+    def database(self) -> Path:
+        """Where ClickHouse keeps its files."""
+        return self.path / "clickhouse"
+
+    @property
+    def version_file(self) -> Path:
+        """The number of the last applied migration."""
+        return self.path / "version"
+
+    def key(self) -> bytes:
+        """The installation's fingerprint key; made at the first call."""
+        path = self.path / "fingerprint.key"
+        if not path.exists():
+            _write_once(path, secrets.token_bytes(32))
+        return path.read_bytes()
+
+    def close(self) -> None:
+        """Let others open it. The lock file stays: removing it would let two processes hold two locks."""
+        os.close(self.lock)
+
+    def __enter__(self) -> "StoreDirectory":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def hold(path: Path) -> StoreDirectory:
+    """Make the directory if need be and take its lock. DirectoryError or LockedError."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_foreign(path)
+        lock = _lock(path / "lock")
+        path.chmod(0o700)
+        (path / "clickhouse").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise DirectoryError(f"cannot use {path} as a store: {error.strerror}; name another with --store") from None
+    return StoreDirectory(path, lock)
+
+
+def holder(path: Path) -> int | None:
+    """The pid of the process that has the store open, None when nobody has."""
+    try:
+        descriptor = os.open(path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.read(descriptor, 32) or b"0")
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def socket_target(store: Path) -> str:
-    """The gRPC target of the store's socket, also where its path is longer than a socket address may be."""
-    return f"unix:{store / SOCKET}"
+    """The gRPC target of the store's socket. A path too long for a socket address goes through an open descriptor of
+    the directory, which stays open as long as this process lives."""
+    path = store.absolute() / SOCKET
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return f"unix:{path}"
+    descriptor = os.open(store, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    return f"unix:/proc/self/fd/{descriptor}/{SOCKET}"
+
+
+def _refuse_foreign(path: Path) -> None:
+    foreign = {entry.name for entry in path.iterdir()} - _OURS
+    if foreign and not (path / "version").exists():
+        raise DirectoryError(f"{path} is not a Chaperone store (it holds {min(foreign)!r}): name an empty directory with --store")
+
+
+def _lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.read(descriptor, 32).decode() or "?"
+        os.close(descriptor)
+        raise LockedError(f"the store {path.parent} is open in process {pid}: use its socket, or stop that process") from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    """Whole or not at all, also when the machine stops in between."""
+    draft = path.with_suffix(".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    draft.rename(path)

@@ -20,9 +20,9 @@ RFC 3339 with nanoseconds in UTC, or null. A call:
 | exit | {code, reason} of a command in a container, else null |
 | requestHeaders responseHeaders | [[name, value], …] |
 | hasRequestObject hasResponseObject | as the audit log would say |
-| requestBody responseBody | null or {form, mediaType, kind, size, wireSize, complete, masked, encoding, data}; encoding is "utf-8" or "base64" (of data) |
+| requestBody responseBody | null or {form, mediaType, kind, size, wireSize, complete, masked, encoding, data} |
 
-The store keeps a large body's `data` beside the document under its `digest` (store/bodies.py); queries put it back on demand.
+`masked` counts replaced values; `encoding` says how `data` is written: "utf-8" or "base64". The store keeps a large body's `data` beside the document under its `digest` (store/bodies.py); queries put it back on demand.
 """
 
 import base64

@@ -1,0 +1,111 @@
+"""`python -m chaperone.collector`: opens a store, serves Capture and Query on its socket, ends when told to or idle.
+
+The one place where pipeline, store, ingest and serve are handed to one another.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+
+from chaperone.collector.ingest.intake import PipelineIntake
+from chaperone.collector.ingest.service import CaptureService
+from chaperone.collector.mask.masker import Masker
+from chaperone.collector.pipeline import Pipeline
+from chaperone.collector.serve.activity import Activity
+from chaperone.collector.serve.query import QueryService
+from chaperone.collector.settings import CollectorSettings, store_directory
+from chaperone.collector.store.committer import Pace
+from chaperone.collector.store.directory import SOCKET, DirectoryError, StoreDirectory, hold, socket_target
+from chaperone.collector.store.engine import StoreError
+from chaperone.collector.store.opened import Store, opened
+from chaperone.collector.store.rows import Row
+from chaperone.collector.store.schema import SchemaError
+from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
+
+MESSAGE_LIMIT = 256 << 20  # a batch of the largest size, badly compressed
+STOP_GRACE_S = 2.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a collector; the exit status."""
+    settings = _settings(arguments)
+    try:
+        with hold(settings.store) as directory:
+            asyncio.run(_run(directory, settings))
+    except (DirectoryError, SchemaError, StoreError) as error:
+        print(f"chaperone collector: {error}", file=sys.stderr)  # noqa: T201 - the command's own error line
+        return 1
+    return 0
+
+
+def _settings(arguments: list[str] | None) -> CollectorSettings:
+    parser = argparse.ArgumentParser(prog="chaperone collector", description="Understands, masks and stores what agents send.")
+    parser.add_argument("--store", type=Path, help="directory to keep everything in")
+    parser.add_argument("--exit-when-idle", type=float, metavar="SECONDS", help="end after so long without a client")
+    parser.add_argument("--ready-fd", type=int, metavar="N", help="write one line here once clients are served")
+    given = parser.parse_args(arguments)
+    return CollectorSettings(store_directory(given.store, os.environ, os.getuid()), given.exit_when_idle, given.ready_fd)
+
+
+async def _run(directory: StoreDirectory, settings: CollectorSettings) -> None:
+    pace = Pace(settings.flush_delay_s, settings.flush_rows, settings.retry_s)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with opened(directory, pace) as store:
+        activity = Activity()
+        async with _serving(directory, settings, store, activity):
+            _say_ready(settings.ready_fd)
+            await _until_done(stopped, activity, settings.idle_s)
+
+
+@asynccontextmanager
+async def _serving(directory: StoreDirectory, settings: CollectorSettings, store: Store, activity: Activity) -> AsyncIterator[None]:
+    rows: list[Row] = []
+    intake = PipelineIntake(Pipeline(Masker(directory.key()), rows), rows, store)
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)])
+    capture_pb2_grpc.add_CaptureServicer_to_server(CaptureService(intake, settings, activity), server)
+    query_pb2_grpc.add_QueryServicer_to_server(QueryService(store.ask, activity), server)
+    await _listen(server, directory.path)
+    try:
+        yield
+    finally:
+        await server.stop(STOP_GRACE_S)
+        intake.close()
+        (directory.path / SOCKET).unlink(missing_ok=True)
+
+
+async def _listen(server: grpc.aio.Server, store: Path) -> None:
+    """Bind with a umask, so that the socket never has a wider mode."""
+    before = os.umask(0o177)
+    try:
+        server.add_insecure_port(socket_target(store))
+        await server.start()
+    finally:
+        os.umask(before)
+
+
+def _say_ready(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.write(descriptor, b"ready\n")
+        os.close(descriptor)
+
+
+async def _until_done(stopped: asyncio.Event, activity: Activity, idle_s: float | None) -> None:
+    while not stopped.is_set() and (idle_s is None or activity.idle_s < idle_s):
+        remaining = None if idle_s is None else max(idle_s - activity.idle_s, 0.05)
+        try:
+            await asyncio.wait_for(stopped.wait(), remaining)
+        except TimeoutError:
+            continue
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""The Capture service: batches in, acks out. A batch is acked only once all its rows are durable.
+
+An agent's batches are numbered 1, 2, 3 … A number that was taken is not taken again, whether it comes twice on one stream or
+on the next one; its ack waits until the first taking is durable. A refusal ends the call with a status that says why:
+INVALID_ARGUMENT (no batch), FAILED_PRECONDITION (contract), RESOURCE_EXHAUSTED (the store cannot write now; come again).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol
+
+import grpc
+
+from chaperone.collector.ingest.batches import records_in
+from chaperone.collector.settings import CollectorSettings
+from chaperone.proto import capture_pb2 as pb
+from chaperone.proto import capture_pb2_grpc
+from chaperone.proto.records import Record
+
+CONTRACT = 1
+SUPPORTED = (CONTRACT, CONTRACT - 1)
+AGENT_LIMIT = 128  # characters of an agent's id
+
+Durable = Awaitable[str]  # "", or why it is not durable yet
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A batch as it came. `records` inflates and checks it: slow, so not in the event loop. ValueError when it is none."""
+
+    agent: str
+    number: int
+    wall_offset: int
+    records: Callable[[], list[Record]]
+
+
+class Intake(Protocol):
+    """What takes batches and makes them durable: pipeline and store, put together by __main__."""
+
+    def refusal(self) -> str:
+        """Why nothing can be taken now; "" when it can."""
+        ...
+
+    async def next_batch(self, agent: str) -> int:
+        """The lowest batch number of an agent that is not durable."""
+        ...
+
+    async def take(self, arrival: Arrival) -> Durable:
+        """Take a batch's records, in order of the calls. On a ValueError nothing was taken but a note of it."""
+        ...
+
+    def settled(self) -> Durable:
+        """Until all that was taken so far is durable."""
+        ...
+
+
+class RefusedError(Exception):
+    """The call ends with a status and a sentence."""
+
+    def __init__(self, status: grpc.StatusCode, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+@dataclass(slots=True)
+class _Agent:
+    """How far one agent is, over all its calls."""
+
+    name: str
+    taken: int = 0  # the highest number the pipeline has had
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class CaptureService(capture_pb2_grpc.CaptureServicer):
+    """Serves agents. `activity` is entered while one is connected."""
+
+    def __init__(self, intake: Intake, settings: CollectorSettings, activity: AbstractContextManager[Any]) -> None:
+        self._intake, self._settings, self._activity = intake, settings, activity
+        self._agents: dict[str, _Agent] = {}
+
+    async def Stream(self, upward: AsyncIterator[pb.Upward], context: Any) -> AsyncIterator[pb.Downward]:  # noqa: N802 - named by gRPC
+        """One agent's call: Hello, Welcome, then acks as batches become durable."""
+        with self._activity:
+            try:
+                agent = await self._greeted(upward)
+                yield pb.Downward(welcome=await self._welcome(agent))
+                async for number in self._acked(agent, upward):
+                    yield pb.Downward(ack=pb.Ack(batch=number))
+            except RefusedError as refused:
+                await context.abort(refused.status, refused.reason)
+
+    async def _greeted(self, upward: AsyncIterator[pb.Upward]) -> _Agent:
+        first = await anext(upward, None)
+        if first is None or first.WhichOneof("message") != "hello":
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "the first message is not Hello")
+        hello = first.hello
+        if hello.contract not in SUPPORTED:
+            theirs, ours = f"agent {hello.version or '?'} speaks contract {hello.contract}", f"{SUPPORTED[0]} and {SUPPORTED[1]}"
+            reason = f"{theirs}, this collector {ours}: upgrade the older of the two"
+            raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, reason)
+        if not 0 < len(hello.agent) <= AGENT_LIMIT:
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"an agent's id has 1 to {AGENT_LIMIT} characters")
+        return self._agents.setdefault(hello.agent, _Agent(hello.agent))
+
+    async def _welcome(self, agent: _Agent) -> pb.Welcome:
+        durable = await self._intake.next_batch(agent.name)
+        agent.taken = max(agent.taken, durable - 1)
+        return pb.Welcome(contract=CONTRACT, version=_VERSION, next_batch=durable)
+
+    async def _acked(self, agent: _Agent, upward: AsyncIterator[pb.Upward]) -> AsyncIterator[int]:
+        """Numbers of batches as they become durable. Batches are taken meanwhile, a bounded number ahead."""
+        under_way: asyncio.Queue[tuple[int, Durable] | RefusedError | None] = asyncio.Queue(self._settings.batches_under_way)
+        reading = asyncio.create_task(self._read(agent, upward, under_way))
+        try:
+            while (item := await under_way.get()) is not None:
+                if isinstance(item, RefusedError):
+                    raise item
+                number, durable = item
+                if reason := await durable:
+                    _refuse_full(reason)
+                yield number
+            await reading
+        finally:
+            reading.cancel()
+
+    async def _read(self, agent: _Agent, upward: AsyncIterator[pb.Upward], under_way: "asyncio.Queue[Any]") -> None:
+        try:
+            async for message in upward:
+                if message.WhichOneof("message") == "batch":
+                    await under_way.put((message.batch.number, await self._taken(agent, message.batch)))
+        except RefusedError as refused:
+            await under_way.put(refused)
+        else:
+            await under_way.put(None)
+
+    async def _taken(self, agent: _Agent, batch: pb.Batch) -> Durable:
+        async with agent.turn:
+            if batch.number <= agent.taken:
+                return self._intake.settled()
+            if batch.number != agent.taken + 1:
+                reason = f"batch {batch.number} follows batch {agent.taken}: numbers have no gaps"
+                raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, reason)
+            if reason := self._intake.refusal():
+                _refuse_full(reason)
+            durable = await self._take(agent, batch)
+            agent.taken = batch.number
+            return durable
+
+    async def _take(self, agent: _Agent, batch: pb.Batch) -> Durable:
+        limit = self._settings.batch_limit
+        arrival = Arrival(agent.name, batch.number, batch.wall_offset_ns, lambda: records_in(batch, limit))
+        try:
+            return await self._intake.take(arrival)
+        except ValueError as error:
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"batch {batch.number}: {error}") from None
+
+
+def _refuse_full(reason: str) -> NoReturn:
+    raise RefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, f"the collector cannot store anything now: {reason}")
+
+
+_VERSION = "0.1.0"

@@ -1,0 +1,46 @@
+"""The Query service: named questions over the store's socket. It knows neither the store nor the questions."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import grpc
+
+from chaperone.proto import query_pb2, query_pb2_grpc
+
+ROWS_PER_MESSAGE = 200
+MESSAGE_AIM = 1 << 20  # characters; a client must take larger messages: one row may hold whole bodies
+
+Ask = Callable[[str, str], Awaitable[list[dict[str, Any]]]]
+
+
+class QueryService(query_pb2_grpc.QueryServicer):
+    """Answers by `ask(name, parameters)`, whose ValueError is the questioner's fault."""
+
+    def __init__(self, ask: Ask, activity: AbstractContextManager[Any]) -> None:
+        self._ask, self._activity = ask, activity
+
+    async def Ask(  # noqa: N802 - named by gRPC
+        self, question: query_pb2.Question, context: "grpc.aio.ServicerContext[query_pb2.Question, query_pb2.Rows]"
+    ) -> AsyncIterator[query_pb2.Rows]:
+        """The rows of one question, some at a time."""
+        with self._activity:
+            try:
+                rows = await self._ask(question.name, question.parameters)
+            except ValueError as error:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            for part in portions(rows):
+                yield query_pb2.Rows(json=part)
+
+
+def portions(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Rows as JSON arrays of bounded size; one row may be larger than the bound."""
+    held: list[str] = []
+    for row in rows:
+        held.append(json.dumps(row, ensure_ascii=False, separators=(",", ":")))
+        if sum(map(len, held)) > MESSAGE_AIM or len(held) >= ROWS_PER_MESSAGE:
+            yield f"[{','.join(held)}]"
+            held = []
+    if held:
+        yield f"[{','.join(held)}]"

@@ -1,0 +1,82 @@
+"""An open store: directory, database and writer together, used from the event loop through one thread."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+from chaperone.collector.store import queries, writer
+from chaperone.collector.store.committer import Committer, Pace, Portion
+from chaperone.collector.store.directory import StoreDirectory
+from chaperone.collector.store.engine import Engine, StoreError
+from chaperone.collector.store.rows import Row
+from chaperone.collector.store.schema import migrate
+
+T = TypeVar("T")
+
+
+class Store:
+    """What services ask for: commit, how far an agent is, an answer. Made by `opened`."""
+
+    def __init__(self, engine: Engine, thread: ThreadPoolExecutor, pace: Pace) -> None:
+        self._engine, self._thread = engine, thread
+        self._committer = Committer(writer.Writer(engine), self.run, pace)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """A function in the store's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def refusal(self) -> str:
+        """Why nothing new can be stored now; "" when it can."""
+        return str(self._committer.refusal or "")
+
+    def commit(self, rows: list[Row], agent: str = "", next_batch: int = 0) -> Awaitable[str]:
+        """Rows in the order of the calls; what is awaited says "" once they are durable, or why they are not yet: then they
+        are kept and tried again."""
+        ticket = self._committer.put(Portion(rows, agent, next_batch))
+        return _reason(ticket)
+
+    async def next_batch(self, agent: str) -> int:
+        """The lowest batch number of an agent that is not durable."""
+        return await self.run(lambda: writer.next_batch(self._engine, agent))
+
+    async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
+        """Answer a named question (store/queries.py)."""
+        return await self.run(lambda: queries.ask(self._engine, name, parameters))
+
+    async def serve(self) -> None:
+        """Write what is committed, until cancelled."""
+        await self._committer.serve()
+
+    async def finish(self) -> None:
+        """Write what still waits."""
+        await self._committer.flush()
+
+
+@asynccontextmanager
+async def opened(directory: StoreDirectory, pace: Pace) -> AsyncIterator[Store]:
+    """Open the database of a held directory, bring it up to date, write until the end and close it."""
+    loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "store")
+    engine = await loop.run_in_executor(thread, lambda: _open(directory))
+    store = Store(engine, thread, pace)
+    writing = asyncio.create_task(store.serve())
+    try:
+        yield store
+    finally:
+        writing.cancel()
+        with suppress(asyncio.CancelledError):
+            await writing
+        await store.finish()
+        await loop.run_in_executor(thread, engine.close)
+        thread.shutdown()
+
+
+async def _reason(ticket: "asyncio.Future[StoreError | None]") -> str:
+    return str(await ticket or "")
+
+
+def _open(directory: StoreDirectory) -> Engine:
+    engine = Engine(directory.database)
+    migrate(engine, directory.version_file)
+    return engine

@@ -1,0 +1,159 @@
+"""Named questions → rows. What a question may be given, and what its rows are, stands in its function's docstring.
+
+Rows are JSON objects in the shapes of store/document.py. Where a question takes `session`, the beginning of an id will do;
+"latest" is the session that began last. `bodies: true` puts bodies' data into the documents; without it they have sizes only.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from chaperone.collector.store import bodies
+from chaperone.collector.store.engine import Engine, Parameter
+from chaperone.collector.store.questions import ROW_LIMIT, QuestionError, bound, flag, identifier, number, parameters_in
+from chaperone.collector.store.summary import merged, summary
+
+Rows = list[dict[str, Any]]
+
+_LATEST = "ORDER BY session, id, phase DESC, position DESC LIMIT 1 BY session, id"
+_CALL_FILTERS = {  # key: (kind, condition). Those before the latest version is picked are equal in all of a call's versions.
+    "since": ("time", "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')"),
+    "until": ("time", "time < parseDateTime64BestEffort({until:String}, 9, 'UTC')"),
+    "id": ("id", "startsWith(id, {id:String})"),
+    "stream": ("id", "startsWith(stream, {stream:String})"),
+    "process": ("id", "startsWith(process, {process:String})"),
+    "after": ("number", "arrived > {after:UInt64}"),
+}
+_VERSION_FILTERS = {
+    "verb": ("text", "verb = {verb:String}"),
+    "apiGroup": ("text", "api_group = {apiGroup:String}"),
+    "resource": ("text", "resource = {resource:String}"),
+    "subresource": ("text", "subresource = {subresource:String}"),
+    "namespace": ("text", "namespace = {namespace:String}"),
+    "name": ("text", "name = {name:String}"),
+    "user": ("text", "user = {user:String}"),
+    "userAgent": ("text", "startsWith(user_agent, {userAgent:String})"),
+    "code": ("number", "code = {code:UInt64}"),
+}
+
+
+def sessions_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
+    """`since`, `until`, `limit` (default 100) → the summary of each session, newest last."""
+    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 100
+    given = bound(parameters, {"since": "time", "until": "time"})
+    conditions = ["kind = 'session'", *(_CALL_FILTERS[key][1] for key in given)]
+    newest = f"SELECT session FROM records WHERE {' AND '.join(conditions)} GROUP BY session ORDER BY min(time) DESC LIMIT {{limit:UInt64}}"
+    found = [row["session"] for row in engine.rows(newest, {**given, "limit": limit})]
+    return [summary(engine, session) for session in reversed(found)]
+
+
+def sessions_show(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
+    """`session` → one row: its summary and its `processes`, `streams`, `losses` and `notes`."""
+    session = _session(engine, parameters)
+    lists = {name: merged(engine, session, kinds) for name, kinds in _PARTS.items()}
+    return [{**summary(engine, session), **lists}]
+
+
+_PARTS = {"processes": ["process"], "streams": ["stream"], "losses": ["loss", "gap"], "notes": ["note"]}
+
+
+def session_summary(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
+    """`session` → one row: {id, …, calls, exchanges, bytes, complete, missing}; see store/summary.py."""
+    return [summary(engine, _session(engine, parameters))]
+
+
+def calls_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
+    """`session since until id stream process verb apiGroup resource subresource namespace name user userAgent code bodies`,
+    `limit` (default 1000) → the newest calls, oldest first. To follow, ask again with `after`: the highest `cursor` of the
+    rows so far; then they come in order of arrival, a call again whenever more of it is known."""
+    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
+    narrow, given = _conditions(parameters, _CALL_FILTERS)
+    late, more = _conditions(parameters, _VERSION_FILTERS)
+    if "session" in parameters:
+        narrow, given = [*narrow, "session = {session:String}"], {**given, "session": _session(engine, parameters)}
+    order = "arrived" if "after" in parameters else "time DESC, position DESC"
+    statement = (
+        f"SELECT document, arrived FROM (SELECT * FROM records WHERE {' AND '.join(['kind = {kind:String}', *narrow])} {_LATEST}) "
+        f"WHERE {' AND '.join(['true', *late])} ORDER BY {order} LIMIT {{limit:UInt64}}"
+    )
+    rows = engine.rows(statement, {**given, **more, "kind": "call", "limit": limit})
+    found = [json.loads(row["document"]) | {"cursor": row["arrived"]} for row in rows]
+    return _with_bodies(engine, found if "after" in parameters else found[::-1], flag(parameters, "bodies"))
+
+
+def replay(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
+    """`session`, `bodies` → all that happened, in order of time: {at, kind, document}. `kind` is "session", "process",
+    "stream", "call" (when its request was there: `at` is its `time`), "answer" (the same call when it was answered or over),
+    "piece", "exchange", "loss", "gap", "note", "exit" (a process ended) or "end" (the session)."""
+    session = _session(engine, parameters)
+    documents = [(kind, document) for kind in _TIMELINE for document in merged(engine, session, [kind])]
+    full = _with_bodies(engine, [document for _, document in documents], flag(parameters, "bodies"))
+    moments = [m for (kind, _), document in zip(documents, full, strict=True) for m in _moments(kind, document)]
+    return sorted(moments, key=lambda moment: moment["at"])
+
+
+_TIMELINE = ("session", "process", "stream", "call", "piece", "exchange", "loss", "gap", "note")
+_ENDS = {"session": "end", "process": "exit"}
+
+
+def _moments(kind: str, document: dict[str, Any]) -> Rows:
+    moments = [{"at": document.get("time") or document.get("ended") or "", "kind": kind, "document": document}]
+    end = (document.get("answered") or document.get("ended")) if kind == "call" else document.get("ended")
+    if end and (kind == "call" or kind in _ENDS):
+        moments.append({"at": end, "kind": _ENDS.get(kind, "answer"), "document": document})
+    return moments
+
+
+def status(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
+    """Nothing → one row: rows by kind, and their bytes on disk."""
+    counts = engine.rows("SELECT kind, uniqExact(session, id) AS count FROM records GROUP BY kind ORDER BY kind")
+    size = engine.rows("SELECT sum(bytes_on_disk) AS size FROM system.parts WHERE active AND database = 'chaperone'")
+    return [{"counts": {row["kind"]: row["count"] for row in counts}, "size": size[0]["size"]}]
+
+
+_FILTERS = frozenset(_CALL_FILTERS) | frozenset(_VERSION_FILTERS)
+QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozenset[str]]] = {
+    "sessions.list": (sessions_list, frozenset({"since", "until", "limit"})),
+    "sessions.show": (sessions_show, frozenset({"session"})),
+    "session.summary": (session_summary, frozenset({"session"})),
+    "calls.list": (calls_list, _FILTERS | {"session", "limit", "bodies"}),
+    "replay": (replay, frozenset({"session", "bodies"})),
+    "status": (status, frozenset()),
+}
+
+
+def ask(engine: Engine, name: str, parameters: str) -> Rows:
+    """Answer a named question; `parameters` is a JSON object. QuestionError when there is no such question or parameter."""
+    if name not in QUESTIONS:
+        raise QuestionError(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
+    question, allowed = QUESTIONS[name]
+    return question(engine, parameters_in(parameters, allowed))
+
+
+def _conditions(parameters: Mapping[str, Any], filters: Mapping[str, tuple[str, str]]) -> tuple[list[str], dict[str, Parameter]]:
+    given = bound(parameters, {key: kind for key, (kind, _) in filters.items()})
+    return [filters[key][1] for key in given], given
+
+
+def _session(engine: Engine, parameters: Mapping[str, Any]) -> str:
+    if parameters.get("session") == "latest":
+        statement, given, wanted = "SELECT session FROM records WHERE kind = 'session' ORDER BY time DESC, session LIMIT 1", "", "latest"
+    elif "session" in parameters:
+        statement, given = "SELECT DISTINCT session FROM records WHERE kind = 'session' AND startsWith(session, {given:String}) LIMIT 2", ""
+        given = wanted = identifier(parameters, "session")
+    else:
+        raise QuestionError("a session is needed: its id or the beginning of it")
+    found = engine.rows(statement, {"given": given})
+    if len(found) != 1:
+        raise QuestionError(f"{'no session is' if not found else 'several sessions are'} called {wanted!r}")
+    return str(found[0]["session"])
+
+
+def _with_bodies(engine: Engine, documents: Iterable[dict[str, Any]], wanted: bool) -> Rows:
+    documents = list(documents)
+    if not wanted:
+        return [bodies.without_data(document) for document in documents]
+    needed = bodies.digests(documents)
+    statement = "SELECT digest, data FROM bodies WHERE digest IN {needed:Array(String)} LIMIT 1 BY digest"
+    data = {row["digest"]: row["data"] for row in engine.rows(statement, {"needed": needed})} if needed else {}
+    return [bodies.put_back(document, data) for document in documents]

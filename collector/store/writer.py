@@ -1,0 +1,93 @@
+"""Rows → the tables, in one durable go. Nothing counts as stored before `flush` has returned."""
+
+import json
+from typing import Any
+
+from chaperone.collector.store.bodies import StoredBody, set_aside
+from chaperone.collector.store.document import rfc3339
+from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.rows import Kind, Row
+
+_FILTERED = ("verb", "resource", "subresource", "namespace", "name", "user")
+_STREAMING = 3  # wire.exchange.Phase.STREAM: of the versions of one flush the last says it all
+
+
+class Writer:
+    """Gathers rows and what makes them durable. Used by one thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._arrived = _last_arrival(engine)
+        self._rows: dict[tuple[object, ...], Row] = {}
+        self._agents: dict[str, int] = {}
+
+    def append(self, row: Row) -> None:
+        """Take a row; a version repeated before it was written takes the earlier one's place."""
+        streaming = row.kind is Kind.CALL and row.phase == _STREAMING
+        self._rows[row.kind, row.session, row.id, row.phase, None if streaming else row.position] = row
+
+    def advance(self, agent: str, next_batch: int) -> None:
+        """All that `agent` sent below `next_batch` is among the rows taken so far."""
+        self._agents[agent] = max(next_batch, self._agents.get(agent, 0))
+
+    def flush(self) -> None:
+        """Write all that was taken: bodies, records, then how far each agent is. On an error all of it stays to be
+        written, and what may have been written lands on itself."""
+        lines, bodies = self._lines()
+        self._engine.insert("bodies", [{"digest": b.digest, "encoding": b.encoding, "data": b.data} for b in self._new(bodies)])
+        self._engine.insert("records", lines)
+        self._engine.insert("agents", [{"agent": agent, "next_batch": number} for agent, number in self._agents.items()])
+        self._arrived += len(lines)
+        self._rows.clear()
+        self._agents.clear()
+
+    def _lines(self) -> tuple[list[dict[str, Any]], dict[str, StoredBody]]:
+        lines: list[dict[str, Any]] = []
+        bodies: dict[str, StoredBody] = {}
+        for arrived, row in enumerate(self._rows.values(), self._arrived + 1):
+            document, aside = set_aside(row.document)
+            bodies.update((body.digest, body) for body in aside)
+            lines.append(_line(row, document, arrived) | {"bodies": [body.digest for body in aside]})
+        return lines, bodies
+
+    def _new(self, bodies: dict[str, StoredBody]) -> list[StoredBody]:
+        """Those the store does not have yet."""
+        if not bodies:
+            return []
+        known = self._engine.rows("SELECT DISTINCT digest FROM bodies WHERE digest IN {digests:Array(String)}", {"digests": list(bodies)})
+        return [body for digest, body in bodies.items() if digest not in {row["digest"] for row in known}]
+
+
+def next_batch(engine: Engine, agent: str) -> int:
+    """The lowest batch number of `agent` that is not durable."""
+    rows = engine.rows("SELECT max(next_batch) AS next FROM agents WHERE agent = {agent:String}", {"agent": agent})
+    return max(1, int(rows[0]["next"]))
+
+
+def _last_arrival(engine: Engine) -> int:
+    return int(engine.rows("SELECT max(arrived) AS last FROM records")[0]["last"])
+
+
+def _line(row: Row, document: dict[str, Any], arrived: int) -> dict[str, Any]:
+    size = document.get("bytes") or {}
+    return {
+        "kind": row.kind,
+        "session": row.session,
+        "id": row.id,
+        "phase": row.phase,
+        "position": row.position,
+        "arrived": arrived,
+        "time": rfc3339(row.time),
+        "ended": document.get("ended"),
+        "stream": row.stream,
+        "process": row.process,
+        "call": row.call,
+        **({name: document[name] for name in _FILTERED} if row.kind is Kind.CALL else {}),
+        "api_group": document.get("apiGroup", ""),
+        "user_agent": document.get("userAgent", ""),
+        "code": document.get("code"),
+        "complete": document.get("complete", True),
+        "bytes_out": size.get("out", 0),
+        "bytes_in": size.get("in", 0),
+        "document": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+    }
