@@ -1,12 +1,40 @@
-"""Probes in, values out: the one door through which the rest of the agent reaches the kernel."""
+"""Probes in, values out: the one door through which the rest of the agent reaches the kernel.
 
+    with Tracer() as tracer:
+        workload = tracer.govern(cgroup)
+        tracer.attach("/usr/lib/x86_64-linux-gnu/libssl.so.3")
+        for value in tracer.poll(timeout_ms=100): …
+
+Order: values come in the order in which the kernel published them. A process's exec precedes its bytes; a fork precedes
+what the child does; everything of a TLS object precedes its TlsClosed, and that precedes its process's ProcessExit (or
+the ProcessExec by which the process became another program). A forked child's use of an inherited TLS object is
+another `Tls`, from position 0 of its own.
+"""
+
+import ctypes
+import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from chaperone.agent.trace.values import Attached, Lost, NotCovered, Value
+from chaperone.agent.trace.btf import Btf
+from chaperone.agent.trace.files import ProbedFiles
+from chaperone.agent.trace.flatten import flatten
+from chaperone.agent.trace.gaps import Gaps
+from chaperone.agent.trace.governed import GovernedCgroups
+from chaperone.agent.trace.kernel import Kernel
+from chaperone.agent.trace.layout import Counters, Head, Stream, StreamKey
+from chaperone.agent.trace.offsets import offsets
+from chaperone.agent.trace.programs import resolved
+from chaperone.agent.trace.records import decode, tls_of
+from chaperone.agent.trace.values import Attached, Lost, NotCovered, ProcessExec, ProcessExit, Tls, TlsClosed, Value
+
+TRACEPOINTS = {"on_exec": "sched_process_exec", "on_fork": "sched_process_fork", "on_exit": "sched_process_exit"}
+LOOK_MS = (2, 10)  # how often an idle poll looks into the ring: soon after something happened, then less often
+TAKE = 8 << 20  # bytes of records in one poll; the rest waits in the ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,39 +45,109 @@ class TracerSettings:
 
 
 class Tracer:
-    """Loads the BPF programs; a context manager that removes every probe at the end."""
+    """Loads the BPF programs; a context manager that removes every probe at the end. One thread uses it at a time."""
 
-    def __init__(self, settings: TracerSettings = TracerSettings()) -> None:  # noqa: B008
+    def __init__(self, settings: TracerSettings = TracerSettings()) -> None:
         self.settings = settings
+        self.gaps = Gaps()
+        self.raw: deque[bytes] = deque()
+        self.room = TAKE
 
     def __enter__(self) -> Self:
-        """Compile, load, attach the process hooks. OSError when the kernel refuses."""
-        raise NotImplementedError
+        """Compile, load, attach the process hooks. OSError or RuntimeError, with a sentence, when that cannot be."""
+        self.kernel = _load({**offsets(Btf.of_kernel()), "RING_PAGES": self.settings.ring_pages})
+        self.kernel.check_layout()
+        self.kernel.open_ring("events", self._keep)
+        for program, tracepoint in TRACEPOINTS.items():
+            self.kernel.attach_tracepoint(program, tracepoint)
+        self.cgroups = GovernedCgroups(self.kernel)
+        self.files = ProbedFiles(self.kernel)
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Remove every probe and map."""
+        self.kernel.close()
 
     def govern(self, cgroup: str | Path) -> int:
         """Record what runs in this cgroup and all below; returns the workload's number (1 to 64)."""
-        raise NotImplementedError
+        return self.cgroups.add(cgroup)
 
     def release(self, workload: int) -> None:
         """Stop recording what `govern` began."""
-        raise NotImplementedError
+        self.cgroups.remove(workload)
 
     def attach(self, file: str | Path | int) -> Attached | NotCovered:
         """Probe the TLS functions of an ELF file, by path or open descriptor (which stays the caller's). Idempotent."""
-        raise NotImplementedError
+        return self.files.attach(file)
 
     def poll(self, timeout_ms: int) -> list[Value]:
-        """What happened since the last poll, in order; waits up to `timeout_ms` for something."""
-        raise NotImplementedError
+        """What happened since the last poll, at most about `TAKE` bytes of it; waits up to `timeout_ms` for something."""
+        deadline, look = time.monotonic() + timeout_ms / 1000, LOOK_MS[0]
+        self.room = TAKE
+        self.kernel.consume()
+        while not self.raw and (left := deadline - time.monotonic()) > 0:
+            self.kernel.wait(min(look, int(left * 1000) + 1))
+            self.kernel.consume()
+            look = min(2 * look, LOOK_MS[1])
+        return list(self._values())
 
     def final_positions(self) -> Iterator[Value]:
-        """A TlsLost for each direction whose last bytes never came out of the ring, after a last `poll`."""
-        raise NotImplementedError
+        """A TlsLost for each direction whose last bytes never came out of the ring. Right only after a last `poll`."""
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        for key in list(self.kernel.entries("streams", StreamKey)):
+            if (stream := self.kernel.entry("streams", Stream, key)) is not None:
+                yield from self.gaps.end(_tls(key, stream), stream.positions, now)
 
     @property
     def lost(self) -> Lost:
         """The kernel's own counts."""
-        raise NotImplementedError
+        raw = self.kernel.entry("counters", Counters) or Counters()
+        return Lost(raw.chunks, raw.events, raw.streams, raw.calls)
+
+    def _keep(self, address: int, size: int) -> bool:
+        """One record from the ring, copied. False: enough for this poll."""
+        self.raw.append(ctypes.string_at(address, size))
+        self.room -= size
+        return self.room > 0
+
+    def _values(self) -> Iterator[Value]:
+        while self.raw:
+            value = decode(self.raw.popleft())
+            if isinstance(value, ProcessExec | ProcessExit):
+                yield from self._end_objects(value)
+            yield from self.gaps.follow(resolved(value) if isinstance(value, ProcessExec) else value)
+
+    def _end_objects(self, of: ProcessExec | ProcessExit) -> Iterator[Value]:
+        """The TLS objects of a process image that is gone: what is missing of them, and that they are closed."""
+        if isinstance(of, ProcessExit) and self.lost.chunks:
+            yield from self._unseen_objects(of)
+        for tls in self.gaps.of_process(of.pid, of.started):
+            key = StreamKey(tls.started, tls.handle, tls.pid, tls.image)
+            stream = self.kernel.entry("streams", Stream, key)
+            out_position, in_position = stream.positions if stream else self.gaps.reached(tls)
+            self.kernel.remove("streams", key)
+            yield from self.gaps.follow(TlsClosed(tls, of.time, out_position, in_position))
+
+    def _unseen_objects(self, of: ProcessExit) -> Iterator[Value]:
+        """What is missing of objects of which perhaps no record at all came through."""
+        for key in list(self.kernel.entries("streams", StreamKey)):
+            if (key.pid, key.started) == (of.pid, of.started) and (stream := self.kernel.entry("streams", Stream, key)):
+                yield from self.gaps.end(_tls(key, stream), stream.positions, of.time)
+
+
+def _load(defines: dict[str, int]) -> Kernel:
+    """Load, with atomic fetch-and-add where the kernel has it (5.12): that is found out by trying."""
+    text = flatten("chaperone.c")
+    kernel = Kernel(text, defines)
+    try:
+        kernel.load_uprobe("on_ssl_return")
+    except OSError:
+        kernel.close()
+        kernel = Kernel(text, {**defines, "FETCH_IS_REFUSED": 1})
+        kernel.load_uprobe("on_ssl_return")
+    return kernel
+
+
+def _tls(key: StreamKey, stream: Stream) -> Tls:
+    head = Head(started=key.started, pid=key.pid, image=key.image, workload=stream.workload)
+    return tls_of(head, key.handle, stream.born, stream.library)

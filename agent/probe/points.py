@@ -1,0 +1,81 @@
+"""Which functions of a file are probed, where, and by which BPF programs."""
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from chaperone.agent.probe.elf import Elf, UnreadableError
+from chaperone.agent.probe.gopclntab import Function, GoTable, go_table
+from chaperone.agent.probe.prologue import places
+
+# exported function → program at its entry, program at its return ("": none)
+OPENSSL = {
+    "SSL_write": ("on_ssl_write_entry", "on_ssl_return"),
+    "SSL_write_ex": ("on_ssl_write_ex_entry", "on_ssl_return"),
+    "SSL_read": ("on_ssl_read_entry", "on_ssl_return"),
+    "SSL_read_ex": ("on_ssl_read_ex_entry", "on_ssl_return"),
+    "SSL_free": ("on_ssl_free_entry", ""),
+}
+OPENSSL_NEEDS = frozenset({"SSL_write", "SSL_read", "SSL_free"})
+GO = {
+    "crypto/tls.(*Conn).Write": ("on_go_write_entry", "on_go_write_return"),
+    "crypto/tls.(*Conn).Read": ("on_go_read_entry", "on_go_read_return"),
+    "crypto/tls.(*Conn).Close": ("on_go_close_entry", ""),
+}
+GO_NEEDS = frozenset(GO)
+
+
+class Point(NamedTuple):
+    """One probe: `program` runs at file offset `offset`, or (at_return) when the function there returns."""
+
+    function: str
+    program: str
+    offset: int
+    at_return: bool = False
+
+
+def points(fd: int) -> tuple[Point, ...]:
+    """The probes of an opened file, returns first: a return without its entry is counted, the opposite would be silent.
+
+    UnreadableError, with a sentence, when there is nothing that we could probe.
+    """
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise UnreadableError("not a regular file")
+    elf = Elf(fd)
+    found = [*_openssl(elf), *_go(elf)]
+    if not found:
+        raise UnreadableError("no TLS functions that we know")
+    return tuple(sorted(found, key=lambda point: not point.program.endswith("_return")))
+
+
+def _openssl(elf: Elf) -> Iterator[Point]:
+    functions = elf.functions(OPENSSL)
+    if not functions.keys() >= OPENSSL_NEEDS:
+        return
+    for name, address in functions.items():
+        offset = elf.offset_of(address)
+        entry, at_return = OPENSSL[name]
+        yield Point(name, entry, offset)
+        if at_return:
+            yield Point(name, at_return, offset, at_return=True)
+
+
+def _go(elf: Elf) -> Iterator[Point]:
+    table = go_table(elf)
+    if table is None:
+        return
+    functions = _tls_functions(table)
+    for name, function in functions.items():
+        found = places(elf.read(elf.offset_of(function.begin), function.end - function.begin), function.begin)
+        entry, at_return = GO[name]
+        yield Point(name, entry, elf.offset_of(found.entry))
+        if at_return:
+            yield from (Point(name, at_return, elf.offset_of(address)) for address in found.returns)
+
+
+def _tls_functions(table: GoTable) -> dict[str, Function]:
+    functions = {name: found for name in GO if (found := table.find(name))}
+    if functions and not functions.keys() >= GO_NEEDS:
+        raise UnreadableError(f"Go's crypto/tls without {', '.join(sorted(GO_NEEDS - functions.keys()))}")
+    return functions

@@ -1,0 +1,131 @@
+"""Load BPF programs, attach them, read the ring, look into maps. The only importer of bcc.
+
+bcc compiles on the node with clang, against the headers of bpf/shim instead of the kernel's. Probes are opened with
+perf_event_open and raw tracepoints, so tracefs need not be mounted; their descriptors are ours, and closing them is
+all there is to removing them.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from importlib.resources import as_file, files
+from typing import Any, TypeVar
+
+from chaperone.agent.trace.layout import MIRRORS
+
+FLAGS = ("-Wno-macro-redefined", "-Wno-unused-value")
+MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
+    "layout_tls": (None, "tls"),
+    "layout_closed": (None, "closed"),
+    "layout_process": (None, "process"),
+    "streams": ("stream_key", "stream"),
+    "counters": (None, "counters"),
+    "governed": (None, "governed"),
+}
+Struct = TypeVar("Struct", bound=ctypes.Structure)
+
+
+class Kernel:
+    """One loaded BPF module. `text`: C as flatten() gives it; `defines`: -D flags by name."""
+
+    def __init__(self, text: str, defines: dict[str, int]) -> None:
+        with as_file(files("chaperone.bpf") / "shim") as shim:
+            os.environ["BCC_KERNEL_SOURCE"] = str(shim)
+            from bcc import BPF, lib  # noqa: PLC0415  (of the distribution; where it is missing, requirements.py says so)
+
+            flags = [*FLAGS, *(f"-D{name}={value}" for name, value in defines.items())]
+            self.bpf = _said("compile the BPF programs", lambda: BPF(text=text, cflags=flags))
+        self.lib: Any = lib
+        self.uprobe_type, self.tracepoint_type = BPF.KPROBE, BPF.RAW_TRACEPOINT
+        self.descriptors: list[int] = []
+
+    def check_layout(self) -> None:
+        """RuntimeError if the compiled programs lay the shared structs out otherwise than layout.py does."""
+        for name, expected in MAP_LAYOUTS.items():
+            table = self.bpf[name]
+            for mirror, size in zip(expected, _sizes(self.lib, table), strict=True):
+                if mirror and ctypes.sizeof(MIRRORS[mirror]) != size:
+                    raise RuntimeError(f"struct {mirror} has {size} bytes in the kernel and another size in layout.py")
+
+    def load_uprobe(self, program: str) -> int:
+        """Load a uprobe program (once); its descriptor. OSError when the verifier refuses it."""
+        return self._load(program, self.uprobe_type)
+
+    def attach_uprobe(self, program: str, path: str, offset: int, at_return: bool) -> None:
+        """Run `program` whenever any process reaches a file offset (or returns from the function there)."""
+        loaded = self.load_uprobe(program)
+        event = f"{program}_{offset:x}".encode()
+        opened = self.lib.bpf_attach_uprobe(loaded, int(at_return), event, path.encode(), offset, -1, 0)
+        self._keep(opened, f"probe {path} at {offset:#x}")
+
+    def attach_tracepoint(self, program: str, tracepoint: str) -> None:
+        """Run `program` at a raw tracepoint."""
+        loaded = self._load(program, self.tracepoint_type)
+        self._keep(self.lib.bpf_attach_raw_tracepoint(loaded, tracepoint.encode()), f"attach to {tracepoint}")
+
+    def open_ring(self, name: str, on_record: Callable[[int, int], bool]) -> None:
+        """Call on_record(address, size) for each record; False ends the current `consume` early."""
+        self.bpf[name].open_ring_buffer(lambda _context, address, size: 0 if on_record(address, size) else -1)
+
+    def consume(self) -> None:
+        """Take what is in the ring now."""
+        self.bpf.ring_buffer_consume()
+
+    def wait(self, timeout_ms: int) -> None:
+        """Wait until a program wakes us up, and take what is there; or until the time is over."""
+        self.bpf.ring_buffer_poll(timeout_ms)
+
+    def entry(self, name: str, mirror: type[Struct], key: ctypes.Structure | int = 0) -> Struct | None:
+        """The value of a map's key, or None."""
+        value = mirror()
+        at = ctypes.c_uint32(key) if isinstance(key, int) else key
+        missing = self.lib.bpf_lookup_elem(self.bpf[name].map_fd, ctypes.byref(at), ctypes.byref(value))
+        return None if missing else value
+
+    def entries(self, name: str, key: type[Struct]) -> Iterator[Struct]:
+        """The keys of a map, as far as they stay there while we look."""
+        descriptor, at = self.bpf[name].map_fd, key()
+        missing = self.lib.bpf_get_first_key(descriptor, ctypes.byref(at), ctypes.sizeof(at))
+        while not missing:
+            yield key.from_buffer_copy(at)
+            missing = self.lib.bpf_get_next_key(descriptor, ctypes.byref(at), ctypes.byref(at))
+
+    def store(self, name: str, value: ctypes.Structure | ctypes.c_uint32, key: int = 0) -> None:
+        """Set an array's slot. OSError when the kernel refuses the value."""
+        at = ctypes.c_uint32(key)
+        if self.lib.bpf_update_elem(self.bpf[name].map_fd, ctypes.byref(at), ctypes.byref(value), 0):
+            raise OSError(ctypes.get_errno(), f"cannot set {name}[{key}]")
+
+    def remove(self, name: str, key: ctypes.Structure | int) -> None:
+        """Delete a key; nothing happens when it is not there."""
+        at = ctypes.c_uint32(key) if isinstance(key, int) else key
+        self.lib.bpf_delete_elem(self.bpf[name].map_fd, ctypes.byref(at))
+
+    def close(self) -> None:
+        """Remove every probe and map."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors.clear()
+        self.bpf.cleanup()
+
+    def _load(self, program: str, kind: int) -> int:
+        loaded = _said(f"load {program}", lambda: self.bpf.load_func(program, kind))
+        return int(loaded.fd)
+
+    def _keep(self, descriptor: int, action: str) -> None:
+        if descriptor < 0:
+            raise OSError(ctypes.get_errno(), f"cannot {action}")
+        self.descriptors.append(descriptor)
+
+
+def _said(action: str, attempt: Callable[[], Any]) -> Any:
+    """bcc raises bare Exceptions; turn them into OSErrors that say what was tried."""
+    try:
+        return attempt()
+    except Exception as error:
+        raise OSError(ctypes.get_errno(), f"cannot {action}: {error}") from error
+
+
+def _sizes(lib: Any, table: Any) -> tuple[int, int]:
+    module, number = table.bpf.module, table.map_id
+    return int(lib.bpf_table_key_size_id(module, number)), int(lib.bpf_table_leaf_size_id(module, number))

@@ -1,0 +1,26 @@
+"""The kernel's struct offsets that the BPF programs need, as -D flags: bpf/filter.h and process.c name them so."""
+
+from chaperone.agent.trace.btf import Btf
+
+# flag → struct, and its member in the spellings of the kernels from 5.10 on
+MEMBERS = {
+    "TASK_GROUP_LEADER": ("task_struct", "group_leader"),
+    "TASK_START_BOOTTIME": ("task_struct", "start_boottime", "real_start_time"),
+    "TASK_PID": ("task_struct", "pid"),
+    "TASK_TGID": ("task_struct", "tgid"),
+    "TASK_SELF_EXEC_ID": ("task_struct", "self_exec_id"),
+    "TASK_REAL_PARENT": ("task_struct", "real_parent"),
+    "TASK_MM": ("task_struct", "mm"),
+    "TASK_SIGNAL": ("task_struct", "signal"),
+    "TASK_EXIT_CODE": ("task_struct", "exit_code"),
+    "SIGNAL_LIVE": ("signal_struct", "live"),
+    "SIGNAL_GROUP_EXIT_CODE": ("signal_struct", "group_exit_code"),
+    "MM_ARG_START": ("mm_struct", "arg_start"),
+    "MM_ARG_END": ("mm_struct", "arg_end"),
+    "BINPRM_FILENAME": ("linux_binprm", "filename"),
+}
+
+
+def offsets(btf: Btf) -> dict[str, int]:
+    """Each flag's value on this kernel. btf.BtfError when the kernel has no such member."""
+    return {flag: btf.offset(*names) for flag, names in MEMBERS.items()}

@@ -1,0 +1,73 @@
+/* TLS objects: which position a call's bytes have, and when an object ends. */
+
+static void count_call_unknown(void) {
+  u32 zero = 0;
+  struct counters *count = counters.lookup(&zero);
+  if (count) __sync_fetch_and_add(&count->calls, 1);
+}
+
+static struct stream *stream_of(struct stream_key *key, struct call *call, u64 born, u32 library) {
+  struct stream *stream = streams.lookup(key);
+  if (stream) return stream;
+  struct stream fresh = {};
+  fresh.born = born;
+  fresh.library = library;
+  fresh.workload = call->slot;
+  streams.update(key, &fresh);
+  return streams.lookup(key);
+}
+
+/* Kernels before 5.12 add atomically but do not say what was there before ("unknown opcode db"), so there two
+ * goroutines that return from unlocked writes at the same instant could be given one position. */
+static u64 take(u64 *position, u64 size) {
+#ifdef FETCH_IS_REFUSED
+  u64 before = *position;
+  __sync_fetch_and_add(position, size);
+  return before;
+#else
+  return __sync_fetch_and_add(position, size);
+#endif
+}
+
+/* Positions are given out when a call returns having moved `size` bytes, before anything can fail: whatever cannot be
+ * copied then is a gap of exactly that size.
+ *
+ * Two threads cannot be in one direction of one SSL object (OpenSSL forbids it). Goroutines that write one tls.Conn
+ * without a lock of their own get positions in the order in which their calls return, which may differ from the order
+ * on the wire; Go's own HTTP/1 and HTTP/2 clients write under a lock. */
+static void account(struct call *call, u64 size, u32 library) {
+  struct tls tls = {};
+  tls.head = head_of_task(bpf_get_current_task(), KIND_BYTES, call->slot);
+  if (call->direction == DIRECTION_OUT) tls.head.time = call->time;
+  struct stream_key key = {tls.head.started, call->handle, tls.head.pid, tls.head.image};
+  struct stream *stream = stream_of(&key, call, tls.head.time, library);
+  if (!stream) {
+    u32 zero = 0;
+    struct counters *count = counters.lookup(&zero);
+    if (count) __sync_fetch_and_add(&count->streams, 1);
+    return;
+  }
+  tls.handle = call->handle;
+  tls.born = stream->born;
+  tls.size = size;
+  tls.direction = call->direction;
+  tls.library = library;
+  tls.position = take(call->direction == DIRECTION_OUT ? &stream->positions[0] : &stream->positions[1], size);
+  send(&tls, call->buffer);
+}
+
+/* The object is gone: the same address may be another one next. */
+static void close_stream(u64 handle, u32 slot) {
+  struct closed closed = {};
+  closed.head = head_of_task(bpf_get_current_task(), KIND_CLOSED, slot);
+  struct stream_key key = {closed.head.started, handle, closed.head.pid, closed.head.image};
+  struct stream *stream = streams.lookup(&key);
+  if (!stream) return;
+  closed.handle = handle;
+  closed.born = stream->born;
+  closed.positions[0] = stream->positions[0];
+  closed.positions[1] = stream->positions[1];
+  closed.library = stream->library;
+  if (events.ringbuf_output(&closed, sizeof(closed), BPF_RB_NO_WAKEUP)) count_event_lost();
+  streams.delete(&key);
+}

@@ -1,0 +1,12 @@
+/* The text that is loaded: everything the agent runs in the kernel. agent/trace/flatten.py inlines the "…" includes. */
+#include <uapi/linux/ptrace.h>
+
+#include "event.h"
+#include "call.h"
+#include "maps.h"
+#include "filter.h"
+#include "copy.h"
+#include "account.h"
+#include "openssl.c"
+#include "go.c"
+#include "process.c"

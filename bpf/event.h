@@ -1,0 +1,98 @@
+/* The records shared with user space, and the keys and values of maps that user space touches.
+ *
+ * agent/trace/layout.py mirrors every struct of this file; a test compiles the mirror's offsets against it, and the
+ * agent compares the sizes when it loads. Widest field first, explicit padding, nothing packed.
+ */
+#ifndef CHAPERONE_EVENT_H
+#define CHAPERONE_EVENT_H
+
+#include <linux/types.h>
+
+enum kind { KIND_BYTES = 1, KIND_LOST, KIND_CLOSED, KIND_EXEC, KIND_FORK, KIND_EXIT };
+enum direction { DIRECTION_OUT, DIRECTION_IN };
+enum library { LIBRARY_OPENSSL = 1, LIBRARY_GO };
+enum cause { CAUSE_NONE, CAUSE_RING_FULL, CAUSE_PAGE_ABSENT, CAUSE_TOO_LONG };
+
+#define FILE_LIMIT 256  /* bytes of an executed file's name */
+#define ARGV_LIMIT 4096 /* bytes of argv, each argument with its closing 0; a power of two */
+#define CHUNK_LIMIT 32768
+
+/* Every record begins so. */
+struct head {
+  __u64 time;    /* CLOCK_BOOTTIME ns */
+  __u64 started; /* of the process: start_boottime of its first thread */
+  __u32 pid;     /* the process (tgid), in the root namespace */
+  __u32 image;   /* how many programs this process has been: exec begins a new set of TLS objects */
+  __u16 kind;
+  __u16 workload; /* slot of its cgroup, from 1 */
+  __u32 pad;
+};
+
+/* Bytes of a TLS object that went through (followed by `kept` bytes of data), or are lost (kept = 0). */
+struct tls {
+  struct head head;
+  __u64 handle;
+  __u64 born;     /* time of the object's first event */
+  __u64 position; /* of the first byte */
+  __u64 size;     /* KIND_BYTES: what the call moved in all; KIND_LOST: the bytes lost from `position` on */
+  __u32 kept;
+  __u8 direction;
+  __u8 library;
+  __u8 cause;
+  __u8 pad;
+};
+
+struct closed {
+  struct head head;
+  __u64 handle;
+  __u64 born;
+  __u64 positions[2]; /* per direction: all bytes that went through */
+  __u32 library;
+  __u32 pad;
+};
+
+struct process {
+  struct head head;
+  __u64 parent_started;
+  __u32 parent;
+  __u32 uid;
+  __s32 status; /* KIND_EXIT: as wait() gives it */
+  __u32 kept;   /* KIND_EXEC: bytes of argv that follow */
+  __u32 size;   /* KIND_EXEC: bytes of argv there are */
+  __u32 pad;
+};
+
+struct exec {
+  struct process process;
+  char file[FILE_LIMIT];
+  char argv[ARGV_LIMIT];
+};
+
+struct stream_key {
+  __u64 started;
+  __u64 handle;
+  __u32 pid;
+  __u32 image;
+};
+
+struct stream {
+  __u64 born;
+  __u64 positions[2]; /* per direction: the next byte */
+  __u32 library;
+  __u32 workload;
+};
+
+/* What could not be done, counted: see `Lost` in agent/trace/values.py. */
+struct counters {
+  __u64 chunks;
+  __u64 events;
+  __u64 streams;
+  __u64 calls;
+};
+
+struct governed {
+  __u64 epoch; /* grows whenever `cgroups` changes: older verdicts are void */
+  __u64 slots; /* the highest slot in use */
+};
+
+#endif

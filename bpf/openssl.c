@@ -1,0 +1,57 @@
+/* libssl 1.1 and 3, and what has its functions inside (node, BoringSSL). System V calling convention.
+ *
+ * The bytes are copied when a call returns: then it is known how many it moved, and the pages of the buffer were
+ * touched. A write is stamped with its entry, since the answer may be read by another thread before it returns. */
+
+static struct call_key openssl_call(struct pt_regs *ctx, u64 depth) {
+  u64 thread = bpf_get_current_pid_tgid();
+  struct call_key key = {thread, depth, thread >> 32, 0};
+  return key;
+}
+
+static int openssl_enter(struct pt_regs *ctx, u32 direction, u64 length) {
+  u32 slot = watched();
+  if (!slot) return 0;
+  struct call_key key = openssl_call(ctx, ctx->sp);
+  struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, length, ctx->sp, slot, direction};
+  calls.update(&key, &call);
+  return 0;
+}
+
+/* The return of any of the four calls below. The address that the stack pointer pointed to at entry has been popped by then. */
+int on_ssl_return(struct pt_regs *ctx) {
+  if (!watched()) return 0;
+  struct call_key key = openssl_call(ctx, ctx->sp - 8);
+  struct call *found = calls.lookup(&key);
+  if (!found) {
+    count_call_unknown();
+    return 0;
+  }
+  struct call call = *found;
+  calls.delete(&key);
+  int result = (int)ctx->ax;
+  if (result <= 0) return 0;
+  u64 size = result;
+  if (call.length && bpf_probe_read_user(&size, sizeof(size), (void *)call.length)) return 0;
+  if (size) account(&call, size, LIBRARY_OPENSSL);
+  return 0;
+}
+
+/* int SSL_write(SSL *ssl, const void *buf, int num) */
+int on_ssl_write_entry(struct pt_regs *ctx) { return openssl_enter(ctx, DIRECTION_OUT, 0); }
+
+/* int SSL_write_ex(SSL *s, const void *buf, size_t num, size_t *written) */
+int on_ssl_write_ex_entry(struct pt_regs *ctx) { return openssl_enter(ctx, DIRECTION_OUT, ctx->cx); }
+
+/* int SSL_read(SSL *ssl, void *buf, int num) */
+int on_ssl_read_entry(struct pt_regs *ctx) { return openssl_enter(ctx, DIRECTION_IN, 0); }
+
+/* int SSL_read_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes) */
+int on_ssl_read_ex_entry(struct pt_regs *ctx) { return openssl_enter(ctx, DIRECTION_IN, ctx->cx); }
+
+/* void SSL_free(SSL *ssl). An object that others still refer to is taken for freed: no TLS client we know shares one. */
+int on_ssl_free_entry(struct pt_regs *ctx) {
+  u32 slot = watched();
+  if (slot) close_stream(ctx->di, slot);
+  return 0;
+}

@@ -1,0 +1,58 @@
+/* Processes of governed workloads: begin, become another program, end. Raw tracepoints, which need no tracefs. */
+
+static struct process process_of(u64 task, u32 kind, u32 slot) {
+  struct process process = {};
+  u64 parent = read_kernel_u64(task, TASK_REAL_PARENT);
+  process.head = head_of_task(task, kind, slot);
+  process.parent = read_kernel_u32(parent, TASK_TGID);
+  process.parent_started = started_of(parent);
+  process.uid = bpf_get_current_uid_gid();
+  return process;
+}
+
+/* TP_PROTO(struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm): include/trace/events/sched.h.
+ * argv is what the new program finds on its stack, just written there by the kernel. */
+int on_exec(struct bpf_raw_tracepoint_args *ctx) {
+  u32 slot = watched();
+  if (!slot) return 0;
+  u64 task = ctx->args[0], mm = read_kernel_u64(task, TASK_MM);
+  u64 argv = read_kernel_u64(mm, MM_ARG_START), size = read_kernel_u64(mm, MM_ARG_END) - argv;
+  struct exec *exec = events.ringbuf_reserve(sizeof(*exec));
+  if (!exec) {
+    count_event_lost();
+    return 0;
+  }
+  exec->process = process_of(task, KIND_EXEC, slot);
+  exec->process.size = size;
+  u64 kept = size < ARGV_LIMIT ? size : ARGV_LIMIT - 1;
+  asm volatile("%0 &= %1" : "+r"(kept) : "i"(ARGV_LIMIT - 1));
+  exec->process.kept = bpf_probe_read_user(exec->argv, kept, (void *)argv) ? 0 : kept;
+  exec->file[0] = 0;
+  bpf_probe_read_kernel_str(exec->file, sizeof(exec->file), (void *)read_kernel_u64(ctx->args[2], BINPRM_FILENAME));
+  events.ringbuf_submit(exec, wake());
+  return 0;
+}
+
+/* TP_PROTO(struct task_struct *parent, struct task_struct *child). Runs in the parent. Threads are no processes. */
+int on_fork(struct bpf_raw_tracepoint_args *ctx) {
+  u32 slot = watched();
+  if (!slot) return 0;
+  u64 child = ctx->args[1];
+  if (read_kernel_u32(child, TASK_PID) != read_kernel_u32(child, TASK_TGID)) return 0;
+  struct process process = process_of(child, KIND_FORK, slot);
+  if (events.ringbuf_output(&process, sizeof(process), wake())) count_event_lost();
+  return 0;
+}
+
+/* TP_PROTO(struct task_struct *task). For each thread; the last one counts (signal_struct.live is then 0). */
+int on_exit(struct bpf_raw_tracepoint_args *ctx) {
+  u32 slot = watched();
+  if (!slot) return 0;
+  u64 task = ctx->args[0], signal = read_kernel_u64(task, TASK_SIGNAL);
+  if (read_kernel_u32(signal, SIGNAL_LIVE)) return 0;
+  struct process process = process_of(task, KIND_EXIT, slot);
+  process.status = read_kernel_u32(signal, SIGNAL_GROUP_EXIT_CODE);
+  if (!process.status) process.status = read_kernel_u32(task, TASK_EXIT_CODE);
+  if (events.ringbuf_output(&process, sizeof(process), wake())) count_event_lost();
+  return 0;
+}
