@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import yaml
 
 from chaperone.collector.kube.call import Body, Form
 from chaperone.collector.mask.binary import plain, view
 from chaperone.collector.mask.fingerprint import Fingerprint
+from chaperone.collector.mask.glance import may_hold_secrets
 from chaperone.collector.mask.masked import Masked, MaskedBody
 from chaperone.collector.mask.patterns import compiled
 from chaperone.collector.mask.text import Texts
@@ -48,6 +50,8 @@ class Bodies:
     def _json(self, body: Body, secret: bool) -> bytes:
         if body.object is None and body.data.strip() != b"null":
             return self._broken(body, secret)
+        if not secret and not may_hold_secrets(body.data):
+            return body.data
         masked = self._trees.mask(body.object, secret)
         return body.data if masked is body.object else _dumped(masked, body.data)
 
@@ -97,6 +101,9 @@ def masked_body(body: Body, data: bytes) -> MaskedBody:
 
 def _dumped(value: Any, original: bytes) -> bytes:
     """JSON laid out as the original was: indented for curl and browsers, with its final newline."""
-    indent = 2 if original[:4].startswith((b"{\n", b"[\n")) else None
-    text = json.dumps(value, ensure_ascii=False, indent=indent, separators=(",", ": ") if indent else (",", ":"))
-    return text.encode("utf-8", "backslashreplace") + (b"\n" if original.endswith(b"\n") else b"")
+    layout = (orjson.OPT_INDENT_2 if original[:3].rstrip(b" ") in (b"{\n", b"[\n") else 0) | orjson.OPT_NON_STR_KEYS
+    ending = b"\n" if original.endswith(b"\n") else b""
+    try:
+        return orjson.dumps(value, option=layout, default=str) + ending
+    except orjson.JSONEncodeError:  # a lone surrogate, an integer beyond 64 bits
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "backslashreplace") + ending

@@ -20,7 +20,7 @@ class Pattern:
 
 
 # A name that ends so promises a secret: DB_PASSWORD, clientSecret, aws_secret_access_key, x-api-key.
-_NAMES = (
+NAMES = (
     rb"(?:password|passwd|passphrase|passcode|secret|token|credentials?|connection[ _.-]?string|secret[_-]?id"
     rb"|[_.-](?:pass|pwd|creds?)|(?:db|user|my|root|admin)(?:pass|pwd)|\.dockercfg|\.?dockerconfigjson|_auth"
     rb"|(?:api|access|secret|private|encryption|signing|signature|master|account|shared|shared[_-]?access|storage|session|ssh|hmac|jwt|license"
@@ -37,15 +37,15 @@ def _anywhere_in_base64(text: bytes) -> bytes:
     return b"|".join(re2.escape(part) for part in encoded)
 
 
-_WRAPPED = b"|".join(map(_anywhere_in_base64, (b"PRIVATE KEY-----", b"password", b"PASSWORD", b"Password", b"eyJhbGciOi", b"Bearer ey")))
-_HEX = b"|".join(text.hex().encode() for text in (b"PRIVATE KEY", b"password", b"PASSWORD", b"eyJhbGci", b"earer "))
+WRAPPED = b"|".join(map(_anywhere_in_base64, (b"PRIVATE KEY-----", b"password", b"PASSWORD", b"Password", b"eyJhbGciOi", b"Bearer ey")))
+HEX = b"|".join(text.hex().encode() for text in (b"PRIVATE KEY", b"password", b"PASSWORD", b"eyJhbGci", b"earer "))
 
 PATTERNS = (
     Pattern("private-key", _PRIVATE_KEY + rb"([^\0]*?)(?:-----END|\0|\z)"),
     Pattern("private-key-base64", rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]*(?:" + _anywhere_in_base64(b"PRIVATE KEY") + rb")[A-Za-z0-9+/=\s]*"),
     Pattern("jwt", rb"ey(?:J|Ai|og|0K)[A-Za-z0-9_-]{6,}=*\.[A-Za-z0-9_-]{6,}=*(?:\.[A-Za-z0-9_-]*){0,3}"),
-    Pattern("wrapped", rb"[A-Za-z0-9+/_-]*(?:" + _WRAPPED + rb")[A-Za-z0-9+/_-]*={0,2}|\bZXlK[A-Za-z0-9+/_-]{24,}={0,2}"),
-    Pattern("hex", rb"(?i)(?:[0-9a-f]{2})*(?:" + _HEX + rb")[0-9a-f]*"),
+    Pattern("wrapped", rb"[A-Za-z0-9+/_-]*(?:" + WRAPPED + rb")[A-Za-z0-9+/_-]*={0,2}|\bZXlK[A-Za-z0-9+/_-]{24,}={0,2}"),
+    Pattern("hex", rb"(?i)(?:[0-9a-f]{2})*(?:" + HEX + rb")[0-9a-f]*"),
     Pattern("packed", rb"\b(?:H4sI|SDRzS)[A-Za-z0-9+/_-]{24,}={0,2}"),  # gzip in base64, once or twice: a helm release
     Pattern("aws-key", rb"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"),
     Pattern("aws-eks", rb"k8s-aws-v1\.[A-Za-z0-9_=-]{10,}"),
@@ -63,13 +63,13 @@ PATTERNS = (
     Pattern("docker-auth", rb"""(?i)\\*"auth\\*"[ \t]*:[ \t]*\\*"([^"\\\0]+)"""),
     Pattern("cookie", rb"""(?im)\b(?:set-)?cookie:[ \t]*([^\r\n\0"']+)"""),
     Pattern("url-password", rb"""(?i)\b[a-z][a-z0-9+.-]*://(?:[^\s/:\0"'<>@]*:([^\s/\0"'<>]+)|([^\s/:\0"'<>@]{16,}))@"""),
-    Pattern("line", rb"(?im)(?:^|\r)[ \t]*(?:export[ \t]+|set[ \t]+|-[ \t]+)?[\"']?[\w./-]*" + _NAMES + _EQUALS + rb"([^\r\n\0]+)"),
-    Pattern("assignment", rb"(?i)" + _NAMES + _EQUALS + _VALUE),
-    Pattern("block", rb"(?i)" + _NAMES + rb"[\"']?[ \t]*:[ \t]*[|>][0-9+-]*[ \t]*\r?\n((?:[ \t]+[^\n\0]*\n?)+)"),
-    Pattern("flag", rb"""(?i)(?:^|[\s"'\0])--?[\w.-]*""" + _NAMES + rb"""[ \t]+(?:"([^"\0]*)"|'([^'\0]*)'|([^\s\0"'-][^\s\0"']*))"""),
-    Pattern("named", rb"""(?i)"name"\s*:\s*"[^"\0]*""" + _NAMES + rb'"\s*,\s*"value"\s*:\s*"((?:[^"\\\0]|\\[^\0])*)'),
-    Pattern("named-nested", rb"""(?i)"name\\+"\s*:\s*\\+"[^"\0]*""" + _NAMES + rb'\\+"\s*,\s*\\+"value\\+"\s*:\s*\\+"([^"\0]*?)\\+"'),
-    Pattern("named-yaml", rb"""(?i)name:[ \t]*["']?[\w.-]*""" + _NAMES + rb"""["']?[ \t]*\r?\n[ \t]*value:[ \t]*([^\r\n\0]+)"""),
+    Pattern("line", rb"(?im)(?:^|\r)[ \t]*(?:export[ \t]+|set[ \t]+|-[ \t]+)?[\"']?[\w./-]*" + NAMES + _EQUALS + rb"([^\r\n\0]+)"),
+    Pattern("assignment", rb"(?i)" + NAMES + _EQUALS + _VALUE),
+    Pattern("block", rb"(?i)" + NAMES + rb"[\"']?[ \t]*:[ \t]*[|>][0-9+-]*[ \t]*\r?\n((?:[ \t]+[^\n\0]*\n?)+)"),
+    Pattern("flag", rb"""(?i)(?:^|[\s"'\0])--?[\w.-]*""" + NAMES + rb"""[ \t]+(?:"([^"\0]*)"|'([^'\0]*)'|([^\s\0"'-][^\s\0"']*))"""),
+    Pattern("named", rb"""(?i)"name"\s*:\s*"[^"\0]*""" + NAMES + rb'"\s*,\s*"value"\s*:\s*"((?:[^"\\\0]|\\[^\0])*)'),
+    Pattern("named-nested", rb"""(?i)"name\\+"\s*:\s*\\+"[^"\0]*""" + NAMES + rb'\\+"\s*,\s*\\+"value\\+"\s*:\s*\\+"([^"\0]*?)\\+"'),
+    Pattern("named-yaml", rb"""(?i)name:[ \t]*["']?[\w.-]*""" + NAMES + rb"""["']?[ \t]*\r?\n[ \t]*value:[ \t]*([^\r\n\0]+)"""),
     Pattern("mysql", rb"""\b(?:mysql\w*|mariadb[\w-]*|sshpass)\b(?:[ \t]+[^\s\0|;&]+)*?[ \t]+-p[ \t]?["']?([^\s\0"']+)"""),
     Pattern("redis", rb"""\bredis-cli\b(?:[ \t]+[^\s\0|;&]+)*?[ \t]+-a[ \t]+["']?([^\s\0"']+)"""),
     Pattern(
@@ -99,7 +99,7 @@ def matches_any(patterns: tuple[Pattern, ...]) -> "re2._Regexp":
     return re2.compile(b"|".join(b"(?:" + pattern.expression + b")" for pattern in patterns), options=never_capture)
 
 
-SECRET_NAME = compiled(rb"(?i)[\w./ -]*(?:" + _NAMES + rb"|authorization|cookie)")
+SECRET_NAME = compiled(rb"(?i)[\w./ -]*(?:" + NAMES + rb"|authorization|cookie)")
 # Values that are no secret although their name promises one: references, placeholders, settings.
 INNOCUOUS = compiled(
     rb"""(?i:true|false|null|nil|none|undefined|<[^<>\0]*>|\*+|\[redacted\])|\$[A-Z_][A-Z0-9_]*|\$\{[A-Z_][A-Z0-9_]*\}|\$\([A-Z_][A-Z0-9_]*\)"""

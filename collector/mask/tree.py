@@ -9,22 +9,24 @@ import binascii
 import json
 from base64 import b64decode
 from collections.abc import Callable
+from enum import Enum, auto
 from itertools import chain
 from typing import Any
 
+import orjson
+
 from chaperone.collector.mask.argv import argv_spans
 from chaperone.collector.mask.fingerprint import Fingerprint
+from chaperone.collector.mask.glance import may_hold_secrets
 from chaperone.collector.mask.patterns import INNOCUOUS, SECRET_NAME
 from chaperone.collector.mask.text import Texts
 
 DEEPEST = 120  # levels
 EMBEDDED = 4  # objects in strings in objects in strings …
 MOST_NODES = 8_000_000
+MOST_KEYS = 10_000  # whose meaning is kept
 
-_DATA = frozenset(("data", "stringData", "binaryData"))
-_ARGUMENTS = frozenset(("args", "command", "argv", "cmd", "entrypoint", "Args", "Cmd", "Entrypoint"))
 _NAME_KEYS = ("name", "key", "Name", "Key")
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # A Status with one of these reasons quotes names and no input (apimachinery pkg/api/errors).
 _REASONS = """
     NotFound Forbidden AlreadyExists Conflict Unauthorized Expired Gone TooManyRequests MethodNotAllowed NotAcceptable Timeout
@@ -43,19 +45,39 @@ class Trees:
     def __init__(self, texts: Texts, fingerprint: Fingerprint) -> None:
         self.texts = texts
         self.fingerprint = fingerprint
-        self._names: dict[str, bool] = {}
+        self.places: dict[str, _Place] = {}
 
     def mask(self, root: Any, secret: bool, embedded: int = 0) -> Any:
         """The object without its secrets. `secret`: it belongs to the resource `secrets`, whatever it says itself."""
+        many = None if secret else _list_of_many(root)
+        if many is None:
+            return self._rebuilt(root, secret, embedded)
+        items = _rebuilt(root[many], lambda item: self._item(item, embedded))
+        shell = {**root, many: None}
+        rest = self._rebuilt(shell, secret, embedded)
+        return root if items is root[many] and rest is shell else {**rest, many: items}
+
+    def _item(self, item: Any, embedded: int) -> Any:
+        """One of many: written out and glanced at, which is far cheaper than a walk."""
+        return self._rebuilt(item, False, embedded) if _may_hold_secrets(item) else item
+
+    def _rebuilt(self, root: Any, secret: bool, embedded: int) -> Any:
         return _Rebuilding(self, self.texts.hits(_strings(root)), embedded).value(root, secret)
 
-    def is_secret_name(self, name: str) -> bool:
-        """Whether a value under this name is a secret."""
-        if (known := self._names.get(name)) is None:
-            if len(self._names) > 10_000:
-                self._names.clear()
-            known = self._names[name] = SECRET_NAME.fullmatch(name.encode("utf-8", "surrogatepass")) is not None
+    def place(self, key: Any) -> "_Place":
+        """What a key says of its value; kept, as keys repeat."""
+        if type(key) is not str:
+            return _Place.PLAIN
+        if (known := self.places.get(key)) is None:
+            if len(self.places) > MOST_KEYS:
+                self.places.clear()
+            known = self.places[key] = _PLACES.get(key) or (_Place.NAMED if is_secret_name(key) else _Place.PLAIN)
         return known
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value under this name is a secret."""
+    return SECRET_NAME.fullmatch(name.encode("utf-8", "surrogatepass")) is not None
 
 
 def _strings(root: Any) -> set[str]:
@@ -75,6 +97,38 @@ def _strings(root: Any) -> set[str]:
     raise Beyond
 
 
+def _list_of_many(root: Any) -> str | None:
+    """The key under which a List has its items or a Table its rows."""
+    if type(root) is not dict or root.get("kind") == "SecretList":
+        return None
+    return next((key for key in ("items", "rows") if type(root.get(key)) is list), None)
+
+
+def _may_hold_secrets(item: Any) -> bool:
+    try:
+        return may_hold_secrets(orjson.dumps(item, default=str))
+    except orjson.JSONEncodeError:  # a lone surrogate, an integer beyond 64 bits: looked at closely
+        return True
+
+
+class _Place(Enum):
+    """What a mapping's key says of its value."""
+
+    PLAIN = auto()
+    NAMED = auto()  # a secret, by its name
+    DATA = auto()  # all below is secret, where the object is a Secret
+    ARGUMENTS = auto()  # a command line
+    APPLIED = auto()  # a whole object in a string
+
+
+_PLACES = {
+    **dict.fromkeys(("data", "stringData", "binaryData"), _Place.DATA),
+    **dict.fromkeys(("args", "command", "argv", "cmd", "entrypoint", "Args", "Cmd", "Entrypoint"), _Place.ARGUMENTS),
+    "kubectl.kubernetes.io/last-applied-configuration": _Place.APPLIED,
+}
+_PLAIN = _Place.PLAIN
+
+
 class _Rebuilding:
     """One walk over one object."""
 
@@ -83,18 +137,15 @@ class _Rebuilding:
         self._hits = hits
         self._embedded = embedded
         self._mask = trees.fingerprint.mask_text
-        self._rules: dict[str, Callable[[Any, bool], Any]] = {
-            **dict.fromkeys(_ARGUMENTS, self._arguments),
-            _LAST_APPLIED: self._applied,
-            "env": self._environment,
-        }
+        self._places = trees.places
 
     def value(self, node: Any, secret: bool) -> Any:
+        """A node of any type without its secrets."""
         kind = type(node)
         if kind is str:
             return node if node not in self._hits else self._text(node, secret)
         if kind is dict:
-            return self._mapping(node, secret)
+            return self._mapping(node, secret) if node else node
         if kind is list:
             return _rebuilt(node, lambda item: self.value(item, secret))
         return node
@@ -103,21 +154,29 @@ class _Rebuilding:
         secret = secret or node.get("kind") in ("Secret", "SecretList")
         if special := self._special(node, secret):
             node = {**node, **special}
-        changed = {key: new for key, item in node.items() if (new := self._field(key, item, secret)) is not item}
+        places, changed = self._places, {}
+        for key, item in node.items():
+            place = places.get(key) or self._trees.place(key)
+            if place is not _PLAIN or type(item) is not str or item in self._hits:
+                new = self.value(item, secret) if place is _PLAIN else self._placed(place, key, item, secret)
+                if new is not item:
+                    changed[key] = new
         node = {**node, **changed} if changed else node
-        if self._hits and not self._hits.isdisjoint(node):
-            return {self._text(key, secret) if key in self._hits else key: item for key, item in node.items()}
-        return node
+        return self._keys(node, secret) if self._hits and not self._hits.isdisjoint(node) else node
 
-    def _field(self, key: Any, item: Any, secret: bool) -> Any:
-        if type(key) is not str:
-            return self.value(item, secret)
-        if secret and key in _DATA:
-            return self._all(item, key != "stringData")
-        if rule := self._rules.get(key):
-            return rule(item, secret)
-        if type(item) is not dict and self._trees.is_secret_name(key):
+    def _keys(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
+        return {self._text(key, secret) if key in self._hits else key: item for key, item in node.items()}
+
+    def _placed(self, place: _Place, key: str, item: Any, secret: bool) -> Any:
+        if place is _Place.NAMED and type(item) is not dict:
             return self._named(item)
+        if place is _Place.DATA and secret:
+            new = self._all(item, key != "stringData")
+            return item if new == item else new
+        if place is _Place.ARGUMENTS:
+            return self._arguments(item, secret)
+        if place is _Place.APPLIED and type(item) is str:
+            return self._text(item, secret, embedded=True)
         return self.value(item, secret)
 
     def _special(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
@@ -133,16 +192,16 @@ class _Rebuilding:
         if type(path := node.get("path")) is str and type(node.get("op")) is str:
             return {"value": self._patched(path, node["value"], secret)}
         names = [node[key] for key in _NAME_KEYS if type(node.get(key)) is str]
-        return {"value": self._named(node["value"])} if any(map(self._trees.is_secret_name, names)) else {}
+        return {"value": self._named(node["value"])} if any(map(is_secret_name, names)) else {}
 
     def _patched(self, path: str, value: Any, secret: bool) -> Any:
         """Masks the value at the place where the patch puts it."""
         *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]] or [""]
         if len(parents) > DEEPEST // 2 or (last == "value" and "env" in parents[-2:]):
             return self._all(value, False)
-        if secret and parents[:1] and parents[0] in _DATA:
+        if secret and _PLACES.get("".join(parents[:1])) is _Place.DATA:
             return self._all(value, parents[0] != "stringData")
-        return self._field(last, value, secret)
+        return self._placed(self._trees.place(last), last, value, secret)
 
     def _named(self, item: Any) -> Any:
         """A value whose name promises a secret."""
@@ -164,9 +223,6 @@ class _Rebuilding:
             return self._trees.fingerprint.mask(_decoded(item) if encoded else item.encode("utf-8", "surrogatepass")).decode("latin-1")
         return item if item is None or type(item) is bool else self._mask(str(item))
 
-    def _environment(self, item: Any, secret: bool) -> Any:
-        return self.value(item, secret)
-
     def _arguments(self, item: Any, secret: bool) -> Any:
         """A command line: one argument may say that the next is a secret."""
         if type(item) is not list or not all(type(part) is str for part in item):
@@ -176,9 +232,6 @@ class _Rebuilding:
         if not any(spans):
             return item
         return [self._trees.texts.replaced(part, found).decode("utf-8", "surrogatepass") for part, found in zip(argv, spans, strict=True)]
-
-    def _applied(self, item: Any, secret: bool) -> Any:
-        return self._text(item, secret, embedded=True) if type(item) is str else self.value(item, secret)
 
     def _text(self, text: str, secret: bool, embedded: bool = False) -> str:
         """A string, which may be JSON itself."""
