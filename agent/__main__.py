@@ -78,12 +78,12 @@ def record(settings: Settings) -> int:
     outbox = Outbox(Limits(memory=settings.memory))
     hello = wire.Hello(contract=CONTRACT, agent=uuid.uuid4().hex, boot_id=boot_id(), node=settings.node, version=version("kube-chaperone"))
     uplink = Uplink(settings.target, hello, outbox)
+    uplink.start()  # first: a collector that was started for us ends when nobody calls
     with Tracer() as tracer:
         recording = Recording(tracer, outbox, sessions_of(settings))
         recording.begin(settings.attach)
-        uplink.start()
         if settings.ready_fd >= 0 and not uplink.welcomed.wait(WELCOME_S):
-            return fail(settings, Problem(uplink.trouble, "see chaperone collector --help"))
+            return fail(settings, Problem(uplink.trouble, "look whether it runs: chaperone collector --help"))
         tell(settings, {"ready": True})
         while not stop.look():
             recording.step()

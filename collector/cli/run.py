@@ -1,18 +1,70 @@
-"""`chaperone run -- CMD`: record one command and everything it starts. Owns the terminal, CMD and its exit status."""
+"""`chaperone run -- CMD`: record one command and everything it starts. Owns the terminal, CMD and its exit status.
 
+125: Chaperone itself failed and CMD was not started; 126, 127: CMD can't be executed or isn't there; else CMD's status
+as a shell shows it.
+"""
+
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-CONTEXT = {"allow_interspersed_args": False, "ignore_unknown_options": False}
+from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.connect import reach
+from chaperone.collector.cli.failed import CommandError
+from chaperone.collector.cli.launch.failed import CHAPERONE_FAILED, LaunchError
+from chaperone.collector.cli.launch.launcher import Outcome, Request, Run, perform, prepare
+from chaperone.collector.cli.launch.summary import Ending, Recorded, line
+from chaperone.collector.store.directory import SOCKET
+
+CONTEXT = {"allow_interspersed_args": False}
+INTERRUPTED = 130
 
 
 def run(
-    command: Annotated[list[str], typer.Argument(help="CMD and its arguments, after --")],
-    store: Annotated[Path | None, typer.Option(help="Directory of the store")] = None,
-    user: Annotated[str | None, typer.Option("--user", "-u", help="Run CMD as this user (default: who called sudo)")] = None,
-    apiserver: Annotated[list[str] | None, typer.Option(help="HOST:PORT of an apiserver, besides KUBECONFIG's")] = None,
+    command: Annotated[list[str], typer.Argument(metavar="CMD ARGS…", help="What to record, after --")],
+    store: StoreOption = None,
+    user: Annotated[str | None, typer.Option("--user", "-u", help="Run CMD as this user [default: who called sudo]")] = None,
+    apiserver: Annotated[list[str] | None, typer.Option(help="HOST:PORT of an apiserver, besides those of KUBECONFIG")] = None,
 ) -> None:
     """Record one command and everything it starts."""
-    raise typer.Exit(125)
+    place = directory(store)
+    try:
+        prepared = prepare(Request(tuple(command), user, tuple(apiserver or ())))
+        outcome = perform(prepared, lambda: _collector(place))
+    except LaunchError as error:
+        _say(f"chaperone: {error.sentence}", error.fix)
+        raise typer.Exit(error.status) from None
+    except CommandError as error:
+        _say(f"chaperone: {error.sentence}", error.step)
+        raise typer.Exit(CHAPERONE_FAILED) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    _say(_last_line(prepared, outcome, (place, store)))
+    raise typer.Exit(outcome.status)
+
+
+def _collector(store: Path) -> Path:
+    reach(store, create=True)
+    return store / SOCKET
+
+
+def _last_line(prepared: Run, outcome: Outcome, stores: tuple[Path, Path | None]) -> str:
+    place, named = stores
+    recorded, troubles = None, outcome.troubles
+    try:
+        for row in ask(place, "session.summary", session=prepared.session):
+            size = row["bytes"]["in"] + row["bytes"]["out"]
+            recorded = Recorded(row["calls"], size, tuple(row["missing"]))
+    except CommandError as error:
+        troubles = (*troubles, error.sentence)
+    return line(Ending(prepared.session, recorded, troubles, outcome.left, named))
+
+
+def _say(*lines: str) -> None:
+    """Tell the user; a closed stderr is no reason to change CMD's status."""
+    with suppress(OSError):
+        sys.stderr.write("".join(f"{text}\n" for text in lines if text))
+        sys.stderr.flush()

@@ -19,7 +19,7 @@ from chaperone.collector.cli.launch.failed import LaunchError
 
 READY_S = 20.0  # compiling the probes takes about two seconds
 FINISH_S = 20.0  # it waits 10 s for its last ack
-MODULE = "chaperone.agent"
+AGENT = (sys.executable, "-I", "-m", "chaperone.agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Agent:
         self.ready, ready = os.pipe()
         arguments = ["--control-fd", str(control), "--ready-fd", str(ready), *options]
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-m", MODULE, *arguments],
+            [*AGENT, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.said,
@@ -56,7 +56,8 @@ class Agent:
 
     def wait_ready(self) -> None:
         """Until every probe is attached. LaunchError with the agent's own sentence if it can't."""
-        line = _line(self.ready, READY_S)
+        with os.fdopen(self.ready):
+            line = _line(self.ready, READY_S)
         if line is None:
             raise LaunchError(f"the agent was not ready within {READY_S:.0f} s", "try again; chaperone doctor checks what it needs")
         told = json.loads(line) if line else {}
@@ -67,7 +68,8 @@ class Agent:
         """Tell it that CMD has ended and how many processes stay behind; wait for its report."""
         if self.process.poll() is None:
             self._tell({"status": status, "left": left})
-        return self._report()
+        with os.fdopen(self.descriptor):
+            return self._report()
 
     def end(self) -> None:
         """Stop it without a report: CMD never ran."""
@@ -87,8 +89,10 @@ class Agent:
             return Report(trouble=f"the agent did not end within {FINISH_S:.0f} s")
         if self.process.returncode < 0:
             return Report(trouble=f"the agent was ended by signal {-self.process.returncode}")
-        lines = output.decode().splitlines()
-        return Report(**json.loads(lines[-1])) if lines else Report(trouble=f"the agent failed: {self._last_words()}")
+        try:
+            return Report(**json.loads(output.splitlines()[-1]))
+        except (IndexError, ValueError, TypeError):
+            return Report(trouble=f"the agent failed: {self._last_words()}")
 
     def _tell(self, message: dict[str, int]) -> None:
         try:

@@ -1,0 +1,40 @@
+"""`python doubled_launcher.py CMD ARGS…`: the launcher with agent_double as its agent and nobody as its collector.
+
+Says on stderr what it found out: {"status", "left", "troubles"}, or why it did not begin.
+"""
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+from support import agent_double
+
+from chaperone.collector.cli.launch import agent, child
+from chaperone.collector.cli.launch.failed import LaunchError
+from chaperone.collector.cli.launch.launcher import Request, perform, prepare
+
+
+def main() -> int:
+    agent.AGENT = (sys.executable, agent_double.__file__)
+    agent.READY_S = 3.0
+    fork = child.fork
+
+    def counted(plan: child.Plan) -> child.Child:
+        assert threading.active_count() == 1, "nothing may have started a thread before the fork"
+        assert len(list(Path("/proc/self/task").iterdir())) == 1
+        return fork(plan)
+
+    child.fork = counted
+    try:
+        outcome = perform(prepare(Request(tuple(sys.argv[1:]), os.environ.get("RUN_AS"))), lambda: Path("/nowhere"))
+    except LaunchError as error:
+        print(json.dumps({"sentence": error.sentence, "fix": error.fix}), file=sys.stderr)
+        return error.status
+    print(json.dumps({"left": outcome.left, "troubles": outcome.troubles}), file=sys.stderr)
+    return outcome.status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
