@@ -1,0 +1,76 @@
+"""The command `chaperone`: what it offers, and how it fails: one sentence and the next step, no traceback without --debug."""
+
+import importlib.metadata
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated
+
+import typer
+
+from chaperone.collector.cli import calls, decode, doctor, halves, replay, run, sessions
+from chaperone.collector.cli.failed import CommandError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app.command("run", context_settings=run.CONTEXT)(run.run)
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(calls.app, name="calls")
+app.command("replay")(replay.replay)
+app.command("decode")(decode.decode)
+app.command("collector", context_settings=halves.ALL_ARGUMENTS)(halves.collector)
+app.command("agent", context_settings=halves.ALL_ARGUMENTS)(halves.agent)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    sys.excepthook = _one_sentence
+    app(prog_name="chaperone")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"chaperone {importlib.metadata.version('kube-chaperone')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _chaperone(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks")] = False,
+) -> None:
+    """Record what programs say to a Kubernetes API server, list it, replay it.
+
+    \b
+    Examples:
+      sudo chaperone run -- kubectl get secrets
+      chaperone calls list --since 10m
+      chaperone replay latest --speed 2x
+      chaperone decode capture.jsonl.gz -o audit
+    """
+    if debug:
+        sys.excepthook = sys.__excepthook__
+
+
+def _one_sentence(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """In place of a traceback. Python exits with 1 behind it."""
+    if issubclass(kind, BrokenPipeError):  # the reader of our output left: nobody is there to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    if isinstance(error, CommandError):
+        sentence, step = error.sentence, error.step
+    else:
+        place = _innermost(trace)
+        sentence, step = f"this is a fault in chaperone: {kind.__name__} in {place}", "chaperone --debug … shows more; please report it"
+    typer.echo(f"chaperone: {sentence}", err=True)
+    if step:
+        typer.echo(f"  next: {step}", err=True)
+
+
+def _innermost(trace: TracebackType | None) -> str:
+    if trace is None:
+        return "an unknown place"
+    while trace.tb_next:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"

@@ -1,0 +1,129 @@
+"""`chaperone calls`: Kubernetes calls, by session, time and what they were about."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.failed import CommandError
+from chaperone.collector.cli.options import FormOption, SinceOption, instant
+from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
+from chaperone.collector.cli.show.call import COLUMNS, row
+from chaperone.collector.cli.show.details import call_lines
+from chaperone.collector.cli.show.table import table
+
+app = typer.Typer(no_args_is_help=True, help="Kubernetes calls that were recorded.", rich_markup_mode=None)
+Document = dict[str, Any]
+LONGER = 16  # hex digits of ids that must be told apart
+FOLLOW_S = 1.0
+FOLLOW_WIDTHS = (8, 5, 20, 8, 36, 12, 4, 7, 10)
+EXAMPLES = "Examples: chaperone calls list --since 10m --verb get --resource secrets | chaperone calls list --session latest -o jsonl -f"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which calls: a question's parameters, and how they are printed."""
+
+    store: Path
+    parameters: Document
+    output: Form
+
+
+@app.command("list", epilog=EXAMPLES)
+def list_(
+    session: Annotated[str | None, typer.Option(help='Of one session: the beginning of its id, or "latest"')] = None,
+    since: SinceOption = None,
+    verb: Annotated[str | None, typer.Option(help="get, list, watch, create, …")] = None,
+    resource: Annotated[str | None, typer.Option(help="secrets, pods, … or pods/exec")] = None,
+    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="In this namespace")] = None,
+    name: Annotated[str | None, typer.Option(help="Of this object")] = None,
+    code: Annotated[int | None, typer.Option(min=100, max=999, help="Answered with this HTTP status")] = None,
+    user: Annotated[str | None, typer.Option(help="As this user")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more is recorded")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many, the newest")] = 1000,
+    output: FormOption = Form.TABLE,
+    store: StoreOption = None,
+) -> None:
+    """List calls, the newest last."""
+    if follow and output in (Form.JSON, Form.YAML):
+        raise typer.BadParameter("--follow goes with -o table or -o jsonl")
+    kind, _, part = (resource or "").partition("/")
+    given: Document = {"session": session and session.lower(), "since": since and instant(since), "verb": verb, "namespace": namespace}
+    given |= {"resource": kind or None, "subresource": part or None, "name": name, "code": code, "user": user, "limit": limit}
+    wanted = Wanted(directory(store), {key: value for key, value in given.items() if value is not None}, output)
+    found = list(ask(wanted.store, "calls.list", **wanted.parameters))
+    _print(found, wanted)
+    if follow:
+        _follow(wanted, found)
+
+
+@app.command(epilog="Example: chaperone calls show 3f2a9c")
+def show(
+    call: Annotated[str, typer.Argument(metavar="ID", help="The beginning of a call's id")],
+    output: FormOption = Form.TABLE,
+    store: StoreOption = None,
+) -> None:
+    """Show one call: headers, masked bodies, what its channels brought."""
+    place = directory(store)
+    found = _one(list(ask(place, "calls.list", id=call.lower(), bodies=True, limit=100)), call)
+    pieces = list(_pieces(place, found))
+    if output is Form.TABLE:
+        say(call_lines(found, pieces))
+    else:
+        document({**found, "pieces": pieces} if pieces else found, output)
+
+
+def _one(found: list[Document], wanted: str) -> Document:
+    ids = sorted({call["id"] for call in found})
+    if not ids:
+        raise CommandError(f"no call's id begins with {wanted!r}", "chaperone calls list shows what there is")
+    if len(ids) > 1:
+        raise CommandError(
+            f"{len(ids)} calls' ids begin with {wanted!r}: {', '.join(id_[:LONGER] for id_ in ids[:5])}", "give more of the id"
+        )
+    return _without_cursor(found[-1])
+
+
+def _pieces(store: Path, call: Document) -> Iterator[Document]:
+    """What a streaming call brought."""
+    for moment in ask(store, "replay", session=call["session"], bodies=True):
+        if moment["kind"] == "piece" and moment["document"]["call"] == call["id"]:
+            yield moment["document"]
+
+
+def _print(found: list[Document], wanted: Wanted) -> None:
+    if wanted.output is not Form.TABLE:
+        documents(map(_without_cursor, found), wanted.output)
+    elif found:
+        say(_table(found, ()))
+    else:
+        typer.echo("No calls found.", err=True)
+
+
+def _follow(wanted: Wanted, found: list[Document]) -> None:
+    """Ask for what arrived since, until interrupted. A call is printed again when more of it is known."""
+    cursor = max((call["cursor"] for call in found), default=0)
+    try:
+        while True:
+            time.sleep(FOLLOW_S)
+            news = list(ask(wanted.store, "calls.list", **wanted.parameters, after=cursor))
+            cursor = max((call["cursor"] for call in news), default=cursor)
+            if wanted.output is Form.JSONL:
+                documents(map(_without_cursor, news), Form.JSONL)
+            elif news:
+                say(_table(news, FOLLOW_WIDTHS)[1:])
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _table(found: list[Document], widths: tuple[int, ...]) -> list[str]:
+    now = time.time_ns()
+    return list(table(list(COLUMNS), [row(call, now) for call in found], is_coloured(), widths))
+
+
+def _without_cursor(call: Document) -> Document:
+    return {key: value for key, value in call.items() if key != "cursor"}

@@ -1,0 +1,137 @@
+"""Reach the collector that holds a store: through its socket, or by starting one that ends when it is idle.
+
+One process at a time may have a store open; it serves a socket there. Nobody there: we start one with our own rights.
+Two that start at once: one gets the lock, the other ends, and both callers use the one. One that is just ending: try again.
+"""
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from chaperone.collector.cli.failed import CommandError
+from chaperone.collector.store.directory import SOCKET
+
+IDLE_S = 3  # how long a collector that we start stays after its last caller
+REACH_S = 20.0
+PAUSE_S = 0.1
+MODULE = "chaperone.collector"
+IN_USE = "is open in process"  # store.directory.LockedError's words
+RECORD = "record with: chaperone run -- kubectl get pods"
+
+
+def reach(store: Path, create: bool = False) -> None:
+    """Return when a collector answers at the store's socket. CommandError with the reason and the next step otherwise."""
+    _usable(store, create)
+    deadline = time.monotonic() + REACH_S
+    while not is_answering(store):
+        reason = _start(store, deadline)
+        if time.monotonic() > deadline:
+            raise CommandError(f"no collector answers for the store {store}: {reason or 'it does not accept connections'}", _holders(store))
+        time.sleep(PAUSE_S if reason else 0)
+
+
+def is_answering(store: Path) -> bool:
+    """Does anybody accept connections at the store's socket? CommandError if we are not allowed to ask."""
+    directory = os.open(store, os.O_PATH | os.O_DIRECTORY)
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(2)
+            probe.connect(f"/proc/self/fd/{directory}/{SOCKET}")  # a socket address holds 108 bytes, a path may be longer
+        return True
+    except PermissionError:
+        raise _forbidden(store) from None
+    except OSError:
+        return False
+    finally:
+        os.close(directory)
+
+
+def _usable(store: Path, create: bool) -> None:
+    """Reading commands make no store."""
+    try:
+        found = list(store.iterdir())
+    except FileNotFoundError:
+        if not create:
+            raise CommandError(f"nothing is recorded yet in {store}", RECORD) from None
+        return
+    except NotADirectoryError:
+        raise CommandError(f"the store {store} is no directory", "name another with --store") from None
+    except PermissionError:
+        raise _forbidden(store) from None
+    if not found and not create:
+        raise CommandError(f"nothing is recorded yet in {store}", RECORD)
+
+
+def _forbidden(store: Path) -> CommandError:
+    return CommandError(f"you may not read the store {store}", "run this as its owner, for example with sudo, or name another with --store")
+
+
+def _start(store: Path, deadline: float) -> str:
+    """Start a collector and wait until it is ready; why it is not, "" if one is. It outlives us, without our terminal."""
+    ready, told = os.pipe()
+    arguments = ["--store", str(store), "--exit-when-idle", str(IDLE_S), "--ready-fd", str(told)]
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-m", MODULE, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            cwd="/",
+            pass_fds=(told,),
+            start_new_session=True,
+        )
+        os.close(told)
+        line = _line(ready, deadline)
+        os.close(ready)
+        if line is None:
+            process.terminate()
+            return "the one that was started was not ready in time"
+        return "" if line else _failed(store, _last_words(said.fileno()))
+
+
+def _failed(store: Path, words: str) -> str:
+    """Why it ended, when waiting may help ("" if another was quicker); CommandError when it won't."""
+    if is_answering(store):
+        return ""
+    if IN_USE in words:
+        return words
+    raise CommandError(words or "the collector ended without a word", f"chaperone collector --store {store} shows more")
+
+
+def _line(descriptor: int, deadline: float) -> bytes | None:
+    """One line, b"" if the other end closed first, None if it took too long."""
+    line = b""
+    while not line.endswith(b"\n"):
+        readable, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        if not readable:
+            return None
+        if not (part := os.read(descriptor, 65536)):
+            return b""
+        line += part
+    return line
+
+
+def _last_words(descriptor: int) -> str:
+    size = os.fstat(descriptor).st_size
+    lines = os.pread(descriptor, 4096, max(0, size - 4096)).decode(errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("chaperone collector: ") if lines else ""
+
+
+def _holders(store: Path) -> str:
+    """The next step: who has files of the store open, as far as we may see."""
+    held = {pid for pid in Path("/proc").iterdir() if pid.name.isdigit() and _holds(pid, store)}
+    if not held:
+        return "try again; if it stays so, look for a collector with: ps -ef | grep chaperone"
+    return f"process {', '.join(sorted(pid.name for pid in held))} has it open; end it, then try again"
+
+
+def _holds(process: Path, store: Path) -> bool:
+    try:
+        return any(store in entry.readlink().parents for entry in (process / "fd").iterdir())
+    except OSError:
+        return False  # it ended, or belongs to somebody else

@@ -1,0 +1,84 @@
+"""`chaperone sessions`: what was recorded."""
+
+import shlex
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.options import FormOption, SinceOption, instant
+from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
+from chaperone.collector.cli.show.body import amount
+from chaperone.collector.cli.show.call import short
+from chaperone.collector.cli.show.details import session_facts
+from chaperone.collector.cli.show.table import Cell, table
+from chaperone.collector.cli.show.times import age, parse_time
+
+app = typer.Typer(no_args_is_help=True, help="What was recorded: one session a workload, one a run.", rich_markup_mode=None)
+COLUMNS = ("ID", "AGE", "COMMAND", "USER", "CALLS", "BYTES", "STATE")
+PROCESS_COLUMNS = ("PID", "PROGRAM", "COMMAND")
+
+
+@app.command("list", epilog="Example: chaperone sessions list --since 1h -o json")
+def list_(
+    since: SinceOption = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many, the newest")] = 100,
+    output: FormOption = Form.TABLE,
+    store: StoreOption = None,
+) -> None:
+    """List sessions, the newest last."""
+    given: dict[str, Any] = {"since": instant(since)} if since else {}
+    found = list(ask(directory(store), "sessions.list", limit=limit, **given))
+    if output is not Form.TABLE:
+        return documents(found, output)
+    if not found:
+        return typer.echo("No sessions found.", err=True)
+    now = time.time_ns()
+    return say(table(COLUMNS, [_row(session, now) for session in found], is_coloured()))
+
+
+@app.command(epilog="Example: chaperone sessions show latest")
+def show(
+    session: Annotated[str, typer.Argument(metavar="ID", help='The beginning of a session\'s id, or "latest"')] = "latest",
+    output: FormOption = Form.TABLE,
+    store: StoreOption = None,
+) -> None:
+    """Show one session: its command, its processes, whether anything is missing."""
+    place = directory(store)
+    found = next(ask(place, "sessions.show", session=session.lower()))
+    if output is not Form.TABLE:
+        return document(found, output)
+    say(session_facts(found))
+    _processes(found.get("processes", []))
+    return typer.echo(f"\nIts calls: chaperone calls list --session {short(found['id'])}{_store_option(store)}")
+
+
+def _row(session: dict[str, Any], now: int) -> list[Cell | str]:
+    bytes_ = session.get("bytes") or {"out": 0, "in": 0}
+    return [
+        short(session["id"]),
+        age(now - parse_time(session["time"])) if session.get("time") else "",
+        shlex.join(session.get("argv") or ()) or session.get("workload", ""),
+        session.get("user", ""),
+        str(session.get("calls", 0)),
+        amount(bytes_["out"] + bytes_["in"]),
+        _state(session),
+    ]
+
+
+def _state(session: dict[str, Any]) -> Cell:
+    if session.get("complete"):
+        return Cell("complete", "good")
+    return Cell("incomplete", "bad") if session.get("ended") else Cell("open", "doubtful")
+
+
+def _processes(processes: list[dict[str, Any]]) -> None:
+    if processes:
+        rows = [[str(process.get("pid", "")), process.get("exe", ""), shlex.join(process.get("argv") or ())] for process in processes]
+        say(["", *table(PROCESS_COLUMNS, rows, is_coloured())])
+
+
+def _store_option(store: Path | None) -> str:
+    return f" --store {shlex.quote(str(store))}" if store else ""

@@ -1,0 +1,96 @@
+"""One call or session in full, as text: every header, the masked bodies, what its channels brought."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from chaperone.collector.cli.show.body import amount, contents, described
+from chaperone.collector.cli.show.call import program, subject
+from chaperone.collector.cli.show.escape import escape, lines
+from chaperone.collector.cli.show.times import parse_time, took
+
+Document = dict[str, Any]
+LABEL = 12
+
+
+def call_lines(call: Document, pieces: Iterable[Document]) -> Iterator[str]:
+    """A call: its facts, headers, bodies, channels."""
+    yield from _facts(_call_facts(call))
+    for side in ("request", "response"):
+        yield from _message(call, side)
+    start = parse_time(call["time"])
+    heading = ["", "Channels:"]
+    for piece in pieces:
+        yield from heading
+        heading = []
+        yield from ("  " + line for line in piece_lines(piece, start))
+
+
+def piece_lines(piece: Document, start: int) -> list[str]:
+    """`+0.120s  stdout  text`, one line for each line of text."""
+    body = piece["body"]
+    texts = contents(body, None) or [described(body)] if body["encoding"] != "utf-8" else lines(body.get("data") or "")
+    offset = (parse_time(piece["time"]) - start) / 1e9
+    arrow = "→" if piece["direction"] == "out" else "←"
+    return [f"+{offset:.3f}s {arrow} {escape(piece['channel'])}: {text}" for text in texts]
+
+
+def session_facts(session: Document) -> Iterator[str]:
+    """A session's summary."""
+    complete = "yes" if session.get("complete") else "no: " + "; ".join(session.get("missing", []))
+    facts = {
+        "Session": session["id"],
+        "Command": shlex.join(session.get("argv") or ()),
+        "Workload": session.get("workload", ""),
+        "User": session.get("user", ""),
+        "Node": session.get("node", ""),
+        "Directory": session.get("cwd", ""),
+        "API servers": ", ".join(session.get("apiservers") or ()),
+        "Began": session.get("time") or "",
+        "Ended": session.get("ended") or "",
+        "Status": "" if session.get("status") is None else str(session["status"]),
+        "Calls": str(session.get("calls", 0)),
+        "Other": f"{session['exchanges']} exchanges that are not Kubernetes" if session.get("exchanges") else "",
+        "Bytes": f"{amount(session['bytes']['out'])} out, {amount(session['bytes']['in'])} in" if session.get("bytes") else "",
+        "Complete": complete,
+    }
+    return _facts(facts)
+
+
+def _call_facts(call: Document) -> dict[str, str]:
+    impersonated = call["impersonated"]
+    return {
+        "Call": call["id"],
+        "Session": call["session"],
+        "Process": " ".join([program(call), shlex.join(call["process"]["argv"])]),
+        "Time": f"{call['time']}, took {took(call['duration_ms'])}",
+        "Does": " ".join([call["verb"], subject(call), f"in {call['namespace']}" if call["namespace"] else ""]),
+        "User": f"{call['user']} ({call['userSource']})" if call["user"] else call["userSource"],
+        "Acts as": ", ".join([impersonated["user"], *impersonated["groups"]]) if impersonated else "",
+        "Request": f"{call['method']} {call['requestURI']} ({call['protocol']}, {call['authority']})",
+        "Answer": "none" if call["code"] is None else str(call["code"]),
+        "Exit": f"{call['exit']['code']} {call['exit']['reason']}" if call["exit"] else "",
+        "Audit-Id": call["auditID"],
+        "Bytes": f"{amount(call['bytes']['out'])} out, {amount(call['bytes']['in'])} in",
+        "Complete": "yes" if call["complete"] else "no: " + _gaps(call),
+        "Ambiguous": "; ".join(call["ambiguous"]),
+    }
+
+
+def _gaps(call: Document) -> str:
+    return "; ".join(f"{gap['reason']} ({gap['direction']} at {gap['position']})" for gap in call["gaps"]) or "cut off"
+
+
+def _facts(facts: dict[str, str]) -> Iterator[str]:
+    for name, value in facts.items():
+        if value.strip():
+            yield f"{name + ':':<{LABEL}} {escape(value.strip())}"
+
+
+def _message(call: Document, side: str) -> Iterator[str]:
+    if headers := call[f"{side}Headers"]:
+        yield from ("", f"{side.capitalize()} headers:")
+        yield from (f"  {escape('?' if name is None else name)}: {escape('?' if value is None else value)}" for name, value in headers)
+    if body := call[f"{side}Body"]:
+        yield from ("", f"{side.capitalize()} body: {described(body)}")
+        yield from ("  " + line for line in contents(body, None))
