@@ -85,7 +85,8 @@ class Piece:
     """What a streaming call brought since its last report: a watch event, log text, a chunk of a channel.
 
     `channel`: "event", "log", "stdin", "stdout", "stderr", "error", "resize", "close", or "port/PORT/N" and
-    "port/PORT/N/error" for the Nth forwarded connection. `direction` is "out" or "in". `body` is the content.
+    "port/PORT/N/error" for the Nth forwarded connection (PORT is "?" when its headers are lost); "unknown" where a hole
+    hides the channel, "data" for upgrades that are none of these. `direction` is "out" or "in". `body` is the content.
     """
 
     channel: str
