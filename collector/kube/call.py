@@ -39,6 +39,8 @@ class RequestInfo:
     subresource: str = ""
     namespace: str = ""
     name: str = ""
+    uid: str = ""  # this and the next only from a decoded request object, as in the audit log's objectRef
+    resource_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

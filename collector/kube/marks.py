@@ -1,0 +1,69 @@
+"""An open call's state as msgpack types, and back. Codings and channels in flight cannot be saved."""
+
+from typing import Any
+
+from chaperone.collector.kube.body import Budget, Gatherer, read_body
+from chaperone.collector.kube.call import Body, Form
+from chaperone.collector.kube.ongoing import Ongoing, Reader
+from chaperone.collector.kube.watch import EventStream, LogStream
+
+_READERS = {"gather": Gatherer, "watch": EventStream, "log": LogStream}
+Saved = dict[str, Any]
+
+
+def saved_ongoing(ongoing: Ongoing) -> Saved | None:
+    """The state between two reports; None where it cannot be saved. `size`: bytes of bodies in it."""
+    if ongoing.channels is not None or ongoing.pieces:
+        return None
+    readers = {name: getattr(ongoing, name) for name in ("request", "response")}
+    states = {name: reader.saved() for name, reader in readers.items() if reader is not None}
+    if any(state is None for state in states.values()):
+        return None
+    bodies = {name: _saved_body(body) for name in ("request_body", "response_body") if (body := getattr(ongoing, name))}
+    kinds = {name: _name(readers[name]) for name in states}
+    size = sum(len(state["data"]) for state in (*states.values(), *bodies.values()))
+    return {"readers": states, "kinds": kinds, "bodies": bodies, "late": ongoing.is_late, "size": size}
+
+
+def restore_ongoing(saved: Saved, budget: Budget) -> Ongoing:
+    """An Ongoing that goes on where it was saved; its heads come again with the next report."""
+    ongoing = Ongoing(budget)
+    ongoing.is_late = saved["late"]
+    for name, state in saved["readers"].items():
+        setattr(ongoing, name, _restored(saved["kinds"][name], state, budget))
+    for name, state in saved["bodies"].items():
+        setattr(ongoing, name, _restored_body(state))
+    return ongoing
+
+
+def _name(reader: Reader) -> str:
+    return next(name for name, cls in _READERS.items() if isinstance(reader, cls))
+
+
+def _restored(name: str, state: Saved, budget: Budget) -> Reader:
+    if name == "gather":
+        return Gatherer.restore(state, budget)
+    return EventStream.restore(state) if name == "watch" else LogStream.restore(state)
+
+
+def _saved_body(body: Body) -> Saved:
+    names = ("media_type", "size", "wire_size", "complete", "data", "kind", "api_version")
+    return {"form": str(body.form), "ambiguous": list(body.ambiguous), "parsed": body.object is not None} | {
+        name: getattr(body, name) for name in names
+    }
+
+
+def _restored_body(saved: Saved) -> Body:
+    raw = Body(
+        Form(saved["form"]),
+        saved["media_type"],
+        saved["size"],
+        saved["wire_size"],
+        saved["complete"],
+        saved["data"],
+        None,
+        saved["kind"],
+        saved["api_version"],
+        tuple(saved["ambiguous"]),
+    )
+    return read_body(raw) if saved["parsed"] else raw

@@ -1,0 +1,44 @@
+"""Is an exchange Kubernetes at all? By its authority, else by what only the Kubernetes API says.
+
+`/healthz`, `/version`, `/api` and even `/api/v1/…` are other programs' paths too (a metrics database, a forge), so these
+count only with a client or an answer that speaks Kubernetes, or on a stream that did so before.
+"""
+
+import re
+
+from chaperone.collector.kube.identity import Headers
+from chaperone.collector.kube.kinds import KINDS
+from chaperone.collector.kube.path import split_path
+
+_VERSION = re.compile(r"v[0-9]+((alpha|beta)[0-9]+)?\Z")
+_CLIENT = re.compile(r"kubernetes|kubectl|kube-|kubelet|\bhelm\b|client-go|k9s|OpenAPI-Generator/", re.IGNORECASE)
+_PATHS = re.compile(r"/*(api|apis|openapi|version|healthz|livez|readyz|metrics|logs|debug|\.well-known|openid)?(/|\Z)")
+_ACCEPT = ("application/vnd.kubernetes.protobuf", "apidiscovery.k8s.io", "g=meta.k8s.io")
+_PREFIXES = ("watch", "proxy")
+NO_SIGN = "neither its address nor its path is the Kubernetes API's"
+
+
+def is_apiserver(authority: str | None, apiservers: frozenset[str]) -> bool:
+    """Is this authority one of the known ones? The default port may be left out."""
+    name = (authority or "").lower()
+    return bool(name) and (name in apiservers or f"{name}:443" in apiservers or name.removesuffix(":443") in apiservers)
+
+
+def is_api_path(path: str) -> bool:
+    """A path that is the Kubernetes API's and hardly anything else's."""
+    parts = split_path(path)
+    if len(parts) >= 3 and parts[0] == "apis":
+        return bool(_VERSION.match(parts[2])) and ("." in parts[1] or parts[1] in ("apps", "batch", "autoscaling", "policy", "extensions"))
+    return len(parts) >= 3 and parts[:2] == ["api", "v1"] and (parts[2] in KINDS or parts[2] in _PREFIXES)
+
+
+def is_kubernetes_client(headers: Headers, path: str) -> bool:
+    """A client that says it speaks Kubernetes, at a path an apiserver has."""
+    if "kubectl-command" in headers or any(sign in value for value in headers.get("accept", ()) for sign in _ACCEPT):
+        return True
+    return bool(_PATHS.match(path)) and any(_CLIENT.search(agent) for agent in headers.get("user-agent", ()))
+
+
+def is_apiserver_answer(headers: Headers) -> bool:
+    """Headers that apiservers set."""
+    return "audit-id" in headers or any(name.startswith("x-kubernetes-pf-") for name in headers)
