@@ -60,8 +60,10 @@ class Elf:
 
     def read(self, offset: int, size: int) -> bytes:
         """Exactly these bytes of the file."""
-        if offset < 0 or size < 0 or size > READ_LIMIT or offset + size > self.size:
-            raise UnreadableError(f"{size} bytes at {offset} are not in the file or over {READ_LIMIT}")
+        if size > READ_LIMIT:
+            raise UnreadableError(f"a part of {size} bytes is over the limit of {READ_LIMIT}")
+        if offset + size > self.size:
+            raise UnreadableError(f"{size} bytes at {offset} are not in the file")
         parts, missing = [], size
         while missing:
             part = os.pread(self.fd, missing, offset + size - missing)
