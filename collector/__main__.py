@@ -69,7 +69,10 @@ async def _run(directory: StoreDirectory, settings: CollectorSettings) -> None:
 @asynccontextmanager
 async def _serving(directory: StoreDirectory, settings: CollectorSettings, store: Store, activity: Activity) -> AsyncIterator[None]:
     rows: list[Row] = []
-    intake = PipelineIntake(Pipeline(Masker(directory.key()), rows), rows, store)
+    key = directory.key()
+    pipeline = Pipeline(lambda: Masker(key), rows)
+    pipeline.recall(await store.open_sessions())
+    intake = PipelineIntake(pipeline, rows, store)
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)])
     capture_pb2_grpc.add_CaptureServicer_to_server(CaptureService(intake, settings, activity), server)
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(store.ask, activity), server)

@@ -110,7 +110,9 @@ def _lock(path: Path) -> int:
     except BlockingIOError:
         pid = os.read(descriptor, 32).decode() or "?"
         os.close(descriptor)
-        raise LockedError(f"the store {path.parent} is open in process {pid}: use its socket, or stop that process") from None
+        raise LockedError(
+            f"the store {path.parent} is locked by process {pid}, which has it open: use its socket, or stop that process"
+        ) from None
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor

@@ -22,7 +22,8 @@ RFC 3339 with nanoseconds in UTC, or null. A call:
 | hasRequestObject hasResponseObject | as the audit log would say |
 | requestBody responseBody | null or {form, mediaType, kind, size, wireSize, complete, masked, encoding, data} |
 
-`masked` counts replaced values; `encoding` says how `data` is written: "utf-8" or "base64". The store keeps a large body's `data` beside the document under its `digest` (store/bodies.py); queries put it back on demand.
+`masked` counts replaced values; `encoding` says how `data` is written: "utf-8" or "base64". The store keeps a large body's
+`data` beside the document under its `digest` (store/bodies.py); queries put it back on demand.
 """
 
 import base64
@@ -33,22 +34,22 @@ from typing import Any
 from chaperone.collector.mask.masked import MaskedBody, MaskedCall, MaskedExchange, MaskedPiece, MaskedProcess
 
 SECOND = 1_000_000_000
+LATEST = 9_223_372_036 * SECOND  # 2262, the end of DateTime64(9)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something happened. `offset`: wall clock minus boot clock in ns; `process` is None until it is known."""
+    """Where something happened. `offset`: wall clock minus boot clock in ns; `process`: its document, as far as it is known."""
 
     session: str
     stream: str
-    process_id: str
-    process: MaskedProcess | None
+    process: dict[str, Any]
     offset: int
 
 
 def rfc3339(time_ns: int) -> str:
-    """Wall-clock nanoseconds as 2026-01-02T03:04:05.000000006Z."""
-    seconds, rest = divmod(time_ns, SECOND)
+    """Wall-clock nanoseconds as 2026-01-02T03:04:05.000000006Z; a time that the store cannot hold as the nearest it can."""
+    seconds, rest = divmod(min(max(time_ns, 0), LATEST), SECOND)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
 
 
@@ -113,10 +114,10 @@ def _where(id_: str, place: Place) -> dict[str, Any]:
         "session": place.session,
         "stream": place.stream,
         "process": {
-            "id": place.process_id,
-            "pid": process.pid if process else None,
-            "exe": process.exe if process else "",
-            "argv": list(process.argv) if process else [],
+            "id": process.get("id", ""),
+            "pid": process.get("pid"),
+            "exe": process.get("exe", ""),
+            "argv": process.get("argv", []),
         },
     }
 

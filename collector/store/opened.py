@@ -10,6 +10,7 @@ from chaperone.collector.store import queries, writer
 from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
 from chaperone.collector.store.engine import Engine, StoreError
+from chaperone.collector.store.recall import OpenSession, open_sessions
 from chaperone.collector.store.rows import Row
 from chaperone.collector.store.schema import migrate
 
@@ -40,6 +41,10 @@ class Store:
     async def next_batch(self, agent: str) -> int:
         """The lowest batch number of an agent that is not durable."""
         return await self.run(lambda: writer.next_batch(self._engine, agent))
+
+    async def open_sessions(self) -> list[OpenSession]:
+        """What an earlier collector stored of sessions that go on."""
+        return await self.run(lambda: open_sessions(self._engine))
 
     async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
         """Answer a named question (store/queries.py)."""

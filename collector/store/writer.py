@@ -23,7 +23,7 @@ class Writer:
 
     def append(self, row: Row) -> None:
         """Take a row; a version repeated before it was written takes the earlier one's place."""
-        streaming = row.kind is Kind.CALL and row.phase == _STREAMING
+        streaming = row.kind in (Kind.CALL, Kind.EXCHANGE) and row.phase == _STREAMING
         self._rows[row.kind, row.session, row.id, row.phase, None if streaming else row.position] = row
 
     def advance(self, agent: str, next_batch: int) -> None:
@@ -69,7 +69,7 @@ def _last_arrival(engine: Engine) -> int:
 
 
 def _line(row: Row, document: dict[str, Any], arrived: int) -> dict[str, Any]:
-    size = document.get("bytes") or {}
+    size, code = document.get("bytes") or {}, document.get("code")
     return {
         "kind": row.kind,
         "session": row.session,
@@ -85,7 +85,7 @@ def _line(row: Row, document: dict[str, Any], arrived: int) -> dict[str, Any]:
         **({name: document[name] for name in _FILTERED} if row.kind is Kind.CALL else {}),
         "api_group": document.get("apiGroup", ""),
         "user_agent": document.get("userAgent", ""),
-        "code": document.get("code"),
+        "code": code if code is not None and 0 <= code < 2**16 else None,
         "complete": document.get("complete", True),
         "bytes_out": size.get("out", 0),
         "bytes_in": size.get("in", 0),

@@ -1,15 +1,14 @@
-"""The only module that knows all the others: records in, masked rows out."""
+"""What the pipeline needs of masking: everything that leaves a stream goes through one of these."""
 
 from typing import Protocol
 
 from chaperone.collector.kube.call import Call, NotKubernetes
 from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedProcess, MaskedText
-from chaperone.collector.store.rows import Sink
-from chaperone.proto.records import ProcessSeen, Record
+from chaperone.proto.records import ProcessSeen
 
 
 class Gate(Protocol):
-    """mask.masker.Masker, or mask.reveal.Revealer for `decode --reveal`."""
+    """mask.masker.Masker, or mask.reveal.Revealer for `decode --reveal`. One for all calls of one stream."""
 
     def call(self, call: Call) -> MaskedCall:
         """A call without its secrets."""
@@ -30,14 +29,3 @@ class Gate(Protocol):
     def text(self, text: str) -> MaskedText:
         """Any other text without its secrets."""
         ...
-
-
-class Pipeline:
-    """Takes records in order; rows come out at `sink` (a list will do)."""
-
-    def __init__(self, gate: Gate, sink: Sink) -> None:
-        self._gate = gate
-        self._sink = sink
-
-    def take(self, record: Record, wall_offset: int) -> None:
-        """One record; `wall_offset` is wall clock minus boot clock in ns."""

@@ -1,0 +1,171 @@
+"""One stream: bytes → events → exchanges → calls → masked rows.
+
+`except Exception` is here and nowhere else in Chaperone: a stream that our code fails on is read no further, and a note says so
+with the exception's type and place, never its text; the other streams go on.
+"""
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chaperone.collector.kube.call import Call
+from chaperone.collector.kube.calls import Calls
+from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedPiece
+from chaperone.collector.pipeline.gate import Gate
+from chaperone.collector.store import facts
+from chaperone.collector.store.document import Place, call_document, exchange_document, piece_document
+from chaperone.collector.store.rows import Kind, Row, Sink
+from chaperone.collector.wire.choose import StreamReader
+from chaperone.collector.wire.events import Event, Lost, Resumed, Unreadable
+from chaperone.collector.wire.exchange import Exchange, Exchanges, Phase
+from chaperone.proto.ids import ProcessId, SessionId, StreamId, call_id
+from chaperone.proto.records import Cause, Chunk, Direction, Loss, Note, StreamClosed
+
+REJOINED = "read from the middle; what was under way is cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Whose a stream is. `process` gives the process's document as it is now."""
+
+    stream: StreamId
+    session: SessionId
+    process_id: ProcessId
+    process: Callable[[], dict[str, Any]]
+    apiservers: frozenset[str] = frozenset()
+
+
+class Stream:
+    """Reads one stream; rows go to `sink`. With `late`, its first bytes are not known to be the stream's first."""
+
+    def __init__(self, home: Home, gate: Gate, sink: Sink, late: bool = False) -> None:
+        self.home = home
+        self.next = [0, 0]  # the position behind what each direction's reader has had
+        self._gate, self._sink = gate, sink
+        self._reader, self._exchanges, self._calls = StreamReader(), Exchanges(), Calls(home.apiservers)
+        self._joining = set(Direction) if late else set()
+        self._ordinals: dict[str, dict[str, tuple[int, int]]] = {}  # by call and direction: a position and how many pieces came there
+        self._failed = False
+
+    def feed(self, chunk: Chunk, offset: int) -> None:
+        """Take bytes. `offset` is wall clock minus boot clock in ns."""
+        self._guarded(chunk.time, offset, lambda: self._feed(chunk, offset))
+        self._reach(chunk.direction, chunk.position + len(chunk.data))
+
+    def lose(self, loss: Loss, offset: int) -> None:
+        """Take what the agent could not get: of it what the reader has not had yet, and any jump before it."""
+        self._guarded(loss.time, offset, lambda: self._lose(loss, offset))
+        self._reach(loss.direction, loss.position + loss.size)
+
+    def close(self, closed: StreamClosed, offset: int) -> None:
+        """The stream is over."""
+        self._guarded(closed.time, offset, lambda: self._close(closed, offset))
+
+    def _guarded(self, time: int, offset: int, work: Callable[[], None]) -> None:
+        if self._failed:
+            return
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - one stream must not take down others
+            self._failed = True
+            text = f"read no further from out {self.next[0]}, in {self.next[1]}: {place_of(error)}"
+            note = Note(self.home.session, time, f"stream {self.home.stream}", text, complete=False)
+            self._sink.append(facts.note(note, self._gate.text(text), offset))
+
+    def _reach(self, direction: Direction, position: int) -> None:
+        self.next[direction] = max(self.next[direction], position)
+
+    def _feed(self, chunk: Chunk, offset: int) -> None:
+        if chunk.direction in self._joining:
+            self._joining.discard(chunk.direction)
+            if chunk.position:
+                self._take(self._reader.lose(chunk.direction, chunk.position, chunk.time, REJOINED), offset)
+        self._take(self._reader.feed(chunk.direction, chunk.position, chunk.data, chunk.time), offset)
+
+    def _lose(self, loss: Loss, offset: int) -> None:
+        reached, end = self.next[loss.direction], loss.position + loss.size
+        parts = ((loss.position - reached, self._jump(loss.direction)), (end - max(reached, loss.position), loss.cause))
+        for size, cause in parts:
+            if size > 0:
+                self._take(self._reader.lose(loss.direction, size, loss.time, cause), offset)
+        self._joining.discard(loss.direction)
+
+    def _jump(self, direction: Direction) -> str:
+        return REJOINED if direction in self._joining else str(Cause.UNKNOWN)
+
+    def _close(self, closed: StreamClosed, offset: int) -> None:
+        for direction, length in ((Direction.OUT, closed.out_position), (Direction.IN, closed.in_position)):
+            missing = length - self.next[direction]
+            if missing > 0 and direction not in self._joining:
+                self._lose(Loss(closed.stream, direction, self.next[direction], missing, closed.time), offset)
+        self._take(self._reader.close(closed.time), offset)
+        self._report(self._exchanges.close(closed.time), offset)
+
+    def _take(self, events: list[Event], offset: int) -> None:
+        for event in events:
+            if isinstance(event, Lost | Unreadable | Resumed):
+                self._sink.append(facts.hole(_hole(self.home.stream, event), self.home.session, offset))
+        self._report(self._exchanges.add(events), offset)
+
+    def _report(self, exchanges: list[Exchange], offset: int) -> None:
+        for exchange in exchanges:
+            found = self._calls.take(exchange)
+            if isinstance(found, Call):
+                self._call(self._gate.call(found), offset)
+            elif found is not None:
+                self._foreign(self._gate.exchange(found), offset)
+
+    def _call(self, call: MaskedCall, offset: int) -> None:
+        id_, place = call_id(self.home.stream, call.position), self._place(offset)
+        self._sink.append(self._row(Kind.CALL, call, call_document(call, id_, place), offset))
+        for piece in call.pieces:
+            self._piece(piece, id_, place)
+        if call.phase == Phase.END:
+            self._ordinals.pop(id_, None)
+
+    def _foreign(self, exchange: MaskedExchange, offset: int) -> None:
+        id_ = call_id(self.home.stream, exchange.position)
+        self._sink.append(self._row(Kind.EXCHANGE, exchange, exchange_document(exchange, id_, self._place(offset)), offset))
+
+    def _row(self, kind: Kind, found: MaskedCall | MaskedExchange, document: dict[str, Any], offset: int) -> Row:
+        home, time = self.home, found.started + offset
+        return Row(kind, home.session, document["id"], found.phase, found.at, time, document, home.stream, home.process_id)
+
+    def _piece(self, piece: MaskedPiece, call: str, place: Place) -> None:
+        """Keyed by direction, position and place among the pieces of that position (several frames may share one)."""
+        key = f"{call}/{piece.direction}/{piece.position}/{self._ordinal(piece, call)}"
+        document, time = piece_document(piece, call, place), piece.time + place.offset
+        home = self.home
+        row = Row(Kind.PIECE, home.session, key, Phase.STREAM, piece.position, time, document, home.stream, home.process_id, call)
+        self._sink.append(row)
+
+    def _ordinal(self, piece: MaskedPiece, call: str) -> int:
+        """How many pieces of this call came at this position before. Of a direction only its last position is remembered."""
+        last = self._ordinals.setdefault(call, {})
+        position, count = last.get(piece.direction, (-1, 0))
+        count = count + 1 if position == piece.position else 0
+        last[piece.direction] = piece.position, count
+        return count
+
+    def _place(self, offset: int) -> Place:
+        home = self.home
+        return Place(home.session, home.stream, {"id": home.process_id} | home.process(), offset)
+
+
+def place_of(error: BaseException) -> str:
+    """An exception's type and where it came from; its text might quote payload."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+    return f"{type(error).__name__} at {where}"
+
+
+def _hole(stream: StreamId, event: Lost | Unreadable | Resumed) -> facts.Hole:
+    place = (stream, event.direction.name.lower(), event.position)
+    if isinstance(event, Lost):
+        rejoined = event.cause == REJOINED  # an earlier collector may have had these bytes: nobody lost them
+        return facts.Hole(*place, 0 if rejoined else event.size, event.time, event.cause or str(Cause.UNKNOWN), lost=not rejoined)
+    if isinstance(event, Unreadable):
+        return facts.Hole(*place, 0, event.time, event.reason, lost=False)
+    return facts.Hole(*place, 0, event.time, f"read on: {event.evidence}", lost=False, known=True)
