@@ -26,7 +26,7 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Entry point of the command."""
     sys.excepthook = _one_sentence
-    app(prog_name="chaperone")
+    typer.main.get_command(app)(prog_name="chaperone")  # app() itself would put a hook of its own in place
 
 
 def _version(wanted: bool) -> None:

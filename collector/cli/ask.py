@@ -61,5 +61,5 @@ def _said(error: grpc.RpcError, store: Path) -> CommandError:
     """The collector's own sentence for a question it refuses; else what happened to the connection."""
     sentence = error.details() or error.code().name
     if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
-        return CommandError(sentence, "chaperone sessions list shows what there is")
+        return CommandError(sentence, "chaperone sessions list and calls list show what there is")
     return CommandError(f"the collector of {store} failed: {sentence}", "try again; --debug shows more")

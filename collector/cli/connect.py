@@ -37,7 +37,10 @@ def reach(store: Path, create: bool = False) -> None:
 
 def is_answering(store: Path) -> bool:
     """Does anybody accept connections at the store's socket? CommandError if we are not allowed to ask."""
-    directory = os.open(store, os.O_PATH | os.O_DIRECTORY)
+    try:
+        directory = os.open(store, os.O_PATH | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return False
     try:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(2)

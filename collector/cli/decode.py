@@ -5,6 +5,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,11 +49,11 @@ def decode(
       chaperone decode *.jsonl.gz -o audit
       chaperone decode kubectl-exec-ws.2.jsonl.gz -o channels
     """
-    gate: Gate = Revealer() if reveal else Masker(secrets.token_bytes(32))
+    new_gate: Callable[[], Gate] = Revealer if reveal else partial(Masker, secrets.token_bytes(32))
     failed = False
     for path in files:
         try:
-            found = decoded(path, gate)
+            found = decoded(path, new_gate)
         except (CaptureError, OSError) as error:
             failed = True
             typer.echo(f"chaperone: {_reason(path, error)}", err=True)

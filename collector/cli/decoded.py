@@ -1,5 +1,6 @@
 """One capture file, decoded: its calls in order of time, what its streams brought, and everything else that was seen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,10 @@ class Latest:
             self.rows[row.kind, row.id] = row
 
 
-def decoded(path: Path, gate: Gate) -> Decoded:
+def decoded(path: Path, new_gate: Callable[[], Gate]) -> Decoded:
     """Decode a capture. CaptureError and OSError are the caller's."""
     capture, latest = read_capture(path), Latest()
-    pipeline = Pipeline(gate, latest)
+    pipeline = Pipeline(new_gate, latest)
     for record in capture.records:
         pipeline.take(record, capture.wall_offset)
     rows = sorted(latest.rows.values(), key=lambda row: (row.time, row.position))

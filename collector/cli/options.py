@@ -19,9 +19,9 @@ def _duration(text: str) -> int:
         raise typer.BadParameter(str(error)) from None
 
 
-def _speed(text: str) -> float:
+def _speed(text: str | float) -> float:
     try:
-        speed = float(text.removesuffix("x"))
+        speed = float(str(text).removesuffix("x"))
     except ValueError:
         speed = 0.0
     if not 0 < speed < 1e9:

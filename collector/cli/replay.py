@@ -21,7 +21,7 @@ def replay(
     session: Annotated[str, typer.Argument(metavar="ID", help='The beginning of a session\'s id, or "latest"')] = "latest",
     speed: SpeedOption = 1.0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Keep the recorded pace, or print all at once")] = True,
-    body_lines: Annotated[int, typer.Option("--body-lines", min=0, help="Lines shown of each body")] = 12,
+    body_lines: Annotated[int, typer.Option("--body-lines", min=0, help="Lines shown of each body")] = 16,
     raw_output: Annotated[
         bool, typer.Option("--raw", help="Write what commands in containers printed as it was: it may control your terminal")
     ] = False,

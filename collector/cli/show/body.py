@@ -1,13 +1,16 @@
-"""A body's document → a few lines: a Table as its cells, other objects as JSON, text as it is; always escaped."""
+"""A body's document → a few lines: a Table as its cells, other objects as YAML, text as it is; always escaped."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
+
 from chaperone.collector.cli.show.escape import escape, lines
 from chaperone.collector.cli.show.table import table
 
 Body = dict[str, Any]
+YAML_LIMIT = 100_000  # characters of JSON; PyYAML writes about 200 kB a second
 
 
 def described(body: Body) -> str:
@@ -42,11 +45,20 @@ def contents(body: Body, limit: int | None) -> list[str]:
 def _text(data: str) -> Iterator[str]:
     try:
         value = json.loads(data)
+        if isinstance(value, dict) and value.get("kind") == "Table" and (shown := list(_table(value))):
+            return iter(shown)
+        return iter(lines(_laid_out(value, len(data))))
     except (ValueError, RecursionError):
         return iter(lines(data))
-    if isinstance(value, dict) and value.get("kind") == "Table" and (shown := list(_table(value))):
-        return iter(shown)
-    return iter(lines(json.dumps(value, indent=2, ensure_ascii=False)))
+
+
+def _laid_out(value: Any, size: int) -> str:
+    """YAML, as kubectl's users read objects, without managedFields, as kubectl shows them; large ones as JSON, which is quick."""
+    if size > YAML_LIMIT or not isinstance(value, dict | list):
+        return json.dumps(value, indent=2, ensure_ascii=False)
+    if isinstance(value, dict) and isinstance(metadata := value.get("metadata"), dict):
+        value = value | {"metadata": {key: inner for key, inner in metadata.items() if key != "managedFields"}}
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000))
 
 
 def _table(value: dict[str, Any]) -> Iterator[str]:

@@ -50,7 +50,7 @@ def session_facts(session: Document) -> Iterator[str]:
         "Ended": session.get("ended") or "",
         "Status": "" if session.get("status") is None else str(session["status"]),
         "Calls": str(session.get("calls", 0)),
-        "Other": f"{session['exchanges']} exchanges that are not Kubernetes" if session.get("exchanges") else "",
+        "Other": f"{session['exchanges']} (not Kubernetes)" if session.get("exchanges") else "",
         "Bytes": f"{amount(session['bytes']['out'])} out, {amount(session['bytes']['in'])} in" if session.get("bytes") else "",
         "Complete": complete,
     }

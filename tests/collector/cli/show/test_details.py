@@ -1,0 +1,28 @@
+"""One call or session in full."""
+
+from conftest import Golden
+from support.documents import SECRET, body, call, exec_call, piece, session
+
+from chaperone.collector.cli.show.details import call_lines, piece_lines, session_facts
+
+
+def test_a_call_in_full(golden: Golden) -> None:
+    impersonated = {"user": "nobody", "groups": ["dev"], "uid": "", "extra": []}
+    golden("call.txt", "\n".join(call_lines(call(impersonated=impersonated, requestBody=body(SECRET)), [])) + "\n")
+
+
+def test_an_incomplete_exec_in_full(golden: Golden) -> None:
+    gap = {"direction": "in", "position": 5, "size": 10, "reason": "ring full"}
+    shown = call_lines(exec_call(complete=False, gaps=[gap], requestHeaders=[[None, "x\x1b"]]), [piece("stdout", "a\nb\n", 300)])
+    golden("exec.txt", "\n".join(shown) + "\n")
+
+
+def test_a_session_in_full(golden: Golden) -> None:
+    found = session(calls=2, exchanges=1, bytes={"out": 310, "in": 42_000}, complete=False, missing=["12 bytes lost: ring full"])
+    golden("session.txt", "\n".join(session_facts(found)) + "\n")
+
+
+def test_a_piece_that_is_no_text_is_described() -> None:
+    binary = piece("stdout", "", 300)
+    binary["body"] |= {"encoding": "base64", "data": "AAEC", "size": 3}
+    assert piece_lines(binary, 0)[0].endswith("← stdout: (3 bytes that are no text)")
