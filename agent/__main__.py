@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import version
 from types import FrameType
@@ -58,18 +59,32 @@ def main() -> int:
         return fail(settings, missing[0])
     try:
         return record(settings)
-    except OSError as error:
-        return fail(settings, Problem(f"the kernel refused to be recorded: {error}", "chaperone doctor"))
+    except (OSError, RuntimeError) as error:
+        return fail(settings, refusal(error))
 
 
 def check(settings: Check) -> int:
-    """List what is missing; 1 if anything is."""
-    missing = problems()
+    """List what is missing; 1 if anything is. What a kernel can do is found out by loading."""
+    missing = problems() or list(refusals())
     if settings.output == "json":
         print(json.dumps([asdict(problem) for problem in missing]))  # noqa: T201
     for problem in missing if settings.output == "table" else []:
         print(f"{problem.what}: {problem.fix}")  # noqa: T201
     return 1 if missing else 0
+
+
+def refusals() -> Iterator[Problem]:
+    """What the kernel says when it is asked to load the probes."""
+    try:
+        with Tracer():
+            pass
+    except (OSError, RuntimeError) as error:
+        yield refusal(error)
+
+
+def refusal(error: OSError | RuntimeError) -> Problem:
+    """An error of loading as a problem."""
+    return Problem(f"the kernel refused: {getattr(error, 'strerror', None) or error}", "report it with the output of: uname -a")
 
 
 def record(settings: Settings) -> int:

@@ -1,5 +1,6 @@
 """`python doubled_launcher.py CMD ARGS…`: the launcher with agent_double as its agent and nobody as its collector.
 
+With COLLECTOR_SOCKET in the environment the agent is the real one and that socket is its collector's.
 Says on stderr what it found out: {"status", "left", "troubles"}, or why it did not begin.
 """
 
@@ -17,8 +18,10 @@ from chaperone.collector.cli.launch.launcher import Request, perform, prepare
 
 
 def main() -> int:
-    agent.AGENT = (sys.executable, agent_double.__file__)
-    agent.READY_S = 3.0
+    socket = Path(os.environ.get("COLLECTOR_SOCKET", ""))
+    if not socket.name:
+        agent.AGENT = (sys.executable, agent_double.__file__)
+        agent.READY_S = 3.0
     fork = child.fork
 
     def counted(plan: child.Plan) -> child.Child:
@@ -28,7 +31,7 @@ def main() -> int:
 
     child.fork = counted
     try:
-        outcome = perform(prepare(Request(tuple(sys.argv[1:]), os.environ.get("RUN_AS"))), lambda: Path("/nowhere"))
+        outcome = perform(prepare(Request(tuple(sys.argv[1:]), os.environ.get("RUN_AS"))), lambda: socket)
     except LaunchError as error:
         print(json.dumps({"sentence": error.sentence, "fix": error.fix}), file=sys.stderr)
         return error.status
