@@ -8,7 +8,7 @@ import orjson
 import yaml
 
 from chaperone.collector.kube.call import Body, Form
-from chaperone.collector.mask.binary import plain, view
+from chaperone.collector.mask.binary import view
 from chaperone.collector.mask.fingerprint import Fingerprint
 from chaperone.collector.mask.glance import may_hold_secrets
 from chaperone.collector.mask.masked import Masked, MaskedBody
@@ -66,7 +66,7 @@ class Bodies:
         return yaml.safe_dump(masked, sort_keys=False, allow_unicode=True).encode()
 
     def _cbor(self, body: Body, secret: bool) -> bytes:
-        return self._whole(body, secret) if body.object is None else _dumped(self._trees.mask(plain(body.object), secret), b"")
+        return self._whole(body, secret) if body.object is None else _dumped(self._trees.mask(body.object, secret), b"")
 
     def _protobuf(self, body: Body, secret: bool) -> bytes:
         found = view(body)

@@ -14,10 +14,16 @@ _PROGRAMS = (
     rb"|curl|wget|https?|httpie|xh)"
 )
 _LOOSE = (
-    _NAME + _QUOTE + _SPACE + rb"*[:=]+(?:>|\\u003e)?" + _SPACE + rb"*[^\s{]",  # an assignment; a mapping's value that is no mapping
+    _NAME
+    + _QUOTE
+    + _SPACE
+    + rb"*[:=]+(?:>|\\u003e)?"
+    + _SPACE
+    + rb"*(?:[^\s{]|\{[^\"}\s])",  # an assignment; a mapping's value that is no mapping
     rb"-[\w.-]*" + _NAME + rb"(?:" + _SPACE + rb'|\\*"\s*,)',  # a flag, its value behind it
-    rb'(?:name|key)\\*"' + _SPACE + rb'*:\s*\\*"[^"]*' + _NAME + rb'\\*"',  # {name, value}
-    rb'"op"|--from-literal|"cmd"\s*:|name:[^"]*' + _NAME,
+    rb'(?:name|key|"1)\\*"' + _SPACE + rb'*:\s*\[?\\*"[^"]*' + _NAME + rb'\\*"',  # {name, value}
+    _NAME + rb'\\*"\s*:\s*\{[^{}]*"value\\*"',
+    rb'"op"|"binaryData"|--from-literal|name:[ ]*\\*"?[^"]*' + _NAME,
     _PROGRAMS + rb'(?:\\*"\s*,|' + _SPACE + rb")",
     rb"pass:|bearer|PRIVATE KEY|parse error: |error found in #|(?:AccountKey|SharedAccessKey|sig)=",
     rb":(?:\\*/){2}[^\s/\"]+@",

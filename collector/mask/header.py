@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from chaperone.collector.mask.fingerprint import Fingerprint
+from chaperone.collector.mask.fingerprint import Fingerprint, is_masked
 from chaperone.collector.mask.masked import MaskedHeader, MaskedText
 from chaperone.collector.mask.patterns import SECRET_NAME, compiled
 from chaperone.collector.mask.text import Texts
@@ -14,7 +14,7 @@ LONGEST_KEPT = 8192  # bytes of a value
 
 _SCHEME = compiled(rb"(?is)\s*([A-Za-z][\w-]*)[ \t]+(\S.*)")
 _AUDIT_ID = compiled(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_BEARER_PROTOCOL = "base64url.bearer.authorization.k8s.io."
+_BEARER_PROTOCOL = compiled(rb"(?i)base64url\.bearer\.authorization\.k8s\.io\.([^,\s]+)")
 
 
 class Headers:
@@ -65,12 +65,9 @@ class Headers:
 
     def _protocols(self, value: str) -> str:
         """A browser's bearer token hides among the subprotocols (apiserver pkg/authentication/request/websocket)."""
-        return ", ".join(self._protocol(item.strip()) for item in value.split(","))
-
-    def _protocol(self, item: str) -> str:
-        if not item.lower().startswith(_BEARER_PROTOCOL):
-            return self._texts.mask_text(item)
-        return item[: len(_BEARER_PROTOCOL)] + self._fingerprint.mask_text(item[len(_BEARER_PROTOCOL) :])
+        encoded = value.encode("utf-8", "surrogatepass")
+        tokens = [match.span(1) for match in _BEARER_PROTOCOL.finditer(encoded) if not is_masked(match.group(1))]
+        return self._texts.replaced(encoded, tokens).decode("utf-8", "surrogatepass") if tokens else self._texts.mask_text(value)
 
     def _url(self, value: str) -> str:
         return mask_url(self._texts, self._fingerprint, value)

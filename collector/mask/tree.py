@@ -21,7 +21,7 @@ from chaperone.collector.mask.glance import may_hold_secrets
 from chaperone.collector.mask.patterns import INNOCUOUS, SECRET_NAME
 from chaperone.collector.mask.text import Texts
 
-DEEPEST = 120  # levels
+DEEPEST = 256  # levels; no form is parsed deeper
 EMBEDDED = 4  # objects in strings in objects in strings …
 MOST_NODES = 8_000_000
 MOST_KEYS = 10_000  # whose meaning is kept
@@ -119,14 +119,17 @@ class _Place(Enum):
     DATA = auto()  # all below is secret, where the object is a Secret
     ARGUMENTS = auto()  # a command line
     APPLIED = auto()  # a whole object in a string
+    BINARY = auto()  # base64 of anything, as in a ConfigMap
 
 
 _PLACES = {
-    **dict.fromkeys(("data", "stringData", "binaryData"), _Place.DATA),
+    **dict.fromkeys(("data", "stringData"), _Place.DATA),
+    "binaryData": _Place.BINARY,
     **dict.fromkeys(("args", "command", "argv", "cmd", "entrypoint", "Args", "Cmd", "Entrypoint"), _Place.ARGUMENTS),
     "kubectl.kubernetes.io/last-applied-configuration": _Place.APPLIED,
 }
 _PLAIN = _Place.PLAIN
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd")  # gzip, zip, xz, bzip2, zstd
 
 
 class _Rebuilding:
@@ -152,7 +155,8 @@ class _Rebuilding:
 
     def _mapping(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
         secret = secret or node.get("kind") in ("Secret", "SecretList")
-        if special := self._special(node, secret):
+        special = self._special(node, secret)
+        if any(special[key] is not node[key] for key in special):
             node = {**node, **special}
         places, changed = self._places, {}
         for key, item in node.items():
@@ -168,21 +172,31 @@ class _Rebuilding:
         return {self._text(key, secret) if key in self._hits else key: item for key, item in node.items()}
 
     def _placed(self, place: _Place, key: str, item: Any, secret: bool) -> Any:
-        if place is _Place.NAMED and type(item) is not dict:
-            return self._named(item)
-        if place is _Place.DATA and secret:
+        if place is _Place.NAMED:
+            return self._named(item, secret)
+        if secret and place in (_Place.DATA, _Place.BINARY):
             new = self._all(item, key != "stringData")
             return item if new == item else new
         if place is _Place.ARGUMENTS:
             return self._arguments(item, secret)
+        if place is _Place.BINARY and type(item) is dict:
+            return {name: self._binary(part) for name, part in item.items()}
         if place is _Place.APPLIED and type(item) is str:
             return self._text(item, secret, embedded=True)
         return self.value(item, secret)
+
+    def _binary(self, item: Any) -> Any:
+        """Masked as a whole when there is a secret within, or when it is packed: then nobody looked."""
+        decoded = _decoded(item) if type(item) is str else b""
+        hides = decoded.startswith(_PACKED) or self._trees.texts.spans(decoded)
+        return self._trees.fingerprint.mask(decoded).decode("latin-1") if hides else self.value(item, False)
 
     def _special(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
         """What depends on several fields of one mapping."""
         if "value" in node:
             return self._value_field(node, secret)
+        if "1" in node and "2" in node:
+            return self._numbered(node, secret)
         if secret and node.get("kind") == "Status" and node.get("status") != "Success" and node.get("reason") not in _QUOTES_NOTHING:
             return {key: self._all(node[key], False) for key in ("message", "details") if key in node}
         return {}
@@ -192,7 +206,12 @@ class _Rebuilding:
         if type(path := node.get("path")) is str and type(node.get("op")) is str:
             return {"value": self._patched(path, node["value"], secret)}
         names = [node[key] for key in _NAME_KEYS if type(node.get(key)) is str]
-        return {"value": self._named(node["value"])} if any(map(is_secret_name, names)) else {}
+        return {"value": self._named(node["value"], secret)} if any(map(is_secret_name, names)) else {}
+
+    def _numbered(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
+        """Protobuf fields without names: env vars and map entries are {1: name, 2: value}."""
+        names = node["1"] if type(node["1"]) is list else [node["1"]]
+        return {"2": self._named(node["2"], secret)} if any(type(name) is str and is_secret_name(name) for name in names) else {}
 
     def _patched(self, path: str, value: Any, secret: bool) -> Any:
         """Masks the value at the place where the patch puts it."""
@@ -203,15 +222,17 @@ class _Rebuilding:
             return self._all(value, parents[0] != "stringData")
         return self._placed(self._trees.place(last), last, value, secret)
 
-    def _named(self, item: Any) -> Any:
+    def _named(self, item: Any, secret: bool) -> Any:
         """A value whose name promises a secret."""
         if type(item) is str:
             return item if INNOCUOUS.fullmatch(item.encode("utf-8", "surrogatepass")) else self._mask(item)
         if type(item) is list:
-            return _rebuilt(item, lambda part: self.value(part, False) if type(part) is dict else self._named(part))
+            return _rebuilt(item, lambda part: self.value(part, secret) if type(part) is dict else self._named(part, secret))
         if type(item) is int or type(item) is float:
             return self._mask(str(item))
-        return self.value(item, False)
+        if type(item) is dict and type(item.get("value")) is str:
+            item = {**item, "value": self._named(item["value"], secret)}
+        return self.value(item, secret)
 
     def _all(self, item: Any, encoded: bool) -> Any:
         """Every value below; `encoded`: they are base64, and the stand-in is that of the bytes themselves."""
