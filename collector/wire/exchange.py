@@ -1,9 +1,44 @@
 """Events of one stream → exchanges: one request and its response, reported as they grow."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass, field
 from enum import IntEnum
+from typing import Any, Self
 
-from chaperone.collector.wire.events import Event, Request, Response, Upgraded
+from chaperone.collector.wire.events import (
+    Ambiguous,
+    Data,
+    End,
+    Event,
+    Header,
+    Lost,
+    Protocol,
+    Request,
+    Reset,
+    Response,
+    Resumed,
+    Unreadable,
+    Upgraded,
+)
+from chaperone.proto.records import Direction
+
+OPEN_LIMIT = 4096  # exchanges of one stream that are open at a time
+GAP_LIMIT = 256  # gaps and doubts that one exchange lists
+DOUBT_LIMIT = 64
+NO_ERROR, CANCEL = 0, 8  # RFC 9113 §7
+
+_PLAIN = (
+    "position",
+    "started",
+    "phase",
+    "requested",
+    "answered",
+    "behind",
+    "sizes",
+    "over",
+    "complete",
+    "ambiguous",
+)
 
 
 class Phase(IntEnum):
@@ -54,13 +89,220 @@ class Exchange:
     news: tuple[Event, ...] = ()
 
 
+@dataclass(slots=True)
+class _Open:
+    """An exchange that is not over. `outs`, `ins`: positions behind what is known of each direction."""
+
+    position: int
+    started: int
+    request: Request | None = None
+    response: Response | None = None
+    upgraded: Upgraded | None = None
+    phase: Phase = Phase.OPEN
+    requested: int | None = None
+    answered: int | None = None
+    behind: list[int] = field(default_factory=lambda: [0, 0])
+    sizes: list[int] = field(default_factory=lambda: [0, 0])
+    over: list[bool] = field(default_factory=lambda: [False, False])
+    complete: bool = True
+    gaps: list[Gap] = field(default_factory=list)
+    ambiguous: list[str] = field(default_factory=list)
+    news: list[Event] = field(default_factory=list)
+
+    def count(self, direction: Direction, behind: int, size: int) -> None:
+        """Bytes of this exchange up to `behind`."""
+        self.behind[direction] = max(self.behind[direction], behind)
+        self.sizes[direction] += size
+
+    def miss(self, gap: Gap) -> None:
+        """Something of it is missing; beyond GAP_LIMIT only that."""
+        self.complete = False
+        if len(self.gaps) < GAP_LIMIT:
+            self.gaps.append(gap)
+        elif len(self.gaps) == GAP_LIMIT:
+            self.gaps.append(Gap(gap.direction, gap.position, 0, f"more than {GAP_LIMIT} gaps"))
+
+    def report(self, ended: int | None = None) -> Exchange:
+        """As it is now, with the news since the last report."""
+        news, self.news = self.news, []
+        return Exchange(
+            self.position,
+            self.phase,
+            self.behind[Direction.OUT if self.phase <= Phase.REQUEST else Direction.IN],
+            self.request,
+            self.response,
+            self.upgraded,
+            self.started,
+            self.requested,
+            self.answered,
+            ended,
+            self.sizes[Direction.OUT],
+            self.sizes[Direction.IN],
+            self.complete,
+            tuple(self.gaps),
+            tuple(self.ambiguous),
+            tuple(news),
+        )
+
+
 class Exchanges:
-    """The exchanges of one stream."""
+    """The open exchanges of one stream. At most OPEN_LIMIT: beyond, the oldest ends."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, _Open] = {}
+        self._reports: list[Exchange] = []
+        self._touched: dict[int, _Open] = {}
 
     def add(self, events: list[Event]) -> list[Exchange]:
         """One report for each phase reached, and one of what else is new, per exchange."""
-        return []
+        for event in events:
+            if isinstance(event, Request):
+                self._begin(event)
+            elif (key := getattr(event, "exchange", None)) is None:
+                self._doubt_all(event)
+            elif exchange := self._open.get(key):
+                self._touched[key] = exchange
+                _STEPS.get(type(event), Exchanges._news)(self, exchange, event)
+        return self._taken()
 
     def close(self, time: int) -> list[Exchange]:
-        """The stream is over: what is open ends here."""
-        return []
+        """The stream is over: what is open ends here, incomplete."""
+        for exchange in list(self._open.values()):
+            exchange.complete = False
+            self._finish(exchange, time)
+        return self._taken()
+
+    def mark(self) -> dict[str, Any]:
+        """State to go on from, of msgpack types only. Nothing is held back: all news has been reported."""
+        return {"open": [_kept(exchange) for exchange in self._open.values()]}
+
+    @classmethod
+    def restore(cls, mark: dict[str, Any]) -> Self:
+        """Exchanges that go on from `mark`."""
+        exchanges = cls()
+        for kept in mark["open"]:
+            exchange = _restored(kept)
+            exchanges._open[exchange.position] = exchange
+        return exchanges
+
+    def _taken(self) -> list[Exchange]:
+        for exchange in self._touched.values():
+            if exchange.news or exchange.phase == Phase.OPEN:
+                self._report(exchange, Phase.STREAM if exchange.phase >= Phase.RESPONSE else exchange.phase)
+        self._touched = {}
+        reports, self._reports = self._reports, []
+        return reports
+
+    def _report(self, exchange: _Open, phase: Phase, ended: int | None = None) -> None:
+        exchange.phase = phase
+        self._reports.append(exchange.report(ended))
+
+    def _begin(self, event: Request) -> None:
+        exchange = _Open(event.exchange, event.time, event)
+        exchange.count(Direction.OUT, event.exchange + event.size, event.size)
+        self._open[event.exchange] = self._touched[event.exchange] = exchange
+        if len(self._open) > OPEN_LIMIT:
+            oldest = next(iter(self._open.values()))
+            oldest.miss(Gap("in", oldest.behind[Direction.IN], 0, f"more than {OPEN_LIMIT} exchanges open"))
+            self._finish(oldest, event.time)
+
+    def _doubt_all(self, event: Event) -> None:
+        """Bytes of the stream that cannot be laid to an exchange are missing: any open one may have lost some."""
+        for exchange in self._open.values():
+            if isinstance(event, Lost | Unreadable) and not exchange.over[event.direction]:
+                exchange.miss(_gap(event))
+
+    def _news(self, exchange: _Open, event: Event) -> None:
+        if isinstance(event, Request | Response | Upgraded | Resumed):
+            return
+        data = getattr(event, "data", b"") if isinstance(event, Data) else b""
+        exchange.count(event.direction, event.position + len(data), getattr(event, "size", 0))
+        exchange.news.append(event)
+
+    def _answer(self, exchange: _Open, event: Response) -> None:
+        exchange.count(Direction.IN, event.position + event.size, event.size)
+        if event.status is not None and 100 <= event.status < 200 and event.status != 101:
+            return
+        exchange.response, exchange.answered = event, event.time
+        if event.status != 101:
+            self._report(exchange, Phase.RESPONSE)
+
+    def _upgrade(self, exchange: _Open, event: Upgraded) -> None:
+        """The answer to the upgrade is over; what follows are the channels, and both directions end anew."""
+        exchange.upgraded, exchange.over = event, [False, False]
+        self._report(exchange, Phase.RESPONSE)
+
+    def _end(self, exchange: _Open, event: End) -> None:
+        self._news(exchange, event)
+        exchange.complete = exchange.complete and event.complete
+        exchange.over[event.direction] = True
+        if event.direction == Direction.OUT and exchange.upgraded is None:
+            exchange.requested = event.time
+        if all(exchange.over):
+            self._finish(exchange, event.time)
+        elif exchange.phase == Phase.OPEN and event.direction == Direction.OUT:
+            self._report(exchange, Phase.REQUEST)
+
+    def _reset(self, exchange: _Open, event: Reset) -> None:
+        """A client may cancel what it has an answer to; a server may stop reading once it answered (RFC 9113 §8.1)."""
+        self._news(exchange, event)
+        usual = exchange.response is not None if event.direction == Direction.OUT else exchange.over[Direction.IN]
+        code = CANCEL if event.direction == Direction.OUT else NO_ERROR
+        exchange.complete = exchange.complete and usual and event.code == code
+        self._finish(exchange, event.time)
+
+    def _miss(self, exchange: _Open, event: Lost | Unreadable) -> None:
+        exchange.miss(_gap(event))
+        exchange.news.append(event)
+
+    def _ambiguous(self, exchange: _Open, event: Ambiguous) -> None:
+        if event.reason not in exchange.ambiguous and len(exchange.ambiguous) < DOUBT_LIMIT:
+            exchange.ambiguous.append(event.reason)
+        exchange.news.append(event)
+
+    def _finish(self, exchange: _Open, time: int) -> None:
+        del self._open[exchange.position]
+        self._touched.pop(exchange.position, None)
+        self._report(exchange, Phase.END, time)
+
+
+_STEPS: dict[type, Callable[[Exchanges, _Open, Any], None]] = {
+    Response: Exchanges._answer,
+    Upgraded: Exchanges._upgrade,
+    End: Exchanges._end,
+    Reset: Exchanges._reset,
+    Lost: Exchanges._miss,
+    Unreadable: Exchanges._miss,
+    Ambiguous: Exchanges._ambiguous,
+}
+
+
+def _gap(event: Lost | Unreadable) -> Gap:
+    size, reason = (event.size, event.cause or "lost") if isinstance(event, Lost) else (0, event.reason)
+    return Gap(event.direction.name.lower(), event.position, size, reason)
+
+
+def _kept(exchange: _Open) -> dict[str, Any]:
+    kept = {name: getattr(exchange, name) for name in _PLAIN}
+    kept |= {name: astuple(value) if (value := getattr(exchange, name)) else None for name in ("request", "response", "upgraded")}
+    return kept | {"gaps": [astuple(gap) for gap in exchange.gaps]}
+
+
+def _restored(kept: dict[str, Any]) -> _Open:
+    exchange = _Open(kept["position"], kept["started"])
+    for name in _PLAIN:
+        setattr(exchange, name, kept[name])
+    exchange.phase = Phase(exchange.phase)
+    if request := kept["request"]:
+        start, time, protocol, method, target, authority, headers, size = request
+        exchange.request = Request(start, time, Protocol(protocol), method, target, authority, _headers(headers), size)
+    if response := kept["response"]:
+        start, position, time, status, headers, size = response
+        exchange.response = Response(start, position, time, status, _headers(headers), size)
+    exchange.upgraded = Upgraded(*kept["upgraded"]) if kept["upgraded"] else None
+    exchange.gaps = [Gap(*gap) for gap in kept["gaps"]]
+    return exchange
+
+
+def _headers(kept: Iterable[Iterable[str | None]]) -> tuple[Header, ...]:
+    return tuple((name, value) for name, value in kept)

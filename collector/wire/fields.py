@@ -1,0 +1,51 @@
+"""HTTP/2 field lists: pseudo-fields apart from the rest (RFC 9113 §8.3), and what about them is doubtful. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chaperone.collector.wire.events import Header
+
+_PSEUDO = frozenset((":method", ":scheme", ":authority", ":path", ":status"))
+_CONNECTION = frozenset(("connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"))  # §8.2.2
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A field list. `pseudo` by name; a value is None where it is not known. `unknown`: fields not wholly known."""
+
+    pseudo: dict[str, str | None]
+    headers: tuple[Header, ...]
+    unknown: int
+    doubts: tuple[str, ...]
+
+    @property
+    def length(self) -> int | None:
+        """The declared Content-Length."""
+        for name, value in self.headers:
+            if name == "content-length":
+                return int(value) if value and value.isascii() and value.isdigit() and len(value) < 19 else None
+        return None
+
+
+def split(listed: Sequence[Header], is_utf8: bool) -> Fields:
+    """A decoded header block as `Fields`."""
+    pseudo: dict[str, str | None] = {}
+    headers: list[Header] = []
+    doubts = [] if is_utf8 else ["a head is not UTF-8"]
+    unknown = 0
+    for header in listed:
+        name, value = header
+        if name in _PSEUDO:
+            if name in pseudo or headers:
+                doubts.append("a pseudo-field twice or behind other fields")
+            pseudo.setdefault(name, value)
+            unknown += value is None
+            continue
+        headers.append(header)
+        if name is None or value is None:
+            unknown += 1
+        elif name in _CONNECTION or name != name.lower() or not name:
+            doubts.append("a field that HTTP/2 does not allow")
+        elif "\r" in value or "\n" in value or "\0" in value:
+            doubts.append("control characters in a head")
+    return Fields(pseudo, tuple(headers), unknown, tuple(doubts))

@@ -1,0 +1,126 @@
+"""HPACK of one direction (RFC 7541), also when its first blocks were missed. Decoding itself is hpack's.
+
+Joined late, the dynamic table's older part is not known: entries inserted since sit at index 62, 63, … and are exact,
+any index beyond is `None`, a name or value that is not known. Nothing is guessed. Known entries count with the size they
+surely have, and the table with the largest size it may have, so none is forgotten that may still be referred to.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import hpack
+from hpack.hpack import decode_integer
+from hpack.table import HeaderTable
+
+from chaperone.collector.wire.buffer import Malformed
+from chaperone.collector.wire.events import Header
+
+LIST_LIMIT = 2 * 1024 * 1024  # decoded size of one header list (RFC 9113 §6.5.2); an apiserver takes 1 MiB
+TABLE_LIMIT = 65_536  # dynamic table; these clients and servers use 4096
+_STATIC = 61
+_LONG = 4096  # blocks above are given to hpack literal by literal
+
+
+class _Unknown(bytes):
+    """Stands for a name or value that is not known; hpack copies with bytes(), which must keep it."""
+
+    def __bytes__(self) -> bytes:
+        return self
+
+
+UNKNOWN = _Unknown()
+
+
+class Table(HeaderTable):
+    """A dynamic table whose beginning may be unknown (`late`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late = False
+
+    def forget(self) -> None:
+        """Blocks were missed: how many entries were inserted meanwhile is not known."""
+        self.maxsize = 0
+        self.maxsize = TABLE_LIMIT
+        self.late = True
+
+    @property
+    def maxsize(self) -> int:
+        """Largest size of the dynamic part."""
+        return int(self._maxsize)
+
+    @maxsize.setter
+    def maxsize(self, size: int) -> None:
+        HeaderTable.maxsize.fset(self, size)  # type: ignore[attr-defined]
+        self.late = self.late and size > 0  # emptied: all that follows is known
+
+    def get_by_index(self, index: int) -> tuple[bytes, bytes]:
+        """The entry, or unknown where it may have been inserted before joining."""
+        beyond = index - _STATIC - len(self.dynamic_entries)
+        if self.late and 0 < beyond <= TABLE_LIMIT // 32:
+            return UNKNOWN, UNKNOWN
+        entry: tuple[bytes, bytes] = super().get_by_index(index)
+        return entry
+
+
+class HeaderBlocks(hpack.Decoder):
+    """The header blocks of one direction. Every block must pass through here, in order."""
+
+    def __init__(self) -> None:
+        super().__init__(max_header_list_size=LIST_LIMIT)
+        self.header_table = self.table = Table()
+        self.max_allowed_table_size = TABLE_LIMIT
+
+    def fields(self, block: bytes) -> tuple[list[Header], bool]:
+        """The block's fields, and whether all of it was UTF-8. Malformed when it is no header block."""
+        try:
+            raw = self.decode(block, raw=True)
+        except hpack.HPACKError as error:
+            raise Malformed(f"header block: {type(error).__name__}") from error
+        try:
+            if not self.table.late:
+                return [(name.decode(), value.decode()) for name, value in raw], True
+            return [(_text(name), _text(value)) for name, value in raw], True
+        except UnicodeDecodeError:
+            return [(_text(name, "replace"), _text(value, "replace")) for name, value in raw], False
+
+    def mark(self) -> list[Any]:
+        """The table, of msgpack types only."""
+        table = self.table
+        entries = [[_kept(name), _kept(value)] for name, value in table.dynamic_entries]
+        return [table.late, table.maxsize, entries]
+
+    @classmethod
+    def restore(cls, mark: Sequence[Any]) -> "HeaderBlocks":
+        """Blocks that go on from `mark`."""
+        blocks = cls()
+        late, blocks.table.maxsize, entries = mark
+        blocks.table.late = late
+        for name, value in reversed(entries):
+            blocks.table.add(UNKNOWN if name is None else name, UNKNOWN if value is None else value)
+        return blocks
+
+    def _decode_literal(self, data: bytes | memoryview, should_index: bool) -> tuple[Any, int]:
+        """hpack copies the whole rest of a block for each literal: give it no more than it needs."""
+        if len(data) > _LONG:
+            data = data[: _literal_size(data, 6 if should_index else 4)]
+        literal: tuple[Any, int] = super()._decode_literal(data, should_index)
+        return literal
+
+
+def _literal_size(data: bytes | memoryview, prefix: int) -> int:
+    """Bytes of the literal that begins `data` (RFC 7541 §6.2): index or name, then value."""
+    index, at = decode_integer(data, prefix)
+    if not index:
+        size, used = decode_integer(data[at:], 7)
+        at += used + size
+    size, used = decode_integer(data[at:], 7)
+    return int(at + used + size)
+
+
+def _text(raw: bytes, errors: str = "strict") -> str | None:
+    return None if raw is UNKNOWN else raw.decode("utf-8", errors)
+
+
+def _kept(raw: bytes) -> bytes | None:
+    return None if raw is UNKNOWN else raw
