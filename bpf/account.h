@@ -11,6 +11,7 @@ static struct stream *stream_of(struct stream_key *key, struct call *call, u64 b
   if (stream) return stream;
   struct stream fresh = {};
   fresh.born = born;
+  fresh.handle = key->handle;
   fresh.library = library;
   fresh.workload = call->slot;
   streams.update(key, &fresh);
@@ -56,6 +57,16 @@ static void account(struct call *call, u64 size, u32 library) {
   send(&tls, call->buffer);
 }
 
+/* The end of an object that could not be told: how long its directions became must not be forgotten. */
+static void set_aside(struct stream_key *key, struct stream *stream) {
+  struct stream_key aside = *key;
+  struct stream kept = *stream;
+  kept.closed = 1;
+  aside.handle = kept.born | CLOSED;
+  streams.update(&aside, &kept);
+  count_event_lost();
+}
+
 /* The object is gone: the same address may be another one next. */
 static void close_stream(u64 handle, u32 slot) {
   struct closed closed = {};
@@ -68,6 +79,6 @@ static void close_stream(u64 handle, u32 slot) {
   closed.positions[0] = stream->positions[0];
   closed.positions[1] = stream->positions[1];
   closed.library = stream->library;
-  if (events.ringbuf_output(&closed, sizeof(closed), BPF_RB_NO_WAKEUP)) count_event_lost();
+  if (events.ringbuf_output(&closed, sizeof(closed), BPF_RB_NO_WAKEUP)) set_aside(&key, stream);
   streams.delete(&key);
 }

@@ -13,8 +13,9 @@ CHUNK(chunk_32k, CHUNK_LIMIT);
 #define RING_SIZE (RING_PAGES * 4096ULL)
 #define LOOPS 512 /* whole chunks in one call: 16 MiB */
 
-/* Bulk data leaves an eighth of the ring to records that say what happened to it. */
-static int is_crowded(void) { return bpf_ringbuf_query(EVENTS, BPF_RB_AVAIL_DATA) > RING_SIZE - RING_SIZE / 8; }
+/* Bulk data leaves an eighth of the ring to records that say what happened to it; those that say what was lost leave
+ * half of that to processes and ends of objects. */
+static int has_left(u64 bytes) { return bpf_ringbuf_query(EVENTS, BPF_RB_AVAIL_DATA) <= RING_SIZE - bytes; }
 
 /* User space looks every few milliseconds; it is woken only when half of the ring is taken. A wake-up per record
  * made a TLS call half as expensive again (measured: x6.9 against x4.8). */
@@ -110,7 +111,7 @@ static void send_lost(struct tls *tls, u64 size, u32 cause) {
   tls->size = size;
   tls->kept = 0;
   tls->cause = cause;
-  events.ringbuf_output(tls, sizeof(*tls), wake());
+  if (has_left(RING_SIZE / 16)) events.ringbuf_output(tls, sizeof(*tls), wake());
 }
 
 /* Send the `tls->size` bytes at `from`, which begin at `tls->position`.
@@ -123,7 +124,7 @@ static void send(struct tls *tls, u64 from) {
   tls->kept = CHUNK_LIMIT;
   for (int i = 0; i < LOOPS; i++) {
     if (size - done < CHUNK_LIMIT || cause) break;
-    cause = is_crowded() ? CAUSE_RING_FULL : send_whole(tls, from + done);
+    cause = has_left(RING_SIZE / 8) ? send_whole(tls, from + done) : CAUSE_RING_FULL;
     if (cause) break;
     done += CHUNK_LIMIT;
     tls->position += CHUNK_LIMIT;
@@ -132,7 +133,7 @@ static void send(struct tls *tls, u64 from) {
   if (!cause && rest >= CHUNK_LIMIT) cause = CAUSE_TOO_LONG;
   if (!cause && rest) {
     tls->kept = rest;
-    cause = is_crowded() ? CAUSE_RING_FULL : send_rest(tls, from + done);
+    cause = has_left(RING_SIZE / 8) ? send_rest(tls, from + done) : CAUSE_RING_FULL;
   }
   if (cause) send_lost(tls, rest, cause);
 }

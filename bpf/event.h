@@ -77,10 +77,13 @@ struct stream_key {
 
 struct stream {
   __u64 born;
+  __u64 handle;
   __u64 positions[2]; /* per direction: the next byte */
-  __u32 library;
-  __u32 workload;
+  __u16 library;
+  __u16 workload;
+  __u32 closed; /* 1: freed, but its `struct closed` did not fit into the ring; kept under `born | CLOSED` */
 };
+#define CLOSED (1ULL << 63) /* no address of user space */
 
 /* What could not be done, counted: see `Lost` in agent/trace/values.py. */
 struct counters {

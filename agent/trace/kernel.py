@@ -34,7 +34,7 @@ class Kernel:
             from bcc import BPF, lib  # noqa: PLC0415  (of the distribution; where it is missing, requirements.py says so)
 
             flags = [*FLAGS, *(f"-D{name}={value}" for name, value in defines.items())]
-            self.bpf = _said("compile the BPF programs", lambda: BPF(text=text, cflags=flags))
+            self.bpf = _said("compile the BPF programs", lambda: BPF(text=text.encode(), cflags=flags))
         self.lib: Any = lib
         self.uprobe_type, self.tracepoint_type = BPF.KPROBE, BPF.RAW_TRACEPOINT
         self.descriptors: list[int] = []
@@ -42,7 +42,7 @@ class Kernel:
     def check_layout(self) -> None:
         """RuntimeError if the compiled programs lay the shared structs out otherwise than layout.py does."""
         for name, expected in MAP_LAYOUTS.items():
-            table = self.bpf[name]
+            table = self.bpf[name.encode()]
             for mirror, size in zip(expected, _sizes(self.lib, table), strict=True):
                 if mirror and ctypes.sizeof(MIRRORS[mirror]) != size:
                     raise RuntimeError(f"struct {mirror} has {size} bytes in the kernel and another size in layout.py")
@@ -65,7 +65,7 @@ class Kernel:
 
     def open_ring(self, name: str, on_record: Callable[[int, int], bool]) -> None:
         """Call on_record(address, size) for each record; False ends the current `consume` early."""
-        self.bpf[name].open_ring_buffer(lambda _context, address, size: 0 if on_record(address, size) else -1)
+        self.bpf[name.encode()].open_ring_buffer(lambda _context, address, size: 0 if on_record(address, size) else -1)
 
     def consume(self) -> None:
         """Take what is in the ring now."""
@@ -79,12 +79,12 @@ class Kernel:
         """The value of a map's key, or None."""
         value = mirror()
         at = ctypes.c_uint32(key) if isinstance(key, int) else key
-        missing = self.lib.bpf_lookup_elem(self.bpf[name].map_fd, ctypes.byref(at), ctypes.byref(value))
+        missing = self.lib.bpf_lookup_elem(self.bpf[name.encode()].map_fd, ctypes.byref(at), ctypes.byref(value))
         return None if missing else value
 
     def entries(self, name: str, key: type[Struct]) -> Iterator[Struct]:
         """The keys of a map, as far as they stay there while we look."""
-        descriptor, at = self.bpf[name].map_fd, key()
+        descriptor, at = self.bpf[name.encode()].map_fd, key()
         missing = self.lib.bpf_get_first_key(descriptor, ctypes.byref(at), ctypes.sizeof(at))
         while not missing:
             yield key.from_buffer_copy(at)
@@ -93,13 +93,13 @@ class Kernel:
     def store(self, name: str, value: ctypes.Structure | ctypes.c_uint32, key: int = 0) -> None:
         """Set an array's slot. OSError when the kernel refuses the value."""
         at = ctypes.c_uint32(key)
-        if self.lib.bpf_update_elem(self.bpf[name].map_fd, ctypes.byref(at), ctypes.byref(value), 0):
+        if self.lib.bpf_update_elem(self.bpf[name.encode()].map_fd, ctypes.byref(at), ctypes.byref(value), 0):
             raise OSError(ctypes.get_errno(), f"cannot set {name}[{key}]")
 
     def remove(self, name: str, key: ctypes.Structure | int) -> None:
         """Delete a key; nothing happens when it is not there."""
         at = ctypes.c_uint32(key) if isinstance(key, int) else key
-        self.lib.bpf_delete_elem(self.bpf[name].map_fd, ctypes.byref(at))
+        self.lib.bpf_delete_elem(self.bpf[name.encode()].map_fd, ctypes.byref(at))
 
     def close(self) -> None:
         """Remove every probe and map."""
@@ -109,7 +109,7 @@ class Kernel:
         self.bpf.cleanup()
 
     def _load(self, program: str, kind: int) -> int:
-        loaded = _said(f"load {program}", lambda: self.bpf.load_func(program, kind))
+        loaded = _said(f"load {program}", lambda: self.bpf.load_func(program.encode(), kind))
         return int(loaded.fd)
 
     def _keep(self, descriptor: int, action: str) -> None:

@@ -6,7 +6,7 @@ struct closed  { struct head head; __u64 handle, born, positions[2]; __u32 libra
 struct process { struct head head; __u64 parent_started; __u32 parent, uid; __s32 status; __u32 kept, size, pad; };
 struct exec    { struct process process; char file[FILE_LIMIT], argv[ARGV_LIMIT]; };
 struct stream_key { __u64 started, handle; __u32 pid, image; };
-struct stream  { __u64 born, positions[2]; __u32 library, workload; };
+struct stream  { __u64 born, handle, positions[2]; __u16 library, workload; __u32 closed; };
 struct counters { __u64 chunks, events, streams, calls; };
 struct governed { __u64 epoch, slots; };
 """
@@ -108,7 +108,14 @@ class StreamKey(ctypes.Structure):
 class Stream(ctypes.Structure):
     """`struct stream`."""
 
-    _fields_ = (("born", c_uint64), ("positions", c_uint64 * 2), ("library", c_uint32), ("workload", c_uint32))
+    _fields_ = (
+        ("born", c_uint64),
+        ("handle", c_uint64),
+        ("positions", c_uint64 * 2),
+        ("library", c_uint16),
+        ("workload", c_uint16),
+        ("closed", c_uint32),
+    )
 
 
 class Counters(ctypes.Structure):

@@ -95,8 +95,7 @@ class Tracer:
         """A TlsLost for each direction whose last bytes never came out of the ring. Right only after a last `poll`."""
         now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         for key in list(self.kernel.entries("streams", StreamKey)):
-            if (stream := self.kernel.entry("streams", Stream, key)) is not None:
-                yield from self.gaps.end(_tls(key, stream), stream.positions, now)
+            yield from self._remaining(key, now)
 
     @property
     def lost(self) -> Lost:
@@ -119,7 +118,7 @@ class Tracer:
 
     def _end_objects(self, of: ProcessExec | ProcessExit) -> Iterator[Value]:
         """The TLS objects of a process image that is gone: what is missing of them, and that they are closed."""
-        if isinstance(of, ProcessExit) and self.lost.chunks:
+        if isinstance(of, ProcessExit) and self.lost != Lost():
             yield from self._unseen_objects(of)
         for tls in self.gaps.of_process(of.pid, of.started):
             key = StreamKey(tls.started, tls.handle, tls.pid, tls.image)
@@ -131,8 +130,19 @@ class Tracer:
     def _unseen_objects(self, of: ProcessExit) -> Iterator[Value]:
         """What is missing of objects of which perhaps no record at all came through."""
         for key in list(self.kernel.entries("streams", StreamKey)):
-            if (key.pid, key.started) == (of.pid, of.started) and (stream := self.kernel.entry("streams", Stream, key)):
-                yield from self.gaps.end(_tls(key, stream), stream.positions, of.time)
+            if (key.pid, key.started) == (of.pid, of.started):
+                yield from self._remaining(key, of.time)
+
+    def _remaining(self, key: StreamKey, time: int) -> Iterator[Value]:
+        """What is missing of one object as the kernel knows it, and its end if that could not be told before."""
+        if (stream := self.kernel.entry("streams", Stream, key)) is None:
+            return
+        out_position, in_position = stream.positions
+        if stream.closed:
+            self.kernel.remove("streams", key)
+            yield from self.gaps.follow(TlsClosed(_tls(key, stream), time, out_position, in_position))
+        else:
+            yield from self.gaps.end(_tls(key, stream), (out_position, in_position), time)
 
 
 def _load(defines: dict[str, int]) -> Kernel:
@@ -150,4 +160,4 @@ def _load(defines: dict[str, int]) -> Kernel:
 
 def _tls(key: StreamKey, stream: Stream) -> Tls:
     head = Head(started=key.started, pid=key.pid, image=key.image, workload=stream.workload)
-    return tls_of(head, key.handle, stream.born, stream.library)
+    return tls_of(head, stream.handle, stream.born, stream.library)
