@@ -9,11 +9,11 @@ from collections.abc import Generator
 Wait = Generator[None, None, bytes]
 
 
-class Malformed(Exception):
+class Malformed(Exception):  # noqa: N818 - an adjective, as h11 and the style have it
     """These bytes cannot be what they should be. Unwinds one parser; quotes no payload."""
 
 
-class Hole(Exception):
+class Hole(Exception):  # noqa: N818 - thrown in, not raised by a mistake
     """`size` bytes are missing from where the parser waits."""
 
     def __init__(self, size: int, cause: str = "") -> None:

@@ -81,6 +81,15 @@ class Framed:
         """Has nothing of a frame been claimed? Then `buffer.position` is all there is to save."""
         return self.buffer.position == self._begun or self.state is not State.FRAMES
 
+    @property
+    def unsaid(self) -> int:
+        """Bytes claimed that no event has counted yet."""
+        return self.buffer.position - self._accounted
+
+    def owe(self, unsaid: int) -> None:
+        """Bytes claimed before the first one here, by another reader, that no event has counted."""
+        self._accounted -= unsaid
+
     def feed(self, position: int, data: bytes, time: int) -> list[Event]:
         """Take bytes from `position` on. Those below what came are skipped; a jump is Lost first."""
         self.time = time
@@ -118,7 +127,7 @@ class Framed:
 
     def account(self) -> int:
         """How many bytes were claimed since this was last asked: the size of the event about to be said."""
-        size = self.buffer.position - self._accounted
+        size = self.unsaid
         self._accounted = self.buffer.position
         return size
 
@@ -195,17 +204,22 @@ class Framed:
 
     def _seek(self) -> Parsing:
         """Wait until two frames in a row can be told from anything else."""
-        while True:
-            found = self._framing.hint.search(self.buffer.held)
-            self.buffer.drop(found.start() if found else len(self.buffer.held))
-            fits = self._fits() if found else None
-            if fits:
-                return self.say(Resumed(self.direction, self.buffer.position, self.time, self._framing.evidence))
-            if fits is None and len(self.buffer.held) < SEEK_LIMIT:
-                yield
-            else:
-                self.buffer.drop(1)
+        while not self._found():
+            yield
+        self.say(Resumed(self.direction, self.buffer.position, self.time, self._framing.evidence))
 
-    def _fits(self) -> int | None:
-        following = self._framing.plausible(self.buffer.held, 0)
+    def _found(self) -> bool:
+        """Drop what no frame can begin in. Does one begin at what is left?"""
+        held, at, fits = self.buffer.held, 0, None
+        while hint := self._framing.hint.search(held, at):
+            at = hint.start()
+            fits = self._fits(at)
+            if fits or (fits is None and len(held) - at < SEEK_LIMIT):
+                break
+            at += 1
+        self.buffer.drop(at if hint else len(held))
+        return bool(hint and fits)
+
+    def _fits(self, at: int) -> int | None:
+        following = self._framing.plausible(self.buffer.held, at)
         return following and self._framing.plausible(self.buffer.held, following)

@@ -70,13 +70,19 @@ class WebSocketReader:
         return reader
 
 
+_HINTS = (  # a whole message or a control frame: masked from the client, not from the server (§5.1)
+    re.compile(rb"[\x81\x82\x88-\x8a](?:[\x80-\xff]|\Z)"),
+    re.compile(rb"[\x81\x82\x88-\x8a](?:[\x00-\x7f]|\Z)"),
+)
+
+
 class _Side:
     """The frames of one direction."""
 
-    hint = re.compile(rb"[\x81\x82\x88\x89\x8a]")
     evidence = "two WebSocket frames in a row, the first byte of each message a channel's"
 
     def __init__(self, exchange: int, direction: Direction, position: int) -> None:
+        self.hint = _HINTS[direction]
         self.closed = False
         self.message: _Message | None = None
         self.framed = Framed(exchange, direction, position)
@@ -87,10 +93,12 @@ class _Side:
 
     def saved(self) -> dict[str, Any]:
         framed = self.framed
-        return {"position": framed.buffer.position, "state": str(framed.state), "torn": framed.torn, "closed": self.closed}
+        state = {"state": str(framed.state), "torn": framed.torn, "closed": self.closed}
+        return {"position": framed.buffer.position, "unsaid": framed.unsaid, **state}
 
     def go_on(self, saved: dict[str, Any]) -> None:
         self.closed, self.framed.torn = saved["closed"], saved["torn"]
+        self.framed.owe(saved["unsaid"])
         self.framed.start(self, State(saved["state"]))
 
     def frame(self) -> Parsing:
@@ -111,10 +119,7 @@ class _Side:
         """A whole message or control frame with the shortest form of its length, masked as the direction demands."""
         if len(held) < at + 2:
             return None
-        masked = held[at + 1] & _MASKED != 0
-        if not self.hint.match(held, at) or masked is (self.framed.direction is Direction.IN):
-            return 0
-        return _plausible(held, at)
+        return _plausible(held, at) if self.hint.match(held, at) else 0
 
     def _head(self) -> Generator[None, None, Head]:
         if self.closed:
