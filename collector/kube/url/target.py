@@ -8,7 +8,8 @@ and the doubt is said.
 import re
 from dataclasses import dataclass
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+ABSOLUTE = "a target in absolute form"
+_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _INVALID = re.compile("[\udc80-\udcff]")
@@ -59,27 +60,30 @@ def text_of(raw: bytes) -> str:
 
 
 def _parse(raw: bytes) -> Target:
-    rest, mark, query = _without_origin(raw).partition(b"?")
-    refused = _refused(rest)
+    scheme = _SCHEME.match(raw)
+    if scheme:
+        return _absolute(raw[scheme.end() :])
+    return _relative(raw, ("the target is no path",) if not raw.startswith(b"/") else ())
+
+
+def _absolute(rest: bytes) -> Target:
+    """Absolute-form (RFC 9112 §3.2.2): Go's RequestURI leaves scheme and authority out; without a slash all is opaque."""
+    if not rest.startswith(b"/"):
+        opaque, mark, query = rest.partition(b"?")
+        return Target(text_of((opaque or b"/") + mark + query), "", query.decode("latin-1"), (ABSOLUTE,))
+    if not rest.startswith(b"//"):
+        return _relative(rest, (ABSOLUTE,))
+    path = re.search(rb"[/?]", rest[2:])
+    return _relative(rest[2:][path.start() :] if path else b"", (ABSOLUTE,))
+
+
+def _relative(raw: bytes, doubts: tuple[str, ...]) -> Target:
+    rest, mark, query = raw.partition(b"?")
+    bad = ("the path has a bad escape",) if _BAD_ESCAPE.search(rest) else ()
     slash = ("%2F in the path splits a segment",) if b"%2f" in rest.lower() else ()
     path = unescape(rest)
-    shown = rest if refused or _VALID_PATH.match(rest) else _escape(path)
-    return Target(text_of((shown or b"/") + mark + query), text_of(path), query.decode("latin-1"), refused + slash)
-
-
-def _refused(path: bytes) -> tuple[str, ...]:
-    bad_escape = ("the path has a bad escape",) if _BAD_ESCAPE.search(path) else ()
-    return bad_escape if path.startswith(b"/") else (*bad_escape, "the target is no path")
-
-
-def _without_origin(raw: bytes) -> bytes:
-    """Absolute-form (RFC 9112 §3.2.2): Go's RequestURI leaves scheme and authority out."""
-    scheme = _SCHEME.match(raw.decode("latin-1"))
-    rest = raw[scheme.end() :] if scheme else b""
-    if not rest.startswith(b"//"):
-        return rest if rest.startswith(b"/") else raw
-    path = re.search(rb"[/?]", rest[2:])
-    return rest[2:][path.start() :] if path else b"/"
+    shown = rest if bad or _VALID_PATH.match(rest) else _escape(path)
+    return Target(text_of((shown or b"/") + mark + query), text_of(path), query.decode("latin-1"), doubts + bad + slash)
 
 
 def unescape(raw: bytes) -> bytes:
