@@ -69,13 +69,14 @@ class Parts:
 
     def skip(self, size: int) -> None:
         """What was gathered before a hole goes on ahead of it."""
-        if self._data:
-            self.flush(final=False)
+        self.flush(final=False)
         self._offset += size
         self._position = self._buffer.position + size
 
     def flush(self, final: bool) -> None:
-        """Hand over what there is."""
+        """Hand over what there is; the last part also when it is empty."""
+        if not (final or self._data):
+            return
         self._emit(self._position, bytes(self._data), self._offset, final)
         self._offset += len(self._data)
         self._data, self._position = b"", self._buffer.position
