@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chaperone.collector.kube.body import form_of, read_body, read_event
-from chaperone.collector.kube.call import Body, Call, Piece, RequestInfo, User, UserSource
+from chaperone.collector.kube.call import Body, Call, Form, Piece, RequestInfo, User, UserSource
 from chaperone.collector.wire.exchange import Phase
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
@@ -52,7 +52,9 @@ def on(resource: str, subresource: str = "") -> RequestInfo:
 def make_body(data: bytes | object, media_type: str = "application/json") -> Body:
     """As kube reads it."""
     raw = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return read_body(Body(form_of(media_type)[0], media_type, len(raw), len(raw), True, raw))
+    form, _ = form_of(media_type)
+    body = Body(form, media_type, len(raw), len(raw), True, raw)
+    return body if form is Form.BINARY else read_body(body)
 
 
 def make_event(data: bytes | object, media_type: str = "application/json") -> Piece:
