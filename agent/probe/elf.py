@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-READ_LIMIT = 256 << 20  # kubectl's largest table has 30 MB
+READ_LIMIT = 128 << 20  # the largest table of kubectl has 30 MB
 SECTION_LIMIT = 4096
 SEGMENT_LIMIT = 256
 NAME_LIMIT = 256

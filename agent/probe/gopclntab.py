@@ -19,7 +19,7 @@ from chaperone.agent.probe.elf import Elf, UnreadableError
 MAGICS = (0xFFFFFFF0, 0xFFFFFFF1)
 OLDER = (0xFFFFFFFA, 0xFFFFFFFB)
 SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab")
-CODE_LIMIT = 1 << 20  # bytes of one function
+CODE_LIMIT = 1 << 16  # bytes of one function; those we look for have 1 KB
 TRIES = 256
 HEADER = struct.Struct("<IHBB8Q")
 PAIR = struct.Struct("<II")
