@@ -98,4 +98,7 @@ def _chdb_session(directory: Path) -> Any:
         if placeholder is not None:
             del sys.modules["pyarrow"]
     connect: Any = session.Session
-    return connect(str(directory))
+    try:
+        return connect(str(directory))
+    except RuntimeError as error:
+        raise _store_error(str(error)) from None

@@ -13,27 +13,27 @@ CREATE TABLE records
     position UInt64,                    -- version, second half: a stream position, or the boot time of the fact where it has none
 
     -- The one column that a repetition changes: order of arrival in this store, for `--follow`. Never part of a key.
-    arrived UInt64,
+    arrived UInt64,                     -- 1, 2, 3 … in this store
 
     time DateTime64(9, 'UTC'),          -- wall clock of the beginning: boot time plus the batch's offset
-    ended Nullable(DateTime64(9, 'UTC')),
+    ended Nullable(DateTime64(9, 'UTC')), -- wall clock of the end, NULL until then
     stream String,                      -- stream id, where there is one
     process String,                     -- process id, where there is one
     call String,                        -- the call that a piece belongs to
 
     -- What calls are filtered by; '' or 0 for other kinds. The same values are in the document.
-    verb LowCardinality(String),
-    api_group LowCardinality(String),
-    resource LowCardinality(String),
-    subresource LowCardinality(String),
-    namespace LowCardinality(String),
-    name String,
+    verb LowCardinality(String),        -- as the apiserver reads the request
+    api_group LowCardinality(String),   -- '' for the core group
+    resource LowCardinality(String),    -- '' for a URL that names none
+    subresource LowCardinality(String), -- exec, log, status, …
+    namespace LowCardinality(String),   -- '' for cluster-wide
+    name String,                        -- of the object; from the body where the URL has none
     code Nullable(UInt16),              -- HTTP status; NULL without an answer
-    user LowCardinality(String),
-    user_agent LowCardinality(String),
+    user LowCardinality(String),        -- as claimed; the document says by what
+    user_agent LowCardinality(String),  -- as sent, masked
     complete Bool,                      -- nothing of it is missing (a note: it makes nothing incomplete)
     bytes_out UInt64,                   -- client to server, on the stream
-    bytes_in UInt64,
+    bytes_in UInt64,                    -- server to client
     bodies Array(String),               -- digests of the bodies the document leaves out
 
     document String CODEC(ZSTD(3))      -- the whole of it, masked, as JSON: store/document.py
@@ -49,7 +49,7 @@ CREATE TABLE bodies
 (
     digest String,                      -- BLAKE2b-128 of encoding and data, hex
     encoding LowCardinality(String),    -- 'utf-8' or 'base64': how data is written
-    data String CODEC(ZSTD(3))
+    data String CODEC(ZSTD(3))          -- the body, masked, whole
 )
 ENGINE = ReplacingMergeTree
 ORDER BY digest
@@ -70,12 +70,12 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1,
 -- Reserved: a reader's state between two frames, written with the records it belongs to (capture.proto: Mark).
 CREATE TABLE marks
 (
-    stream String,
+    stream String,                      -- stream id
     out_position UInt64,                -- next byte each direction's reader expects
-    in_position UInt64,
-    protocol LowCardinality(String),
+    in_position UInt64,                 -- the same, server to client
+    protocol LowCardinality(String),    -- what it speaks: http/1.1, h2, websocket, spdy/3.1
     layout UInt32,                      -- number of `state`'s meaning; an unknown one is joined late
-    state String CODEC(ZSTD(3))
+    state String CODEC(ZSTD(3))         -- msgpack: HPACK tables, open exchanges with their call ids
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (stream, out_position, in_position)

@@ -1,0 +1,146 @@
+"""Records → rows: what is not bytes here, what is in stream.py.
+
+Memory is that of the readers of open streams, each bounded by its own limits, and one document per running process; the
+end of a session lets go of all of it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaperone.collector.pipeline.gate import Gate
+from chaperone.collector.pipeline.stream import Home, Stream
+from chaperone.collector.store import facts
+from chaperone.collector.store.recall import OpenSession
+from chaperone.collector.store.rows import Sink
+from chaperone.proto import records
+from chaperone.proto.ids import ProcessId, SessionId, StreamId
+from chaperone.proto.records import Record
+
+UNOPENED = "bytes came that belong to no open stream"
+
+
+@dataclass(slots=True)
+class _Session:
+    apiservers: frozenset[str] = frozenset()
+    processes: dict[ProcessId, dict[str, Any]] = field(default_factory=dict)
+    streams: set[StreamId] = field(default_factory=set)
+
+
+class Pipeline:
+    """Takes records in order; rows come out at `sink` (a list will do). `new_gate` makes each stream's gate."""
+
+    def __init__(self, new_gate: Callable[[], Gate], sink: Sink) -> None:
+        self._new_gate, self._gate, self._sink = new_gate, new_gate(), sink
+        self._sessions: dict[SessionId, _Session] = {}
+        self._streams: dict[StreamId, Stream] = {}
+        self._homes: dict[ProcessId, SessionId] = {}
+
+    def take(self, record: Record, wall_offset: int) -> None:
+        """One record; `wall_offset` is wall clock minus boot clock in ns."""
+        _TAKERS[type(record)](self, record, wall_offset)
+
+    def recall(self, sessions: Iterable[OpenSession]) -> None:
+        """Go on with sessions of which an earlier collector stored the beginning. Their streams are joined where they are."""
+        for found in sessions:
+            id_ = SessionId(found.session["id"])
+            session = self._sessions[id_] = _Session(frozenset(found.session.get("apiservers", ())))
+            session.processes.update((ProcessId(process["id"]), process) for process in found.processes)
+            self._homes.update(dict.fromkeys(session.processes, id_))
+            for stream in found.streams:
+                self._open((StreamId(stream["id"]), id_, ProcessId(stream["process"])), late=True)
+
+    def _session_started(self, record: records.SessionStarted, offset: int) -> None:
+        self._sessions[record.session] = _Session(frozenset(record.apiservers))
+        text = self._gate.text
+        labels = {text(key): text(value) for key, value in (record.labels or {}).items()}
+        command = facts.Command(self._gate.argv(record.argv), text(record.cwd), labels)
+        self._sink.append(facts.session_begun(record, command, offset))
+
+    def _session_ended(self, record: records.SessionEnded, offset: int) -> None:
+        session = self._sessions.get(record.session, _Session())
+        for stream in sorted(session.streams):
+            self._stream_closed(records.StreamClosed(stream, record.time, *self._streams[stream].next), offset)
+        for process in session.processes:
+            self._homes.pop(process, None)
+        self._sessions.pop(record.session, None)
+        self._sink.append(facts.session_over(record, offset))
+
+    def _process_seen(self, record: records.ProcessSeen, offset: int) -> None:
+        row = facts.process_seen(self._gate.process(record), offset)
+        self._session(record.session).processes[record.process] = row.document
+        self._homes[record.process] = record.session
+        self._sink.append(row)
+
+    def _process_ended(self, record: records.ProcessEnded, offset: int) -> None:
+        self._sink.append(facts.process_over(record, self._homes.get(record.process, ""), offset))
+
+    def _stream_opened(self, record: records.StreamOpened, offset: int) -> None:
+        self._open((record.stream, record.session, record.process))
+        self._sink.append(facts.stream_begun(record, offset))
+
+    def _bound(self, record: records.Bound, offset: int) -> None:
+        self._sink.append(facts.stream_bound(record, self._session_of(record.stream), offset))
+
+    def _chunk(self, record: records.Chunk, offset: int) -> None:
+        self._known(record, offset).feed(record, offset)
+
+    def _loss(self, record: records.Loss, offset: int) -> None:
+        self._known(record, offset).lose(record, offset)
+
+    def _stream_closed(self, record: records.StreamClosed, offset: int) -> None:
+        stream = self._known(record, offset)
+        stream.close(record, offset)
+        self._sink.append(facts.stream_over(record, stream.home.session, offset))
+        del self._streams[record.stream]
+        self._session(stream.home.session).streams.discard(record.stream)
+
+    def _hold(self, record: records.Hold, offset: int) -> None:
+        self._sink.append(facts.hold(record, self._session_of(record.stream), offset))
+
+    def _outcome(self, record: records.Outcome, offset: int) -> None:
+        self._sink.append(facts.outcome(record, offset))
+
+    def _note(self, record: records.Note, offset: int) -> None:
+        self._sink.append(facts.note(record, self._gate.text(record.text), offset))
+
+    def _unknown(self, record: records.Unknown, offset: int) -> None:
+        text = f"records of kind {record.kind} are not known to this version"
+        self._note(records.Note(SessionId(""), 0, "collector", text, complete=False), offset)
+
+    def _session(self, id_: SessionId) -> _Session:
+        return self._sessions.setdefault(id_, _Session())
+
+    def _open(self, ids: tuple[StreamId, SessionId, ProcessId], late: bool = False) -> Stream:
+        session, process = self._session(ids[1]), ids[2]
+        session.streams.add(ids[0])
+        home = Home(*ids, lambda: session.processes.get(process, {}), session.apiservers)
+        stream = self._streams[ids[0]] = Stream(home, self._new_gate(), self._sink, late)
+        return stream
+
+    def _known(self, record: records.Chunk | records.Loss | records.StreamClosed, offset: int) -> Stream:
+        """The record's stream, made up where nobody opened it: a note says that nothing else is known of it."""
+        if record.stream in self._streams:
+            return self._streams[record.stream]
+        self._note(records.Note(SessionId(""), record.time, f"stream {record.stream}", UNOPENED, complete=False), offset)
+        return self._open((record.stream, SessionId(""), ProcessId("")), late=True)
+
+    def _session_of(self, stream: StreamId) -> str:
+        return self._streams[stream].home.session if stream in self._streams else ""
+
+
+_TAKERS: dict[type, Callable[[Pipeline, Any, int], None]] = {
+    records.SessionStarted: Pipeline._session_started,
+    records.SessionEnded: Pipeline._session_ended,
+    records.ProcessSeen: Pipeline._process_seen,
+    records.ProcessEnded: Pipeline._process_ended,
+    records.StreamOpened: Pipeline._stream_opened,
+    records.Bound: Pipeline._bound,
+    records.Chunk: Pipeline._chunk,
+    records.Loss: Pipeline._loss,
+    records.StreamClosed: Pipeline._stream_closed,
+    records.Hold: Pipeline._hold,
+    records.Outcome: Pipeline._outcome,
+    records.Note: Pipeline._note,
+    records.Unknown: Pipeline._unknown,
+}

@@ -1,0 +1,78 @@
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chaperone.collector.store.directory import SOCKET, DirectoryError, LockedError, hold, holder, socket_target
+
+
+def test_a_new_directory_is_for_its_owner_only(tmp_path: Path) -> None:
+    with hold(tmp_path / "a" / "store") as store:
+        assert stat.S_IMODE(store.path.stat().st_mode) == 0o700
+        assert stat.S_IMODE((store.path / "lock").stat().st_mode) == 0o600
+        assert len(store.key()) == 32
+        assert stat.S_IMODE((store.path / "fingerprint.key").stat().st_mode) == 0o600
+
+
+def test_the_key_is_made_once(tmp_path: Path) -> None:
+    with hold(tmp_path) as store:
+        first = store.key()
+    with hold(tmp_path) as store:
+        assert store.key() == first
+
+
+def test_a_second_holder_is_told_who_is_first(tmp_path: Path) -> None:
+    with hold(tmp_path), pytest.raises(LockedError, match=f"locked by process {os.getpid()}"):
+        hold(tmp_path)
+    hold(tmp_path).close()
+
+
+def test_the_holder_is_known_from_outside(tmp_path: Path) -> None:
+    assert holder(tmp_path) is None
+    with hold(tmp_path):
+        code = "import sys; from pathlib import Path; from chaperone.collector.store.directory import holder; print(holder(Path(sys.argv[1])))"
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        assert int(done.stdout) == os.getpid()
+    assert holder(tmp_path) is None
+
+
+def test_the_lock_of_a_dead_holder_is_free(tmp_path: Path) -> None:
+    code = "import os, sys; from pathlib import Path; from chaperone.collector.store.directory import hold; hold(Path(sys.argv[1])); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    hold(tmp_path).close()
+
+
+def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(DirectoryError, match=r"not a Chaperone store \(it holds 'photos'\): .*--store"):
+        hold(tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["photos"]
+
+
+def test_a_file_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DirectoryError, match="--store"):
+        hold(tmp_path / "file")
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("precious")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "lock").symlink_to(target)
+    with pytest.raises(DirectoryError):
+        hold(tmp_path / "store")
+    assert target.read_text() == "precious"
+
+
+def test_a_socket_in_a_deep_directory_can_be_reached(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    target = socket_target(deep)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(target.removeprefix("unix:"))
+    assert (deep / SOCKET).is_socket()
+    assert socket_target(Path("/short")) == f"unix:/short/{SOCKET}"

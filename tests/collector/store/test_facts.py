@@ -1,0 +1,67 @@
+import json
+
+from chaperone.collector.mask.masker import Masker
+from chaperone.collector.store import facts
+from chaperone.collector.store.rows import Kind
+from chaperone.proto import records
+from chaperone.proto.ids import ProcessId, SessionId, StreamId
+from chaperone.proto.records import Direction
+
+MASKER = Masker(b"k" * 32)
+SESSION, PROCESS, STREAM = SessionId("s"), ProcessId("p"), StreamId("t")
+OFFSET = 1_700_000_000_000_000_000
+
+
+def test_a_session_begins_and_ends_as_two_versions_of_one_thing() -> None:
+    record = records.SessionStarted(SESSION, "run", 5, "me", ("kubectl",), "/tmp", "node", ("api:6443",), {"app": "x"})
+    command = facts.Command(MASKER.argv(record.argv), MASKER.text(record.cwd), {MASKER.text("app"): MASKER.text("x")})
+    begun, over = facts.session_begun(record, command, OFFSET), facts.session_over(records.SessionEnded(SESSION, 9, 137), OFFSET)
+    assert (begun.kind, begun.id) == (over.kind, over.id) and begun.phase < over.phase
+    assert begun.document["argv"] == ["kubectl"] and begun.document["labels"] == {"app": "x"}
+    assert over.document == {"ended": "2023-11-14T22:13:20.000000009Z", "status": 137}
+
+
+def test_a_process_that_execs_is_a_later_version() -> None:
+    rows = [
+        facts.process_seen(MASKER.process(records.ProcessSeen(PROCESS, SESSION, time, 42, exe)), OFFSET)
+        for time, exe in [(1, "/bin/sh"), (2, "/bin/ls")]
+    ]
+    assert rows[0].id == rows[1].id and rows[0].position < rows[1].position
+    assert facts.process_over(records.ProcessEnded(PROCESS, 3, 1), "s", OFFSET).phase > rows[1].phase
+
+
+def test_a_stream_is_opened_bound_and_closed() -> None:
+    rows = [
+        facts.stream_begun(records.StreamOpened(STREAM, PROCESS, SESSION, 1, "go", 7), OFFSET),
+        facts.stream_bound(records.Bound(STREAM, 2, 11, "10.0.0.1:1", "10.0.0.2:6443"), "s", OFFSET),
+        facts.stream_over(records.StreamClosed(STREAM, 3, 100, 200), "s", OFFSET),
+    ]
+    assert [row.phase for row in rows] == sorted({row.phase for row in rows})
+    assert rows[1].document["remote"] == "10.0.0.2:6443"
+    assert rows[2].document["bytes"] == {"out": 100, "in": 200}
+
+
+def test_holes_say_what_is_missing_and_what_is_not() -> None:
+    lost = facts.hole(facts.Hole("t", "in", 5, 7, 1, "ring full", lost=True), "s", OFFSET)
+    unread = facts.hole(facts.Hole("t", "in", 5, 0, 1, "not HTTP", lost=False), "s", OFFSET)
+    resumed = facts.hole(facts.Hole("t", "in", 9, 0, 1, "read on", lost=False, known=True), "s", OFFSET)
+    assert [row.kind for row in (lost, unread, resumed)] == [Kind.LOSS, Kind.GAP, Kind.GAP]
+    assert [row.document["complete"] for row in (lost, unread, resumed)] == [False, False, True]
+
+
+def test_the_same_note_is_the_same_row_and_another_is_not() -> None:
+    def row(text: str) -> str:
+        return facts.note(records.Note(SESSION, 1, "agent", text), MASKER.text(text), OFFSET).id
+
+    assert row("a") == row("a") != row("b")
+
+
+def test_a_hold_and_its_outcome_share_an_id() -> None:
+    hold = facts.hold(records.Hold("h", STREAM, Direction.OUT, 5, 6, 1), "s", OFFSET)
+    outcome = facts.outcome(records.Outcome("h", "pass", 2, "done", b"\x01"), OFFSET)
+    assert hold.id == outcome.id and outcome.document["digest"] == "01"
+
+
+def test_documents_are_json() -> None:
+    row = facts.outcome(records.Outcome("h", "pass", 2, "done", b"\xff"), OFFSET)
+    assert json.loads(json.dumps(row.document)) == row.document
