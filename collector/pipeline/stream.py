@@ -46,6 +46,7 @@ class Stream:
         self._gate, self._sink = gate, sink
         self._reader, self._exchanges, self._calls = StreamReader(), Exchanges(), Calls(home.apiservers)
         self._joining = set(Direction) if late else set()
+        self._joined = [0, 0]  # where each direction's first bytes were, if not at 0: nobody lost those before
         self._ordinals: dict[str, dict[str, tuple[int, int]]] = {}  # by call and direction: a position and how many pieces came there
         self._failed = False
 
@@ -80,6 +81,7 @@ class Stream:
     def _feed(self, chunk: Chunk, offset: int) -> None:
         if chunk.direction in self._joining:
             self._joining.discard(chunk.direction)
+            self._joined[chunk.direction] = chunk.position
             if chunk.position:
                 self._take(self._reader.lose(chunk.direction, chunk.position, chunk.time, REJOINED), offset)
         self._take(self._reader.feed(chunk.direction, chunk.position, chunk.data, chunk.time), offset)
@@ -106,7 +108,8 @@ class Stream:
     def _take(self, events: list[Event], offset: int) -> None:
         for event in events:
             if isinstance(event, Lost | Unreadable | Resumed):
-                self._sink.append(facts.hole(_hole(self.home.stream, event), self.home.session, offset))
+                found = _hole(self.home.stream, event, self._joined[event.direction])
+                self._sink.append(facts.hole(found, self.home.session, offset))
         self._report(self._exchanges.add(events), offset)
 
     def _report(self, exchanges: list[Exchange], offset: int) -> None:
@@ -161,11 +164,12 @@ def place_of(error: BaseException) -> str:
     return f"{type(error).__name__} at {where}"
 
 
-def _hole(stream: StreamId, event: Lost | Unreadable | Resumed) -> facts.Hole:
+def _hole(stream: StreamId, event: Lost | Unreadable | Resumed, joined: int) -> facts.Hole:
     place = (stream, event.direction.name.lower(), event.position)
     if isinstance(event, Lost):
-        rejoined = event.cause == REJOINED  # an earlier collector may have had these bytes: nobody lost them
-        return facts.Hole(*place, 0 if rejoined else event.size, event.time, event.cause or str(Cause.UNKNOWN), lost=not rejoined)
+        if event.position < joined:  # an earlier collector had these bytes
+            return facts.Hole(*place, 0, event.time, REJOINED, lost=False)
+        return facts.Hole(*place, event.size, event.time, event.cause or str(Cause.UNKNOWN), lost=True)
     if isinstance(event, Unreadable):
         return facts.Hole(*place, 0, event.time, event.reason, lost=False)
     return facts.Hole(*place, 0, event.time, f"read on: {event.evidence}", lost=False, known=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import zstandard
+
 from chaperone.collector.store.directory import socket_target
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto import query_pb2

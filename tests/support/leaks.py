@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import zstandard
+
 from chaperone.collector.store.engine import Engine
 
 METHODS = {0x02, 0x82, 0x90}

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.schema import migrate
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from chaperone.collector.store.directory import SOCKET, DirectoryError, LockedError, hold, holder, socket_target
 
 
@@ -33,7 +34,9 @@ def test_a_second_holder_is_told_who_is_first(tmp_path: Path) -> None:
 def test_the_holder_is_known_from_outside(tmp_path: Path) -> None:
     assert holder(tmp_path) is None
     with hold(tmp_path):
-        code = "import sys; from pathlib import Path; from chaperone.collector.store.directory import holder; print(holder(Path(sys.argv[1])))"
+        code = (
+            "import sys; from pathlib import Path; from chaperone.collector.store.directory import holder; print(holder(Path(sys.argv[1])))"
+        )
         done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
         assert int(done.stdout) == os.getpid()
     assert holder(tmp_path) is None

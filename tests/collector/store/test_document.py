@@ -1,5 +1,7 @@
 import json
 
+from support.made_rows import OFFSET, PROCESS, SESSION, STREAM, json_body, made_call, masked
+
 from chaperone.collector.kube.call import Exit, NotKubernetes, Piece, User, UserSource
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.store.document import (
@@ -14,8 +16,6 @@ from chaperone.collector.store.document import (
 from chaperone.collector.wire.exchange import Gap, Phase
 from chaperone.proto.ids import ProcessId, SessionId
 from chaperone.proto.records import ProcessSeen
-
-from support.made_rows import OFFSET, PROCESS, SESSION, STREAM, json_body, made_call, masked
 
 PLACE = Place(SESSION, STREAM, PROCESS, OFFSET)
 PROMISED = (

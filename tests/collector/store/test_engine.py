@@ -3,11 +3,14 @@ import subprocess
 import sys
 
 import pytest
-from chaperone.collector.store.engine import Engine, StoreError, literal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50) | st.sampled_from(["'; DROP TABLE records; --", "\\N", "\\'", "{x:String}"])
+from chaperone.collector.store.engine import Engine, StoreError, literal
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50) | st.sampled_from(
+    ["'; DROP TABLE records; --", "\\N", "\\'", "{x:String}"]
+)
 SHARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

@@ -2,6 +2,8 @@ import json
 from typing import Any
 
 import pytest
+from support.made_rows import OFFSET, SESSION, STREAM, body_row, call_row, session_rows
+
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.queries import QUESTIONS, ask
@@ -9,8 +11,6 @@ from chaperone.collector.store.questions import QuestionError
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
 from chaperone.collector.wire.exchange import Phase
-
-from support.made_rows import OFFSET, SESSION, STREAM, body_row, call_row, session_rows
 
 OTHER = "0f" * 16
 

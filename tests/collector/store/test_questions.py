@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from chaperone.collector.store.questions import QuestionError, bound, flag, identifier, number, parameters_in, text, time
 
 

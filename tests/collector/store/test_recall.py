@@ -1,16 +1,19 @@
+from support.made_rows import OFFSET, SESSION, session_rows
+
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.recall import open_sessions
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
-
-from support.made_rows import OFFSET, SESSION, session_rows
 
 OTHER = "0f" * 16
 
 
 def test_only_what_has_not_ended_is_recalled(engine: Engine) -> None:
     writer = Writer(engine)
-    begun = [Row(kind, SESSION, id_, 1, 0, OFFSET, {"id": id_}) for kind, id_ in [(Kind.PROCESS, "p1"), (Kind.PROCESS, "p2"), (Kind.STREAM, "t1")]]
+    begun = [
+        Row(kind, SESSION, id_, 1, 0, OFFSET, {"id": id_})
+        for kind, id_ in [(Kind.PROCESS, "p1"), (Kind.PROCESS, "p2"), (Kind.STREAM, "t1")]
+    ]
     over = Row(Kind.PROCESS, SESSION, "p2", 4, 1, OFFSET, {"id": "p2", "ended": "2023-11-14T22:13:21.000000000Z"})
     for row in [*session_rows(OTHER), *session_rows(SESSION, ended=False), *begun, over]:
         writer.append(row)

@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.schema import SchemaError, check_version, migrate, steps, version_in
 

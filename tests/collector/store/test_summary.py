@@ -1,12 +1,12 @@
 from typing import Any
 
+from support.made_rows import OFFSET, SESSION, STREAM, call_row, session_rows
+
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.summary import merged, summary
 from chaperone.collector.store.writer import Writer
 from chaperone.collector.wire.exchange import Phase
-
-from support.made_rows import OFFSET, SESSION, STREAM, call_row, session_rows
 
 
 def written(engine: Engine, *rows: Row) -> None:
@@ -46,7 +46,12 @@ def test_everything_that_is_missing_is_said(engine: Engine) -> None:
         row(Kind.NOTE, "n2", 1, {"subject": "agent", "text": "said hello", "complete": True}),
     )
     found = summary(engine, SESSION)
-    assert found["missing"] == ["2 calls are incomplete", "1 stretch is unreadable: not HTTP", "12 bytes lost: ring full", "agent: went away"]
+    assert found["missing"] == [
+        "2 calls are incomplete",
+        "1 stretch is unreadable: not HTTP",
+        "12 bytes lost: ring full",
+        "agent: went away",
+    ]
     assert not found["complete"]
 
 

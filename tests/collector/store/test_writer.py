@@ -3,11 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.made_rows import OFFSET, body_row, call_row, session_rows
+
 from chaperone.collector.store.engine import Engine, StoreError
 from chaperone.collector.store.writer import Writer, next_batch
 from chaperone.collector.wire.exchange import Phase
-
-from support.made_rows import OFFSET, body_row, call_row, session_rows
 
 LARGE = "x" * 5000
 
