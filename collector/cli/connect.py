@@ -20,19 +20,24 @@ IDLE_S = 3  # how long a collector that we start stays after its last caller
 REACH_S = 20.0
 PAUSE_S = 0.1
 MODULE = "chaperone.collector"
-IN_USE = "is open in process"  # store.directory.LockedError's words
 RECORD = "record with: chaperone run -- kubectl get pods"
 
 
 def reach(store: Path, create: bool = False) -> None:
     """Return when a collector answers at the store's socket. CommandError with the reason and the next step otherwise."""
     _usable(store, create)
-    deadline = time.monotonic() + REACH_S
+    deadline, failures = time.monotonic() + REACH_S, 0
     while not is_answering(store):
         reason = _start(store, deadline)
+        if not reason or is_answering(store):
+            continue
+        failures += 1
+        held = _holders(store)
+        if not held and failures > 1:  # nobody is in the way, and it failed again: waiting won't help
+            raise CommandError(reason, f"chaperone collector --store {store} shows more")
         if time.monotonic() > deadline:
-            raise CommandError(f"no collector answers for the store {store}: {reason or 'it does not accept connections'}", _holders(store))
-        time.sleep(PAUSE_S if reason else 0)
+            raise CommandError(f"no collector answers for the store {store}: {reason}", _step(held))
+        time.sleep(PAUSE_S)
 
 
 def is_answering(store: Path) -> bool:
@@ -75,7 +80,7 @@ def _forbidden(store: Path) -> CommandError:
 
 
 def _start(store: Path, deadline: float) -> str:
-    """Start a collector and wait until it is ready; why it is not, "" if one is. It outlives us, without our terminal."""
+    """Start a collector and wait until it is ready: "", or why it is not. It outlives us, without our terminal."""
     ready, told = os.pipe()
     arguments = ["--store", str(store), "--exit-when-idle", str(IDLE_S), "--ready-fd", str(told)]
     with tempfile.TemporaryFile() as said:
@@ -91,29 +96,20 @@ def _start(store: Path, deadline: float) -> str:
         os.close(told)
         line = _line(ready, deadline)
         os.close(ready)
-        if line is None:
-            process.terminate()
-            return "the one that was started was not ready in time"
-        return "" if line else _failed(store, _last_words(said.fileno()))
+        if line:
+            return ""
+        process.kill()  # it has failed or hangs; the lock goes with it
+        process.wait()
+        return _last_words(said.fileno()) or "the collector that was started did not get ready"
 
 
-def _failed(store: Path, words: str) -> str:
-    """Why it ended, when waiting may help ("" if another was quicker); CommandError when it won't."""
-    if is_answering(store):
-        return ""
-    if IN_USE in words:
-        return words
-    raise CommandError(words or "the collector ended without a word", f"chaperone collector --store {store} shows more")
-
-
-def _line(descriptor: int, deadline: float) -> bytes | None:
-    """One line, b"" if the other end closed first, None if it took too long."""
+def _line(descriptor: int, deadline: float) -> bytes:
+    """One line, b"" if the other end closed first or it took too long."""
     line = b""
     while not line.endswith(b"\n"):
         readable, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
-        if not readable:
-            return None
-        if not (part := os.read(descriptor, 65536)):
+        part = os.read(descriptor, 65536) if readable else b""
+        if not part:
             return b""
         line += part
     return line
@@ -125,12 +121,15 @@ def _last_words(descriptor: int) -> str:
     return lines[-1].removeprefix("chaperone collector: ") if lines else ""
 
 
-def _holders(store: Path) -> str:
-    """The next step: who has files of the store open, as far as we may see."""
-    held = {pid for pid in Path("/proc").iterdir() if pid.name.isdigit() and _holds(pid, store)}
+def _holders(store: Path) -> list[str]:
+    """The ids of the processes that have files of the store open, as far as we may see."""
+    return sorted(pid.name for pid in Path("/proc").iterdir() if pid.name.isdigit() and _holds(pid, store))
+
+
+def _step(held: list[str]) -> str:
     if not held:
         return "try again; if it stays so, look for a collector with: ps -ef | grep chaperone"
-    return f"process {', '.join(sorted(pid.name for pid in held))} has it open; end it, then try again"
+    return f"process {', '.join(held)} has it open; end it, then try again"
 
 
 def _holds(process: Path, store: Path) -> bool:

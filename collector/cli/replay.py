@@ -10,7 +10,7 @@ import typer
 from chaperone.collector.cli.ask import StoreOption, ask, directory
 from chaperone.collector.cli.options import SpeedOption
 from chaperone.collector.cli.output import is_coloured, say
-from chaperone.collector.cli.show.timeline import Timeline, raw
+from chaperone.collector.cli.show.timeline import Timeline, raw, with_ends
 from chaperone.collector.cli.show.times import parse_time
 
 PRINTED = {"stdout", "stderr"}
@@ -31,7 +31,7 @@ def replay(
 
     Example: chaperone replay latest --speed 4x
     """
-    moments = ask(directory(store), "replay", session=session.lower(), bodies=True)
+    moments = with_ends(ask(directory(store), "replay", session=session.lower(), bodies=True))
     timeline = Timeline(body_lines, is_coloured())
     try:
         for moment in paced(moments, speed) if wait else moments:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support import documents as d
 
 from chaperone.collector.store.committer import Pace
@@ -14,6 +15,14 @@ from chaperone.collector.store.opened import opened
 from chaperone.collector.store.rows import Kind, Row
 
 SECOND = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A filled store that nobody has open."""
+    directory = tmp_path_factory.mktemp("filled") / "store"
+    fill(directory)
+    return directory
 
 
 def fill(directory: Path) -> None:

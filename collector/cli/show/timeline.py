@@ -2,7 +2,9 @@
 
 import base64
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from heapq import heappop, heappush
+from operator import itemgetter
 from typing import Any
 
 from chaperone.collector.cli.show.body import contents, described
@@ -27,6 +29,7 @@ class Timeline:
             "process": _process,
             "call": self._call,
             "answer": self._answer,
+            "over": self._over,
             "piece": self._piece,
             "exchange": _exchange,
             "loss": self._trouble,
@@ -58,11 +61,17 @@ class Timeline:
     def _answer(self, call: Document) -> list[str]:
         code, body = call["code"], call["responseBody"]
         shown = "no answer" if code is None else painted(str(code), "bad" if code >= 400 else "good", self._colour)
-        facts = [shown, f"{escape(call['verb'])} {escape(subject(call))}", took(call["duration_ms"])]
+        facts = [shown, f"{escape(call['verb'])} {escape(subject(call))}"]
+        facts += ["goes on"] if is_streaming(call) else [took(call["duration_ms"])]
         facts += [described(body)] if body else []
+        facts += [] if call["complete"] or is_streaming(call) else [painted("incomplete", "bad", self._colour)]
+        return [f"{escape(program(call))} ← {', '.join(facts)}", *self._body(body)]
+
+    def _over(self, call: Document) -> list[str]:
+        facts = [f"{escape(call['verb'])} {escape(subject(call))} is over", took(call["duration_ms"])]
         facts += [f"exit {call['exit']['code']} {escape(call['exit']['reason'])}"] if call["exit"] else []
         facts += [] if call["complete"] else [painted("incomplete", "bad", self._colour)]
-        return [f"{escape(program(call))} ← {', '.join(facts)}", *self._body(body)]
+        return [f"{escape(program(call))} ← {', '.join(facts)}"]
 
     def _body(self, body: Document | None) -> list[str]:
         if not body or self._limit == 0:
@@ -77,6 +86,25 @@ class Timeline:
 
     def _trouble(self, document: Document) -> list[str]:
         return [painted(f"! {trouble(document)}", "doubtful", self._colour)]
+
+
+def is_streaming(call: Document) -> bool:
+    """Does it go on after its answer: a watch, a log, an upgraded connection?"""
+    return call["code"] is not None and (call["code"] == 101 or call["verb"] == "watch" or call["subresource"] == "log")
+
+
+def with_ends(moments: Iterable[Document]) -> Iterator[Document]:
+    """The moments, and "over" where a streaming call ended."""
+    ends: list[tuple[str, str, Document]] = []
+    for moment in moments:
+        while ends and ends[0][0] <= moment["at"]:
+            at, _, call = heappop(ends)
+            yield {"at": at, "kind": "over", "document": call}
+        yield moment
+        call = moment["document"]
+        if moment["kind"] == "answer" and is_streaming(call) and call["ended"]:
+            heappush(ends, (call["ended"], call["id"], call))
+    yield from ({"at": at, "kind": "over", "document": call} for at, _, call in sorted(ends, key=itemgetter(0, 1)))
 
 
 def trouble(document: Document) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from conftest import Golden
 from support.documents import SECRET, at, body, call, exchange, exec_call, piece, process, session
 
-from chaperone.collector.cli.show.timeline import Timeline, raw, trouble
+from chaperone.collector.cli.show.timeline import Timeline, raw, trouble, with_ends
 
 
 def moment(kind: str, milliseconds: float, document: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ MOMENTS = [
 
 def test_a_replay_tells_what_happened_in_order(golden: Golden) -> None:
     timeline = Timeline(6, colour=False)
-    golden("replay.txt", "\n".join(line for found in MOMENTS for line in timeline.lines(found)) + "\n")
+    golden("replay.txt", "\n".join(line for found in with_ends(MOMENTS) for line in timeline.lines(found)) + "\n")
 
 
 def test_no_recorded_control_character_is_printed() -> None:
@@ -47,6 +47,11 @@ def test_no_recorded_control_character_is_printed() -> None:
         moment("note", 0, {"subject": hostile, "text": hostile}),
     ]
     assert not any("\x1b" in line or "\x07" in line for one in found for line in timeline.lines(one))
+
+
+def test_an_end_behind_all_other_moments_is_told_too() -> None:
+    kinds = [found["kind"] for found in with_ends(MOMENTS[6:9])]
+    assert kinds == ["call", "answer", "piece", "over"]
 
 
 def test_bodies_can_be_left_out() -> None:
