@@ -10,17 +10,19 @@ from chaperone.collector.kube.render import view as message_view
 # Kinds that the apiserver and its own aggregated APIs serve in protobuf (k8s.io/api, apimachinery pkg/apis/meta). Another kind could
 # hold a secret at any field number, so its body is replaced as a whole. `XList` is known with X.
 _KINDS = """
-    APIGroup APIGroupList APIResourceList APIService APIVersions Binding CSIDriver CSINode CSIStorageCapacity CertificateSigningRequest
-    ClusterRole ClusterRoleBinding ClusterTrustBundle ComponentStatus ConfigMap ControllerRevision CreateOptions CronJob
-    CustomResourceDefinition DaemonSet DeleteOptions Deployment DeviceClass Endpoints EndpointSlice Event Eviction FlowSchema GetOptions
-    HorizontalPodAutoscaler IPAddress Ingress IngressClass Job Lease LeaseCandidate LimitRange ListOptions LocalSubjectAccessReview
-    MutatingAdmissionPolicy MutatingAdmissionPolicyBinding MutatingWebhookConfiguration Namespace NetworkPolicy Node NodeMetrics
-    PartialObjectMetadata PatchOptions PersistentVolume PersistentVolumeClaim Pod PodCertificateRequest PodDisruptionBudget PodExecOptions
-    PodLogOptions PodMetrics PodTemplate PriorityClass PriorityLevelConfiguration ReplicaSet ReplicationController ResourceClaim
-    ResourceClaimTemplate ResourceQuota ResourceSlice Role RoleBinding RuntimeClass Scale Secret SelfSubjectAccessReview SelfSubjectReview
-    SelfSubjectRulesReview Service ServiceAccount ServiceCIDR StatefulSet Status StorageClass StorageVersion StorageVersionMigration
-    SubjectAccessReview TokenRequest TokenReview UpdateOptions ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding
-    ValidatingWebhookConfiguration VolumeAttachment VolumeAttributesClass WatchEvent Workload
+    APIGroup APIGroupDiscovery APIResource APIService APIVersions Binding CSIDriver CSINode CSIStorageCapacity
+    CertificateSigningRequest ClusterRole ClusterRoleBinding ClusterTrustBundle ComponentStatus ConfigMap ControllerRevision
+    CreateOptions CronJob CustomResourceDefinition DaemonSet DeleteOptions Deployment DeviceClass EndpointSlice Endpoints Event
+    Eviction FlowSchema GetOptions HorizontalPodAutoscaler IPAddress Ingress IngressClass Job Lease LeaseCandidate LimitRange
+    ListOptions LocalSubjectAccessReview MutatingAdmissionPolicy MutatingAdmissionPolicyBinding MutatingWebhookConfiguration
+    Namespace NetworkPolicy Node NodeMetrics PartialObjectMetadata PatchOptions PersistentVolume PersistentVolumeClaim Pod
+    PodAttachOptions PodCertificateRequest PodDisruptionBudget PodExecOptions PodGroup PodLogOptions PodMetrics
+    PodPortForwardOptions PodProxyOptions PodStatusResult PodTemplate PriorityClass PriorityLevelConfiguration ReplicaSet
+    ReplicationController ResourceClaim ResourceClaimTemplate ResourceQuota ResourceSlice Role RoleBinding RuntimeClass Scale Secret
+    SelfSubjectAccessReview SelfSubjectReview SelfSubjectRulesReview Service ServiceAccount ServiceCIDR StatefulSet Status
+    StorageClass StorageVersion StorageVersionMigration SubjectAccessReview TokenRequest TokenReview UpdateOptions
+    ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration VolumeAttachment VolumeAttributesClass
+    WatchEvent Workload
 """
 KINDS = frozenset(_KINDS.split())
 

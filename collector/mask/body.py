@@ -66,11 +66,15 @@ class Bodies:
         return yaml.safe_dump(masked, sort_keys=False, allow_unicode=True).encode()
 
     def _cbor(self, body: Body, secret: bool) -> bytes:
-        return self._whole(body, secret) if body.object is None else _dumped(self._trees.mask(body.object, secret), b"")
+        return self._whole(body, secret) if body.object is None else self._as_json(body.object, secret)
 
     def _protobuf(self, body: Body, secret: bool) -> bytes:
         found = view(body)
-        return self._whole(body, secret) if found is None else _dumped(self._trees.mask(found, secret), b"")
+        return self._whole(body, secret) if found is None else self._as_json(found, secret)
+
+    def _as_json(self, found: Any, secret: bool) -> bytes:
+        written = _dumped(found, b"")
+        return written if not secret and not may_hold_secrets(written) else _dumped(self._trees.mask(found, secret), b"")
 
     def _broken(self, body: Body, secret: bool) -> bytes:
         """Escapes of plain ASCII would hide a secret from the patterns."""

@@ -9,7 +9,7 @@ from chaperone.collector.mask.text import Texts
 from chaperone.collector.mask.url import mask_url
 from chaperone.collector.wire.events import Header
 
-KEPT = 4096  # answers; forgotten all at once when there are more
+KEPT = 1024  # answers; forgotten all at once when there are more
 LONGEST_KEPT = 8192  # bytes of a value
 
 _SCHEME = compiled(rb"(?is)\s*([A-Za-z][\w-]*)[ \t]+(\S.*)")

@@ -12,9 +12,10 @@ from chaperone.collector.mask.masked import MaskedBody, MaskedCall, MaskedExchan
 from chaperone.collector.mask.pieces import Pieces
 from chaperone.collector.mask.text import Texts
 from chaperone.collector.mask.url import mask_url
+from chaperone.collector.wire.exchange import Phase
 from chaperone.proto.records import ProcessSeen
 
-KEPT = 4096  # short texts whose masked form is kept, as they repeat from call to call
+KEPT = 1024  # short texts, and request bodies of open calls, whose masked form is kept: they come again
 
 
 class Masker:
@@ -27,6 +28,7 @@ class Masker:
         self._bodies = Bodies(self._texts, self._fingerprint)
         self._pieces = Pieces(self._texts, self._bodies)
         self._known: dict[str, MaskedText] = {}
+        self._requests: dict[int, tuple[Body, MaskedBody]] = {}
 
     def call(self, call: Call) -> MaskedCall:
         """A call without its secrets."""
@@ -47,7 +49,7 @@ class Masker:
             user=self._user(call.user),
             user_agent=self.text(call.user_agent),
             request_headers=self._headers.mask(call.request_headers),
-            request_body=self._body(call.request_body, secret),
+            request_body=self._request(call, secret),
             code=call.code,
             response_headers=self._headers.mask(call.response_headers),
             response_body=self._body(call.response_body, secret),
@@ -117,6 +119,16 @@ class Masker:
 
     def _url(self, target: str) -> MaskedText:
         return MaskedText(mask_url(self._texts, self._fingerprint, target))
+
+    def _request(self, call: Call, secret: bool) -> MaskedBody | None:
+        """Each report of a call brings the request's body again."""
+        body, known = call.request_body, self._requests.pop(call.position, None)
+        if body is None:
+            return None
+        masked = known[1] if known and known[0] is body else self._bodies.mask(body, secret)
+        if call.phase < Phase.END and len(self._requests) < KEPT:
+            self._requests[call.position] = body, masked
+        return masked
 
     def _body(self, body: Body | None, secret: bool) -> MaskedBody | None:
         return None if body is None else self._bodies.mask(body, secret)

@@ -180,7 +180,8 @@ class _Rebuilding:
         if place is _Place.ARGUMENTS:
             return self._arguments(item, secret)
         if place is _Place.BINARY and type(item) is dict:
-            return {name: self._binary(part) for name, part in item.items()}
+            changed = {name: new for name, part in item.items() if (new := self._binary(part)) is not part}
+            return {**item, **changed} if changed else item
         if place is _Place.APPLIED and type(item) is str:
             return self._text(item, secret, embedded=True)
         return self.value(item, secret)
@@ -230,8 +231,8 @@ class _Rebuilding:
             return _rebuilt(item, lambda part: self.value(part, secret) if type(part) is dict else self._named(part, secret))
         if type(item) is int or type(item) is float:
             return self._mask(str(item))
-        if type(item) is dict and type(item.get("value")) is str:
-            item = {**item, "value": self._named(item["value"], secret)}
+        if type(item) is dict and type(held := item.get("value")) is str and (new := self._named(held, secret)) is not held:
+            item = {**item, "value": new}
         return self.value(item, secret)
 
     def _all(self, item: Any, encoded: bool) -> Any:

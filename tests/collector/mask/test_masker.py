@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -263,4 +263,14 @@ def test_short_texts_are_remembered_within_a_limit() -> None:
     masker = Masker(KEY)
     for number in range(10_000):
         masker.text(str(number))
-    assert len(masker._known) <= 4096
+    assert len(masker._known) <= 1024
+
+
+def test_a_request_s_body_is_masked_once_for_all_reports_of_its_call() -> None:
+    masker, call = Masker(KEY), sent(manifest("Zq7xWv3pLm9k"))
+    first = masker.call(replace(call, phase=Phase.REQUEST)).request_body
+    assert masker.call(replace(call, phase=Phase.RESPONSE)).request_body is first
+    other = replace(call, phase=Phase.RESPONSE, request_body=make_body(manifest("another one")))
+    assert masker.call(other).request_body is not first
+    masker.call(call)
+    assert masker._requests == {}

@@ -126,6 +126,8 @@ def test_the_resource_secrets_makes_partial_objects_secret(root: Any) -> None:
         {"kind": "Status", "status": "Failure", "reason": "NotFound", "message": 'secrets "web" not found', "details": {"name": "web"}},
         {"metadata": {"continue": "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MTIzNH0", "resourceVersion": "12"}},
         {"properties": {"token": {"type": "string", "description": "a token"}}},
+        {"spec": {"token": {"value": "true"}}},
+        {"kind": "ConfigMap", "binaryData": {"logo.png": "iVBORw0KGgo="}},
         [1, 2.5, None, True, "x", {}, []],
         "text",
         None,
