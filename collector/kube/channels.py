@@ -31,7 +31,7 @@ class Channels:
             Message: _messages(purpose, upgraded.subprotocol, self._command),
             StrandOpened: self._strands.open,
             StrandData: self._strands.take,
-            StrandReset: self._strands.reset,
+            StrandReset: self._strands.take,
             Data: _opaque,
             Lost: self._gap,
             Unreadable: self._gap,

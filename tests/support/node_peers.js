@@ -33,8 +33,7 @@ function listening(server) {
   return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
 }
 
-async function record(name, server, drive) {
-  const said = [];
+async function record(name, server, said, drive) {
   const port = await listening(server);
   let proxy;
   const lines = await new Promise((done) => {
@@ -69,20 +68,19 @@ async function websocket() {
       socket.close(1000, 'done');
     });
   });
-  await record('node-ws', server, (port, all) => {
+  await record('node-ws', server, said, (port) => {
     const url = `ws://127.0.0.1:${port}/api/v1/namespaces/n/pods/p/exec?command=sh&stdin=true&stdout=true&stderr=true`;
     const client = new WebSocket(url, ['v5.channel.k8s.io'], { perMessageDeflate: false });
     client.on('open', async () => {
-      client.send('\u0000as text ü'); all.push(['out', 'stdin', 'as text ü']);
+      client.send('\u0000as text ü'); said.push(['out', 'stdin', 'as text ü']);
       client.ping('there?');
       const long = 'y'.repeat(300);
       client.send(numbered(0, long.slice(0, 100)), { fin: false });
       client.ping();
-      client.send(Buffer.from(long.slice(100)), { fin: true }); all.push(['out', 'stdin', long]);
-      client.send(numbered(4, '{"Width":80,"Height":24}\n')); all.push(['out', 'resize', '{"Width":80,"Height":24}']);
-      client.send(Buffer.from([255, 0])); all.push(['out', 'close', '\u0000']);
+      client.send(Buffer.from(long.slice(100)), { fin: true }); said.push(['out', 'stdin', long]);
+      client.send(numbered(4, '{"Width":80,"Height":24}\n')); said.push(['out', 'resize', '{"Width":80,"Height":24}']);
+      client.send(Buffer.from([255, 0])); said.push(['out', 'close', '\u0000']);
     });
-    client.on('close', () => all.push(...said));
   });
 }
 
@@ -119,7 +117,7 @@ async function spdy() {
       stream.on('end', () => stream.end(`heard ${got.length} from ${stream.headers.port}`));
     });
   }));
-  await record('node-spdy', server, (port, said) => {
+  await record('node-spdy', server, [], (port, said) => {
     const socket = net.connect(port, '127.0.0.1', () => socket.write(REQUEST));
     afterHead(socket, async () => {
       const connection = speak(socket, false);

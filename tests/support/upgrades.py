@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,16 @@ def truth(name: str) -> dict[str, Any]:
     """What the client printed, and the apiserver's audit events."""
     found: dict[str, Any] = json.loads((CAPTURES / f"{name}.truth.json").read_text())
     return found
+
+
+def read_apart(upgrade: Upgrade, pieces: Iterable[tuple[Direction, bytes]]) -> list[Event]:
+    """All events of `pieces`, closed; nothing joined."""
+    reader, positions = upgrade.reader(), list(upgrade.positions)
+    events: list[Event] = []
+    for direction, data in pieces:
+        events += reader.feed(direction, positions[direction], data, 1)
+        positions[direction] += len(data)
+    return events + reader.close(1)
 
 
 def understood(upgrade: Upgrade, events: list[Event]) -> tuple[list[Piece], Exit | None]:

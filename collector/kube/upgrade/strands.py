@@ -5,6 +5,8 @@ pkg/util/httpstream. What comes for a strand before its opening (the other direc
 the headers are lost, a strand is named by its number, as client-go opens them, and says so.
 """
 
+from collections import deque
+
 from chaperone.collector.kube.call import Piece
 from chaperone.collector.kube.upgrade.asked import Asked, Purpose
 from chaperone.collector.kube.upgrade.command import Command
@@ -27,7 +29,7 @@ class Strands:
         self._names: dict[int, str] = {}
         self._guessed: set[int] = set()
         self._ended: set[tuple[int, Direction]] = set()
-        self._pending: list[StrandData] = []
+        self._pending: deque[StrandData | StrandReset] = deque()
         self._pending_size = 0
         self.blind = False
 
@@ -35,34 +37,30 @@ class Strands:
         """A strand gets its name, and what waited for it its turn."""
         headers = {name: value or "" for name, value in event.headers if name}
         self._call(event.strand, _name(event.strand, headers) if headers else "")
-        waiting = [data for data in self._pending if data.strand == event.strand]
-        self._hold([data for data in self._pending if data.strand != event.strand])
-        return [piece for data in waiting for piece in self._pieces(data)]
+        return self._release(all_of_it=False)
 
-    def take(self, event: StrandData) -> list[Piece]:
-        """Bytes of a strand, or its end."""
-        if event.strand in self._names:
+    def take(self, event: StrandData | StrandReset) -> list[Piece]:
+        """Bytes of a strand, or its end. The server's keep their order: one that waits lets the next ones wait."""
+        if event.direction is Direction.OUT and event.strand in self._names:
             return self._pieces(event)
-        self._hold([*self._pending, event])
+        self._pending.append(event)
+        self._pending_size += _size(event)
         over = self._pending_size > PENDING_LIMIT or len(self._pending) > PENDING_EVENTS
-        return self.settle() if self.blind or over else []
-
-    def reset(self, event: StrandReset) -> list[Piece]:
-        """One side gave a strand up."""
-        return self._command.error_over() if self._names.get(event.strand) == "error" else []
+        return self._release(all_of_it=self.blind or over)
 
     def settle(self) -> list[Piece]:
         """No opening will come any more for what waits."""
-        waiting = self._pending
-        self._hold([])
-        for data in waiting:
-            if data.strand not in self._names:
-                self._call(data.strand, "")
-        return [piece for data in waiting for piece in self._pieces(data)]
+        return self._release(all_of_it=True)
 
-    def _hold(self, events: list[StrandData]) -> None:
-        self._pending = events
-        self._pending_size = sum(len(event.data) for event in events)
+    def _release(self, all_of_it: bool) -> list[Piece]:
+        pieces: list[Piece] = []
+        while self._pending and (all_of_it or self._pending[0].strand in self._names):
+            event = self._pending.popleft()
+            self._pending_size -= _size(event)
+            if event.strand not in self._names:
+                self._call(event.strand, "")
+            pieces += self._pieces(event)
+        return pieces
 
     def _call(self, strand: int, name: str) -> None:
         if len(self._names) >= STRAND_LIMIT:
@@ -79,8 +77,10 @@ class Strands:
         streams = self._asked.streams if self._asked.purpose is Purpose.COMMAND else ()
         return streams[index] if index < len(streams) else "unknown"
 
-    def _pieces(self, event: StrandData) -> list[Piece]:
+    def _pieces(self, event: StrandData | StrandReset) -> list[Piece]:
         name = self._names[event.strand]
+        if isinstance(event, StrandReset):
+            return self._command.error_over() if name == "error" else []
         content = Content(event, bytes(event.data), (NAMED_BY_NUMBER,) if event.strand in self._guessed else ())
         if event.end:
             self._end(event)
@@ -97,6 +97,10 @@ class Strands:
         self._names.pop(strand)
         self._guessed.discard(strand)
         self._ended -= {(strand, direction) for direction in Direction}
+
+
+def _size(event: StrandData | StrandReset) -> int:
+    return len(event.data) if isinstance(event, StrandData) else 0
 
 
 def _name(strand: int, headers: dict[str, str]) -> str:
