@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,7 +22,6 @@ from chaperone.agent.settings import Check, Settings, parse
 from chaperone.agent.trace.requirements import Problem, problems
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.workload.processes import boot_id
-from chaperone.agent.workload.sessions import sessions_of
 from chaperone.proto import capture_pb2 as wire
 
 WELCOME_S = 10.0
@@ -95,15 +95,23 @@ def record(settings: Settings) -> int:
     uplink = Uplink(settings.target, hello, outbox)
     uplink.start()  # first: a collector that was started for us ends when nobody calls
     with Tracer() as tracer:
-        recording = Recording(tracer, outbox, sessions_of(settings))
-        recording.begin(settings.attach)
-        if settings.ready_fd >= 0 and not uplink.welcomed.wait(WELCOME_S):
+        recording = Recording(tracer, outbox, settings)
+        if settings.ready_fd >= 0 and not welcomed(uplink, stop):
             return fail(settings, Problem(uplink.trouble, "look whether it runs: chaperone collector --help"))
-        tell(settings, {"ready": True})
+        tell(settings, {"session": next(iter(recording.sessions.values())).id})
         while not stop.look():
             recording.step()
         recording.end(stop.ended)
     return report(recording, uplink)
+
+
+def welcomed(uplink: Uplink, stop: Stop) -> bool:
+    """Wait for the collector's first word, unless we are told to stop or it takes too long."""
+    deadline = time.monotonic() + WELCOME_S
+    while not uplink.welcomed.wait(0.05):
+        if stop.look() or time.monotonic() > deadline:
+            return False
+    return True
 
 
 def report(recording: Recording, uplink: Uplink) -> int:

@@ -2,18 +2,18 @@
 
 import os
 import select
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
+from chaperone.agent.settings import Settings
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, now_ns
 from chaperone.agent.workload.programs import Programs
-from chaperone.agent.workload.sessions import Session
+from chaperone.agent.workload.sessions import sessions_of
 from chaperone.proto.records import Note, Record
 
 POLL_MS = 20
@@ -31,17 +31,16 @@ class Ended:
 class Recording:
     """Everything between `govern` and the last record."""
 
-    def __init__(self, tracer: Tracer, outbox: Outbox, sessions: Sequence[Session]) -> None:
+    def __init__(self, tracer: Tracer, outbox: Outbox, settings: Settings) -> None:
+        """Probe the named files, then open the sessions."""
         self.tracer, self.outbox = tracer, outbox
+        uncovered = [str(file) for file in settings.attach if isinstance(tracer.attach(file), NotCovered)]
+        sessions = sessions_of(settings)
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
         self.lineage = Lineage(boot_id(), {number: session.id for number, session in self.sessions.items()})
         self.streams = Streams(self.lineage)
         self.programs = Programs(tracer.attach)
-
-    def begin(self, files: Iterable[Path]) -> None:
-        """Open the sessions and probe the named files."""
-        uncovered = [str(file) for file in files if isinstance(self.tracer.attach(file), NotCovered)]
-        for session in self.sessions.values():
+        for session in sessions:
             self._put(session.begin())
         if uncovered:
             self._note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")

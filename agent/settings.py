@@ -17,7 +17,6 @@ class SessionOptions:
     """What the launcher knows about a run. Without it each cgroup is a workload by its path, from now on."""
 
     workload: str = ""
-    started: int = 0
     user: str = ""
     cwd: str = ""
     argv: tuple[str, ...] = ()
@@ -76,7 +75,6 @@ def _target(socket: Path) -> str:
 def _session(options: argparse.Namespace) -> SessionOptions:
     return SessionOptions(
         options.session_workload,
-        options.session_started,
         options.session_user,
         options.session_cwd,
         tuple(options.session_argv),
@@ -105,8 +103,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_session(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("session", "what is recorded about a run").add_argument
-    add("--session-workload", default="")
-    add("--session-started", type=int, default=0, help="boot-time nanoseconds")
+    add("--session-workload", default="", help="its name; by default the cgroup's path")
     add("--session-user", default="")
     add("--session-cwd", default="")
     add("--session-argv", action="append", default=[])

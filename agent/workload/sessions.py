@@ -34,13 +34,13 @@ class Session:
 
 
 def sessions_of(settings: Settings) -> tuple[Session, ...]:
-    """One session per cgroup."""
+    """One session per cgroup, beginning now."""
     return tuple(_session(settings, cgroup) for cgroup in settings.cgroups)
 
 
 def _session(settings: Settings, cgroup: Path) -> Session:
     told = settings.session
-    workload, time = told.workload or str(cgroup), told.started or now_ns()
+    workload, time = told.workload or str(cgroup), now_ns()
     id_ = session_id(workload, time)
     started = SessionStarted(id_, workload, time, told.user, told.argv, told.cwd, settings.node, told.apiservers)
     return Session(id_, cgroup, started, told.notes)

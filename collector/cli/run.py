@@ -15,7 +15,7 @@ from chaperone.collector.cli.ask import StoreOption, ask, directory
 from chaperone.collector.cli.connect import reach
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.launch.failed import CHAPERONE_FAILED, LaunchError
-from chaperone.collector.cli.launch.launcher import Outcome, Request, Run, perform, prepare
+from chaperone.collector.cli.launch.launcher import Outcome, Request, perform, prepare
 from chaperone.collector.cli.launch.summary import Ending, Recorded, line
 from chaperone.collector.store.directory import SOCKET
 
@@ -32,8 +32,8 @@ def run(
     """Record one command and everything it starts."""
     place = directory(store)
     try:
-        prepared = prepare(Request(tuple(command), user, tuple(apiserver or ())))
-        outcome = perform(prepared, lambda: _collector(place))
+        run_ = prepare(Request(tuple(command), place / SOCKET, user, tuple(apiserver or ())))
+        outcome = perform(run_, lambda: reach(place, create=True))
     except LaunchError as error:
         _say(f"chaperone: {error.sentence}", error.fix)
         raise typer.Exit(error.status) from None
@@ -42,25 +42,19 @@ def run(
         raise typer.Exit(CHAPERONE_FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    _say(_last_line(prepared, outcome, (place, store)))
+    _say(_last_line(outcome, place, store))
     raise typer.Exit(outcome.status)
 
 
-def _collector(store: Path) -> Path:
-    reach(store, create=True)
-    return store / SOCKET
-
-
-def _last_line(prepared: Run, outcome: Outcome, stores: tuple[Path, Path | None]) -> str:
-    place, named = stores
+def _last_line(outcome: Outcome, place: Path, named: Path | None) -> str:
     recorded, troubles = None, outcome.troubles
     try:
-        for row in ask(place, "session.summary", session=prepared.session):
+        for row in ask(place, "session.summary", session=outcome.session):
             size = row["bytes"]["in"] + row["bytes"]["out"]
             recorded = Recorded(row["calls"], size, tuple(row["missing"]))
     except CommandError as error:
         troubles = (*troubles, error.sentence)
-    return line(Ending(prepared.session, recorded, troubles, outcome.left, named))
+    return line(Ending(outcome.session, recorded, troubles, outcome.left, named))
 
 
 def _say(*lines: str) -> None:

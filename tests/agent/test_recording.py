@@ -1,7 +1,6 @@
 """The agent at work, with a kernel made of lists and an outbox that is read directly."""
 
 import os
-from pathlib import Path
 
 import zstandard
 from support.tracer_double import TracerDouble
@@ -10,7 +9,6 @@ from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.recording import Ended, Recording, told
 from chaperone.agent.settings import Settings, parse
 from chaperone.agent.trace.values import Lost, ProcessExec, ProcessExit, ProcessFork, Tls, TlsBytes, TlsClosed, TlsLost
-from chaperone.agent.workload.sessions import sessions_of
 from chaperone.proto.records import (
     Cause,
     Chunk,
@@ -32,11 +30,10 @@ TLS = Tls(PID, 10, 1, 30, "go", 1)
 
 
 def recorded(tracer: TracerDouble, ended: Ended | None = None) -> list[Record]:
-    settings = parse(["--cgroup", "/c"])
+    settings = parse(["--cgroup", "/c", "--attach", "/bin/kubectl", "--attach", "/bin/sh"])
     assert isinstance(settings, Settings)
     outbox = Outbox(Limits())
-    recording = Recording(tracer, outbox, sessions_of(settings))
-    recording.begin([Path("/bin/kubectl"), Path("/bin/sh")])
+    recording = Recording(tracer, outbox, settings)
     recording.step()
     recording.end(ended or Ended(0))
     records: list[Record] = []

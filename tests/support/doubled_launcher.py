@@ -31,7 +31,7 @@ def main() -> int:
 
     child.fork = counted
     try:
-        outcome = perform(prepare(Request(tuple(sys.argv[1:]), os.environ.get("RUN_AS"))), lambda: socket)
+        outcome = perform(prepare(Request(tuple(sys.argv[1:]), socket, os.environ.get("RUN_AS"))), lambda: None)
     except LaunchError as error:
         print(json.dumps({"sentence": error.sentence, "fix": error.fix}), file=sys.stderr)
         return error.status

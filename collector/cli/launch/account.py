@@ -40,7 +40,16 @@ def chosen(option: str | None, environment: Mapping[str, str], uid: int) -> Acco
     behind_sudo = environment.get("SUDO_USER", "")
     if uid == 0 and behind_sudo and behind_sudo != "root":
         return _account(_entry(behind_sudo), uid)
-    return Account(environment.get("USER", str(uid)), uid, os.getgid(), environment.get("HOME", "/"))
+    return _caller(environment, uid)
+
+
+def _caller(environment: Mapping[str, str], uid: int) -> Account:
+    """Whoever calls, as this machine or else the environment names them (a container may know no name)."""
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = environment.get("USER", str(uid))
+    return Account(name, uid, os.getgid(), environment.get("HOME", "/"))
 
 
 def _account(entry: pwd.struct_passwd, uid: int) -> Account:

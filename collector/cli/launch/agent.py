@@ -54,15 +54,16 @@ class Agent:
         os.close(ready)
         self.descriptor = os.pidfd_open(self.process.pid)
 
-    def wait_ready(self) -> None:
-        """Until every probe is attached. LaunchError with the agent's own sentence if it can't."""
+    def wait_ready(self) -> str:
+        """Until every probe is attached; the session's id. LaunchError with the agent's own sentence if it can't."""
         with os.fdopen(self.ready):
             line = _line(self.ready, READY_S)
         if line is None:
             raise LaunchError(f"the agent was not ready within {READY_S:.0f} s", "try again; chaperone doctor checks what it needs")
         told = json.loads(line) if line else {}
-        if not told.get("ready"):
+        if "session" not in told:
             raise LaunchError(told.get("failed") or self._last_words(), told.get("fix", "chaperone doctor"))
+        return str(told["session"])
 
     def finish(self, status: int, left: int) -> Report:
         """Tell it that CMD has ended and how many processes stay behind; wait for its report."""

@@ -6,6 +6,7 @@ the launcher is. A launcher that was killed leaves an empty folder: the next run
 
 import errno
 import os
+import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +20,8 @@ BUSY_RETRIES = 50  # of 20 ms: a cgroup stays populated until the kernel has let
 class RunCgroup:
     """A folder below /sys/fs/cgroup (or wherever) with one run's processes."""
 
-    def __init__(self, parent: Path, name: str) -> None:
-        self.parent, self.path = parent, parent / f"{PREFIX}{os.getpid()}-{name}"
+    def __init__(self, parent: Path) -> None:
+        self.parent, self.path = parent, parent / f"{PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
 
     def make(self) -> None:
         """Create the folder. LaunchError if the hierarchy is read-only or not ours."""

@@ -7,7 +7,6 @@ thread; collector and agent are ready before it is released; CMD's status is our
 import os
 import platform
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,41 +19,36 @@ from chaperone.collector.cli.launch.agent import Agent
 from chaperone.collector.cli.launch.cgroup import RunCgroup, own_group
 from chaperone.collector.cli.launch.command import Command, files_to_probe, resolve
 from chaperone.collector.cli.launch.failed import LaunchError
-from chaperone.collector.cli.launch.summary import SHORT_ID, shortened
-from chaperone.proto.ids import SessionId, session_id
+from chaperone.collector.cli.launch.summary import shortened
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked for."""
+    """What the user asked for. `socket`: where the store's collector listens."""
 
     argv: tuple[str, ...]
+    socket: Path
     user: str | None = None
     apiservers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that can begin. `started`: boot-time ns."""
+    """A run that can begin."""
 
     command: Command
     account: Account
     environment: Mapping[str, str]
     servers: apiservers.Servers
     group: RunCgroup
-    workload: str
-    started: int
-
-    @property
-    def session(self) -> SessionId:
-        """Its id, as the agent will compute it."""
-        return session_id(self.workload, self.started)
+    socket: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """CMD's status and what is known about its recording."""
+    """CMD's status and what is known about its recording. `left`: processes that live on."""
 
+    session: str
     status: int
     left: int
     troubles: tuple[str, ...] = ()
@@ -68,40 +62,38 @@ def prepare(request: Request) -> Run:
     if os.geteuid() != 0:
         raise LaunchError("recording needs root", f"sudo {Path(sys.argv[0]).absolute()} run -- {' '.join(request.argv)}")
     servers = apiservers.find(request.apiservers, environment, account.home)
-    started = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
-    workload = f"run/{platform.node()}/{boot}/{os.getpid()}"
-    group = RunCgroup(own_group(), session_id(workload, started)[:SHORT_ID])
-    return Run(command, account, environment, servers, group, workload, started)
+    group = RunCgroup(own_group())
+    return Run(command, account, environment, servers, group, request.socket)
 
 
-def perform(run: Run, reach: Callable[[], Path]) -> Outcome:
-    """Record CMD until it ends. `reach` makes sure that a collector listens and returns its socket."""
+def perform(run: Run, reach: Callable[[], None]) -> Outcome:
+    """Record CMD until it ends. `reach` makes sure that a collector listens at the run's socket."""
     run.group.make()
     try:
         waiting = child.fork(child.Plan(run.command, run.account, run.environment, run.group.path))
         with _ended_unless_released(waiting):
-            agent = Agent(agent_options(run, reach()))
+            agent = Agent(agent_options(run))
             with _stopped_on_failure(agent):
-                agent.wait_ready()
-        return _attend(run, waiting, agent, reach)
+                reach()
+                session = agent.wait_ready()
+        status, left, troubles = _attend(run, waiting, agent, reach)
+        return Outcome(session, status, left, troubles)
     finally:
         run.group.remove()
 
 
-def agent_options(run: Run, socket: Path) -> list[str]:
+def agent_options(run: Run) -> list[str]:
     """The agent's command line."""
     argv = [f"--session-argv={part}" for part in shortened(run.command.argv)]
     files = [f"--attach={file}" for file in files_to_probe(run.command)]
     servers = [f"--session-apiserver={address}" for address in run.servers.addresses]
     notes = [f"--session-note={note}" for note in run.servers.notes]
-    session = [f"--session-workload={run.workload}", f"--session-started={run.started}"]
-    about = [f"--session-user={run.account.name}", f"--session-cwd={Path.cwd()}"]
-    return [f"--socket={socket}", f"--cgroup={run.group.path}", *session, *about, *argv, *files, *servers, *notes]
+    about = [f"--session-workload=run/{platform.node()}/{os.getpid()}", f"--session-user={run.account.name}", f"--session-cwd={Path.cwd()}"]
+    return [f"--socket={run.socket}", f"--cgroup={run.group.path}", *about, *argv, *files, *servers, *notes]
 
 
-def _attend(run: Run, waiting: child.Child, agent: Agent, reach: Callable[[], Path]) -> Outcome:
-    """From CMD's first instruction to the agent's last word."""
+def _attend(run: Run, waiting: child.Child, agent: Agent, reach: Callable[[], None]) -> tuple[int, int, tuple[str, ...]]:
+    """From CMD's first instruction to the agent's last word: status, processes left, troubles."""
     with foreground.in_place_of_the_shell() as arrivals:
         with _stopped_on_failure(agent):
             waiting.release()
@@ -109,10 +101,10 @@ def _attend(run: Run, waiting: child.Child, agent: Agent, reach: Callable[[], Pa
         watched = {agent.descriptor: lambda: ended.append("the agent ended before CMD did")}
         status = foreground.wait(waiting.pid, arrivals, watched)
         left = len(run.group.processes())
-        return Outcome(status, left, (*ended, *_concluded(agent, reach, (status, left))))
+        return status, left, (*ended, *_concluded(agent, reach, (status, left)))
 
 
-def _concluded(agent: Agent, reach: Callable[[], Path], said: tuple[int, int]) -> Iterator[str]:
+def _concluded(agent: Agent, reach: Callable[[], None], said: tuple[int, int]) -> Iterator[str]:
     """Let the agent deliver its last records; what went wrong with that. CMD's status is known and stays."""
     try:
         reach()  # a collector that died meanwhile is replaced and gets what the agent has kept

@@ -15,11 +15,10 @@ def settings(*arguments: str) -> Settings:
 
 
 def test_a_run_is_the_session_its_launcher_named() -> None:
-    told = ("--session-workload", "run-1", "--session-started", "42", "--session-user", "ann", "--session-apiserver", "h:1")
+    told = ("--session-workload", "run-1", "--session-user", "ann", "--session-apiserver", "h:1")
     (session,) = sessions_of(settings(*told, "--session-note", "no kubeconfig"))
-    assert session.id == session_id("run-1", 42)
     started, note = session.begin()
-    assert started == SessionStarted(session.id, "run-1", 42, "ann", (), "", "n", ("h:1",))
+    assert started == SessionStarted(session_id("run-1", session.started.time), "run-1", session.started.time, "ann", (), "", "n", ("h:1",))
     assert isinstance(note, Note)
     assert note.complete
 

@@ -39,7 +39,7 @@ def test_version_1_alone_is_none() -> None:
 
 @needs_root
 def test_what_is_left_behind_goes_back_and_the_folder_goes_away(sleeper: subprocess.Popen[bytes]) -> None:
-    group = RunCgroup(own_group(), "test")
+    group = RunCgroup(own_group())
     group.make()
     (group.path / "below").mkdir()
     (group.path / "below/cgroup.procs").write_text(str(sleeper.pid))
@@ -56,7 +56,7 @@ def test_an_empty_group_of_a_dead_launcher_is_swept_and_a_living_ones_is_not() -
     dead, living = own_group() / f"{PREFIX}{ended.pid}-x", own_group() / f"{PREFIX}{os.getppid()}-x"
     dead.mkdir()
     living.mkdir()
-    group = RunCgroup(own_group(), "test")
+    group = RunCgroup(own_group())
     group.make()
     group.remove()
     assert (dead.exists(), living.exists()) == (False, True)
@@ -65,7 +65,7 @@ def test_an_empty_group_of_a_dead_launcher_is_swept_and_a_living_ones_is_not() -
 
 @needs_root
 def test_a_process_that_forks_while_it_is_moved_is_not_forgotten() -> None:
-    group = RunCgroup(own_group(), "test")
+    group = RunCgroup(own_group())
     group.make()
     forker = subprocess.Popen(["sh", "-c", "while :; do sleep 0.001; done"], start_new_session=True)
     (group.path / "cgroup.procs").write_text(str(forker.pid))
@@ -77,4 +77,4 @@ def test_a_process_that_forks_while_it_is_moved_is_not_forgotten() -> None:
 
 def test_a_folder_that_cannot_be_made_is_said_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(LaunchError, match="none: No such file"):
-        RunCgroup(tmp_path / "none", "test").make()
+        RunCgroup(tmp_path / "none").make()
