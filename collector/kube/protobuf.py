@@ -37,6 +37,9 @@ class Wire(IntEnum):
     FIXED32 = 5
 
 
+_WIRES = {int(wire): wire for wire in Wire}
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field as sent. `value`: an unsigned integer, or a view of its bytes."""
@@ -104,7 +107,10 @@ class Message:
 
     def get(self, number: int) -> Field | None:
         """The last field of this number."""
-        return next((field for field in reversed(self.fields) if field.number == number), None)
+        for field in reversed(self.fields):
+            if field.number == number:
+                return field
+        return None
 
     def all(self, number: int) -> list[Field]:
         """Every field of this number, in order."""
@@ -133,7 +139,7 @@ class Message:
         fields: list[Field] = []
         try:
             for number, wire, value in read_fields(self.data):
-                fields.append(Field(number, wire, value, known.get(number)))
+                fields.append(Field(number, _WIRES[wire], value, known.get(number)))
         except Malformed as error:
             self._broken = str(error)
         self._fields = tuple(fields)
@@ -147,33 +153,38 @@ def envelope(data: bytes | memoryview) -> Message | None:
 
 def unwrap(unknown: Message) -> tuple[str, str, Message]:
     """An envelope as (apiVersion, kind, object)."""
-    kind = unknown.text(1, 2)
-    raw = unknown.get(2)
+    meta, raw = unknown.at(1), unknown.get(2)
+    api_version, kind = (meta.text(1), meta.text(2)) if meta else ("", "")
     data = raw.value if raw and not isinstance(raw.value, int) else memoryview(b"")
-    return unknown.text(1, 1), kind, Message(data, kind or "Object")
+    return api_version, kind, Message(data, kind or "Object")
 
 
-def read_fields(data: memoryview) -> Iterator[tuple[int, Wire, int | memoryview]]:
+def read_fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
     """(number, wire type, value) of each field. Raises Malformed where the bytes are none."""
     position, size = 0, len(data)
     while position < size:
-        key, position = _varint(data, position)
+        key, position = (data[position], position + 1) if data[position] < 0x80 else _varint(data, position)
         wire, number = key & 7, key >> 3
         if not 0 < number <= FIELD_LIMIT:
             raise Malformed(f"field number {number} at byte {position}")
         if wire == 2:
-            length, position = _varint(data, position)
-            end = position + length
-            if end > size:
-                raise Malformed(f"a field of {length} bytes where {size - position} are left")
-            yield number, Wire.BYTES, data[position:end]
-            position = end
-        elif wire == 0:
-            value, position = _varint(data, position)
-            yield number, Wire.VARINT, value
+            start, position = _extent(data, position)
+            yield number, wire, data[start:position]
         else:
-            value, position = _fixed(data, position, wire)
-            yield number, Wire(wire), value
+            value, position = _varint(data, position) if wire == 0 else _fixed(data, position, wire)
+            yield number, wire, value
+
+
+def _extent(data: memoryview, position: int) -> tuple[int, int]:
+    """Start and end of a length-delimited value."""
+    size = len(data)
+    if position < size and data[position] < 0x80:
+        length, start = data[position], position + 1
+    else:
+        length, start = _varint(data, position)
+    if start + length > size:
+        raise Malformed(f"a field of {length} bytes where {size - start} are left")
+    return start, start + length
 
 
 def _varint(data: memoryview, position: int) -> tuple[int, int]:
