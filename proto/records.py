@@ -224,10 +224,15 @@ def unpack(data: bytes) -> Iterator[Record]:
     """The records in `data`. ValueError on bytes that are no records."""
     unpacker = msgpack.Unpacker(max_buffer_size=len(data) or 1, use_list=False)
     unpacker.feed(data)
+    end = 0
     try:
-        yield from (_record(array) for array in unpacker)
-    except (TypeError, msgpack.UnpackException, msgpack.StackError) as error:
+        for array in unpacker:
+            end = unpacker.tell()
+            yield _record(array)
+    except (TypeError, IndexError, KeyError, msgpack.UnpackException, msgpack.StackError) as error:
         raise ValueError(f"not a batch of records: {type(error).__name__}") from error
+    if end != len(data):
+        raise ValueError(f"records cut off behind byte {end} of {len(data)}")
 
 
 def _array(record: Record) -> list[object]:

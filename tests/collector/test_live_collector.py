@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -14,9 +15,10 @@ from support.collectors import acked, ask, batch, collector, hello, kill, send, 
 from support.conversations import Conversation, pods
 from support.leaks import leaks_in_files, leaks_in_tables
 
-from chaperone.collector.store.directory import SOCKET
+from chaperone.collector.store.directory import SOCKET, socket_target
 from chaperone.collector.store.engine import Engine
 from chaperone.proto import capture_pb2 as pb
+from chaperone.proto.capture_pb2_grpc import CaptureStub
 
 CANARY = "canary-4f1b9e-s3cr3t"
 
@@ -128,7 +130,7 @@ def test_it_ends_when_nobody_needs_it(tmp_path: Path) -> None:
 def test_it_stays_while_an_agent_is_connected(tmp_path: Path) -> None:
     done = threading.Event()
 
-    def talk() -> "list[pb.Upward]":
+    def talk() -> Iterator[pb.Upward]:
         yield hello()
         done.wait(10)
 
@@ -205,9 +207,6 @@ def _plant(store: Path) -> None:
 
 def _send_until_killed(store: Path, messages: list[pb.Upward], process: "subprocess.Popen[bytes]", acks: int) -> int:
     """Send one batch after the other and kill the collector after some acks; the highest acked number."""
-    from chaperone.collector.store.directory import socket_target
-    from chaperone.proto.capture_pb2_grpc import CaptureStub
-
     highest = 0
     with grpc.insecure_channel(socket_target(store)) as channel:
         answers = CaptureStub(channel).Stream(iter([hello(), *messages]), timeout=20)

@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def hello(agent: str = "agent-1", contract: int = 1) -> pb.Upward:
     return pb.Upward(hello=pb.Hello(contract=contract, agent=agent, boot_id="boot", node="node", version="test"))
 
 
-def send(store: Path, messages: list[pb.Upward], timeout_s: float = 20) -> list[pb.Downward]:
+def send(store: Path, messages: Iterable[pb.Upward], timeout_s: float = 20) -> list[pb.Downward]:
     """Everything the collector answers to these messages until it hangs up. grpc.RpcError when it refuses."""
     with grpc.insecure_channel(socket_target(store), OPTIONS) as channel:
         return list(CaptureStub(channel).Stream(iter(messages), timeout=timeout_s))

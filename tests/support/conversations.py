@@ -33,7 +33,8 @@ class Conversation:
 
     def answer(self, document: Any, code: int = 200) -> Record:
         body = json.dumps(document).encode()
-        head = f"HTTP/1.1 {code} X\r\nContent-Type: application/json\r\nAudit-Id: audit-{self.positions[1]}\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"HTTP/1.1 {code} X\r\nContent-Type: application/json\r\nAudit-Id: audit-{self.positions[1]}\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
         return self.chunk(Direction.IN, head.encode() + body)
 
     def exchange(self, target: str, document: Any) -> list[Record]:

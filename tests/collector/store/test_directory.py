@@ -9,6 +9,8 @@ import pytest
 
 from chaperone.collector.store.directory import SOCKET, DirectoryError, LockedError, hold, holder, socket_target
 
+IMPORTS = "import os, sys; from pathlib import Path; from chaperone.collector.store.directory import hold, holder"
+
 
 def test_a_new_directory_is_for_its_owner_only(tmp_path: Path) -> None:
     with hold(tmp_path / "a" / "store") as store:
@@ -34,16 +36,14 @@ def test_a_second_holder_is_told_who_is_first(tmp_path: Path) -> None:
 def test_the_holder_is_known_from_outside(tmp_path: Path) -> None:
     assert holder(tmp_path) is None
     with hold(tmp_path):
-        code = (
-            "import sys; from pathlib import Path; from chaperone.collector.store.directory import holder; print(holder(Path(sys.argv[1])))"
-        )
+        code = f"{IMPORTS}; print(holder(Path(sys.argv[1])))"
         done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
         assert int(done.stdout) == os.getpid()
     assert holder(tmp_path) is None
 
 
 def test_the_lock_of_a_dead_holder_is_free(tmp_path: Path) -> None:
-    code = "import os, sys; from pathlib import Path; from chaperone.collector.store.directory import hold; hold(Path(sys.argv[1])); os._exit(9)"
+    code = f"{IMPORTS}; hold(Path(sys.argv[1])); os._exit(9)"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     hold(tmp_path).close()
 

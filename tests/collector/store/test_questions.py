@@ -36,7 +36,7 @@ def test_null_is_absent_and_nothing_is_an_empty_object() -> None:
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_by_name(check: Any, value: Any) -> None:
-    with pytest.raises(QuestionError, match="^key must be"):
+    with pytest.raises(QuestionError, match=r"^key must be"):
         check({"key": value}, "key")
 
 

@@ -1,0 +1,211 @@
+"""The service behind a real gRPC server on a Unix socket; what takes batches is a fake that can be told to be full or slow."""
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from support.collectors import acked, batch, hello
+
+from chaperone.collector.ingest.service import Arrival, CaptureService
+from chaperone.collector.settings import CollectorSettings
+from chaperone.proto import capture_pb2 as pb
+from chaperone.proto.capture_pb2_grpc import CaptureStub, add_CaptureServicer_to_server
+from chaperone.proto.ids import SessionId
+from chaperone.proto.records import Note
+
+NOTE = Note(SessionId("s"), 1, "x", "y")
+
+
+class Intake:
+    """Takes batches; `full` is why nothing is durable, `durable` when they are."""
+
+    def __init__(self, stored: int = 1) -> None:
+        self.taken: list[int] = []
+        self.stored, self.full = stored, ""
+        self.durable = asyncio.Event()
+        self.durable.set()
+
+    def refusal(self) -> str:
+        return self.full
+
+    async def next_batch(self, agent: str) -> int:
+        return self.stored
+
+    async def take(self, arrival: Arrival) -> Awaitable[str]:
+        arrival.records()
+        self.taken.append(arrival.number)
+        return asyncio.ensure_future(self._wait())
+
+    def settled(self) -> Awaitable[str]:
+        return asyncio.ensure_future(self._wait())
+
+    async def _wait(self) -> str:
+        await self.durable.wait()
+        return self.full
+
+
+def served(tmp_path: Path, intake: Intake, talk: Any) -> Any:
+    """Run `talk(stub)` against the service."""
+
+    async def run() -> Any:
+        server = grpc.aio.server()
+        settings = CollectorSettings(tmp_path, batch_limit=1000)
+        add_CaptureServicer_to_server(CaptureService(intake, settings, nullcontext()), server)
+        target = f"unix:{tmp_path}/s"
+        server.add_insecure_port(target)
+        await server.start()
+        try:
+            async with grpc.aio.insecure_channel(target) as channel:
+                return await asyncio.wait_for(talk(CaptureStub(channel)), 10)
+        finally:
+            await server.stop(0)
+
+    return asyncio.run(run())
+
+
+def answers(tmp_path: Path, intake: Intake, *messages: pb.Upward) -> list[pb.Downward]:
+    async def talk(stub: Any) -> list[pb.Downward]:
+        return [answer async for answer in stub.Stream(iter(messages))]
+
+    found: list[pb.Downward] = served(tmp_path, intake, talk)
+    return found
+
+
+def refused(tmp_path: Path, intake: Intake, *messages: pb.Upward) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.RpcError) as caught:
+        answers(tmp_path, intake, *messages)
+    return caught.value.code(), caught.value.details()
+
+
+def test_batches_are_acked_in_order(tmp_path: Path) -> None:
+    intake = Intake()
+    found = answers(tmp_path, intake, hello(), *[batch(number, [NOTE]) for number in (1, 2, 3)])
+    assert (found[0].welcome.contract, found[0].welcome.next_batch) == (1, 1)
+    assert acked(found) == intake.taken == [1, 2, 3]
+
+
+def test_nothing_is_acked_before_it_is_durable(tmp_path: Path) -> None:
+    intake = Intake()
+
+    async def talk(stub: Any) -> None:
+        intake.durable.clear()
+        call = stub.Stream()
+        for message in (hello(), batch(1, [NOTE])):
+            await call.write(message)
+        assert (await call.read()).WhichOneof("message") == "welcome"
+        reading = asyncio.ensure_future(call.read())
+        await asyncio.sleep(0.3)
+        assert intake.taken == [1] and not reading.done()
+        intake.durable.set()
+        assert (await reading).ack.batch == 1
+        await call.done_writing()
+
+    served(tmp_path, intake, talk)
+
+
+def test_what_was_stored_or_taken_before_is_acked_and_not_taken_again(tmp_path: Path) -> None:
+    intake = Intake(stored=3)
+    found = answers(tmp_path, intake, hello(), *[batch(number, [NOTE]) for number in (1, 2, 3, 3)])
+    assert found[0].welcome.next_batch == 3
+    assert acked(found) == [1, 2, 3, 3]
+    assert intake.taken == [3]
+
+
+def test_a_batch_that_is_taken_again_on_another_call_waits_for_the_first_taking(tmp_path: Path) -> None:
+    intake = Intake()
+
+    async def talk(stub: Any) -> None:
+        intake.durable.clear()
+        first = stub.Stream()
+        for message in (hello(), batch(1, [NOTE])):
+            await first.write(message)
+        await first.read()
+        while not intake.taken:
+            await asyncio.sleep(0.01)
+        first.cancel()
+        second = stub.Stream(iter([hello(), batch(1, [NOTE])]))
+        assert (await second.read()).welcome.next_batch == 1
+        reading = asyncio.ensure_future(second.read())
+        await asyncio.sleep(0.2)
+        assert not reading.done()
+        intake.durable.set()
+        assert (await reading).ack.batch == 1
+        assert intake.taken == [1]
+
+    served(tmp_path, intake, talk)
+
+
+def test_a_full_store_is_said_so_that_the_agent_comes_again(tmp_path: Path) -> None:
+    intake = Intake()
+    intake.full = "no space left"
+    code, sentence = refused(tmp_path, intake, hello(), batch(1, [NOTE]))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert sentence == "the collector cannot store anything now: no space left"
+    assert intake.taken == []
+
+
+def test_a_store_that_gets_full_while_writing_acks_nothing(tmp_path: Path) -> None:
+    intake = Intake()
+
+    async def talk(stub: Any) -> grpc.StatusCode:
+        intake.durable.clear()
+        call = stub.Stream(iter([hello(), batch(1, [NOTE])]))
+        await call.read()
+        while not intake.taken:
+            await asyncio.sleep(0.01)
+        intake.full = "no space left"
+        intake.durable.set()
+        return (await call.code()) or grpc.StatusCode.OK
+
+    assert served(tmp_path, intake, talk) is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+@pytest.mark.parametrize(
+    ("messages", "status", "sentence"),
+    [
+        ([], grpc.StatusCode.INVALID_ARGUMENT, "the first message is not Hello"),
+        ([batch(1, [NOTE])], grpc.StatusCode.INVALID_ARGUMENT, "the first message is not Hello"),
+        ([hello(contract=7)], grpc.StatusCode.FAILED_PRECONDITION, "contract 7, this collector 1 and 0"),
+        ([hello("")], grpc.StatusCode.INVALID_ARGUMENT, "1 to 128 characters"),
+        ([hello("x" * 129)], grpc.StatusCode.INVALID_ARGUMENT, "1 to 128 characters"),
+        ([hello(), batch(2, [NOTE])], grpc.StatusCode.INVALID_ARGUMENT, "batch 2 follows batch 0: numbers have no gaps"),
+        ([hello(), pb.Upward(batch=pb.Batch(number=1, size=1001))], grpc.StatusCode.INVALID_ARGUMENT, "1001 bytes, at most 1000"),
+        ([hello(), pb.Upward(batch=pb.Batch(number=1, records=b"x", size=5))], grpc.StatusCode.INVALID_ARGUMENT, "no zstd frame"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, messages: list[pb.Upward], status: grpc.StatusCode, sentence: str) -> None:
+    code, said = refused(tmp_path, Intake(), *messages)
+    assert code is status and sentence in said
+
+
+def test_the_contract_before_is_understood(tmp_path: Path) -> None:
+    assert answers(tmp_path, Intake(), hello(contract=0))[0].welcome.contract == 1
+
+
+def test_two_agents_have_numbers_of_their_own(tmp_path: Path) -> None:
+    intake = Intake()
+
+    async def talk(stub: Any) -> list[list[int]]:
+        return [acked([a async for a in stub.Stream(iter([hello(name), batch(1, [NOTE])]))]) for name in ("a", "b")]
+
+    assert served(tmp_path, intake, talk) == [[1], [1]]
+    assert intake.taken == [1, 1]
+
+
+def test_only_so_many_batches_are_under_way(tmp_path: Path) -> None:
+    intake = Intake()
+
+    async def talk(stub: Any) -> None:
+        intake.durable.clear()
+        call = stub.Stream(iter([hello(), *[batch(number, [NOTE]) for number in range(1, 30)]]))
+        await call.read()
+        await asyncio.sleep(0.5)
+        assert 8 <= len(intake.taken) <= 10
+        intake.durable.set()
+        assert [(await call.read()).ack.batch for _ in range(29)] == list(range(1, 30))
+
+    served(tmp_path, intake, talk)
