@@ -28,7 +28,7 @@ _LOOSE = (
     rb"pass:|bearer|PRIVATE KEY|parse error: |error found in #|(?:AccountKey|SharedAccessKey|sig)=",
     rb":(?:\\*/){2}[^\s/\"]+@",
     rb"kind" + _QUOTE + _SPACE + rb"*:" + _SPACE + rb"*" + _QUOTE + rb"Secret|last-applied-configuration|\\*\"auth\\*\"",
-    rb"\\u(?:001b|00(?:2[0-589a-f]|3[0-9abdf]|[4-7][0-9a-e]|[57]f))|" + HEX,
+    rb"\\b| \\r|\\u(?:0008|001b|00(?:2[0-589a-f]|3[0-9abdf]|[4-7][0-9a-e]|[57]f))|" + HEX,
 )
 _EXACT = (
     rb"ey(?:J|Ai|og|0K)[A-Za-z0-9_-]{6,}=*\.|ZXlK|LS0tLS1CRUdJTi|H4sI|SDRzS|(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}|k8s-aws-v1\.",

@@ -20,18 +20,21 @@ _ASKS = compiled(rb"(?i)\b(?:password|passphrase|passcode|token|secret|api key|p
 class Tail:
     """What one channel holds back and remembers."""
 
-    __slots__ = ("_behind", "_held", "_inside", "_texts")
+    __slots__ = ("_answering", "_behind", "_held", "_inside", "_texts")
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
         self._behind = b""
         self._held = b""
         self._inside = False
+        self._answering = False
 
     def feed(self, data: bytes, final: bool = False) -> bytes:
         """The masked text that these bytes make safe to give out; with `final` all of it."""
         done = b""
         text = self._held + data
+        if self._answering:
+            done, text, self._held, self._answering = self._texts.replaced(text, [(0, len(text))]), b"", b"", False
         if self._inside:
             done, text = self._rest_of_secret(text)
         spans = self._spans(text)
@@ -39,11 +42,12 @@ class Tail:
         return done + self._given_out(text, cut, spans)
 
     def swallow(self, data: bytes) -> bytes:
-        """As `feed`, for an answer to a question for a password: all of its first line is the secret."""
+        """As `feed`, for an answer to a question for a password: all up to the end of its line is the secret."""
         text = self._held + data
-        end = min((at for at in map(text.find, (b"\n", b"\r")) if at >= 0), default=-1)
-        if end < 0:
-            self._held = text[-HELD:]
+        end = min((at for at in map(text.find, (b"\n", b"\r")) if at >= 0), default=len(text))
+        self._answering = end == len(text)
+        if self._answering and end <= HELD:
+            self._held = text
             return b""
         self._held = b""
         return self._texts.replaced(text[:end], [(0, end)]) + self.feed(text[end:])

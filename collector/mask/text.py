@@ -13,8 +13,12 @@ from chaperone.collector.mask.patterns import INNOCUOUS, PATTERNS, Pattern, comp
 
 Span = tuple[int, int]
 
-# ECMA-48 §5.4: CSI, OSC and two-byte escapes; and " \r", by which readline wraps what is typed at the right margin.
-_ESCAPE = compiled(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Z]|\x1b[=>@-Z\\^_c78]")
+# What a terminal shows differently: ECMA-48 §5.4 (CSI, OSC, two-byte escapes), a character rubbed out, and the " \r" by which
+# readline wraps what is typed at the right margin.
+_ESCAPE = compiled(
+    rb"\x1b\[[0-?]*[ -/]*[@-~]"
+    rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Z]|\x1b[=>@-Z\\^_c78]| \r|[^\0\x08\r\n](?:\x08 \x08|\x08\x1b\[K)"
+)
 # A Secret's manifest inside a text: `kubectl get secret -o yaml` run in a container, a ConfigMap that holds one.
 _MANIFEST = Pattern("manifest", rb"""(?m)"kind"\s*:\s*"Secret(?:List)?"|\bkind:[ \t]*["']?Secret(?:List)?\b""")
 _DATA = compiled(rb"""(?im)"(?:data|stringData)"\s*:\s*\{([^{}\0]*)\}|^[ \t-]*(?:data|stringData):[ \t]*\r?\n((?:[ \t]+[^\n\0]*\n?)+)""")
@@ -55,16 +59,19 @@ class Texts:
     def hits(self, texts: Collection[str]) -> frozenset[str]:
         """Those that may hold a secret, found in one pass over all of them."""
         joined = "\0".join(texts).encode("utf-8", "surrogatepass")
-        if joined.count(b"\0") != len(texts) - 1 or b"\x1b" in joined:
-            return frozenset(text for text in texts if "\x1b" in text or self._any.search(text.encode("utf-8", "surrogatepass")))
+        if joined.count(b"\0") != len(texts) - 1 or _has_escapes(joined):
+            return frozenset(text for text in texts if self._may_hit(text.encode("utf-8", "surrogatepass")))
         ordered = list(texts)
         return frozenset(ordered[index] for index in self._hit_indices(joined))
 
     def spans(self, text: bytes) -> list[Span]:
         """Where secrets are, in order and without overlap."""
-        if b"\x1b" in text:
+        if _has_escapes(text):
             return self._spans_between_escapes(text)
         return _merged(self._found(text)) if self._any.search(text) else []
+
+    def _may_hit(self, text: bytes) -> bool:
+        return _has_escapes(text) or self._any.search(text) is not None
 
     def _hit_indices(self, joined: bytes) -> Iterator[int]:
         position, index, counted = 0, 0, 0
@@ -95,8 +102,12 @@ class Texts:
         return [(s + removed[bisect_right(borders, s)], e + removed[bisect_right(borders, e - 1)]) for s, e in found]
 
 
+def _has_escapes(text: bytes) -> bool:
+    return b"\x1b" in text or b"\x08" in text or b" \r" in text
+
+
 def _without_escapes(text: bytes) -> bytes:
-    return bytes(_ESCAPE.sub(b"", text)) if b"\x1b" in text else text
+    return bytes(_ESCAPE.sub(b"", text)) if _has_escapes(text) else text
 
 
 def _trimmed(text: bytes, span: Span) -> Span:

@@ -21,21 +21,15 @@ _ENCODED = compiled(rb"(?s)%[0-9A-Fa-f]{2}|.")
 def mask_url(texts: Texts, fingerprint: Fingerprint, target: str) -> str:
     """The target without its secrets: the same object when it has none."""
     raw = target.encode("utf-8", "surrogatepass")
-    spans = list(_path_spans(texts, raw[: _query_start(raw)]))
-    spans += _query_spans(texts, raw)
+    path = raw.partition(b"?")[0]
+    spans = list(_mapped(path, 0, texts.spans(unquote_to_bytes(path))))
+    if len(path) < len(raw):
+        spans += _query_spans(texts, raw, len(path) + 1)
     return _replaced(fingerprint, raw, spans) if spans else target
 
 
-def _query_start(raw: bytes) -> int:
-    return raw.find(b"?") + 1 or len(raw) + 1
-
-
-def _path_spans(texts: Texts, path: bytes) -> Iterator[Span]:
-    yield from _mapped(path, 0, texts.spans(_decoded(path)))
-
-
-def _query_spans(texts: Texts, raw: bytes) -> list[Span]:
-    fields = list(_fields(raw))
+def _query_spans(texts: Texts, raw: bytes, start: int) -> list[Span]:
+    fields = list(_fields(raw, start))
     values = [_decoded(value) for _, _, value in fields]
     commands = [index for index, (name, _, _) in enumerate(fields) if name in _COMMANDS]
     of_commands = dict(zip(commands, argv_spans(texts, [values[index] for index in commands]), strict=True))
@@ -46,13 +40,11 @@ def _query_spans(texts: Texts, raw: bytes) -> list[Span]:
     return spans
 
 
-def _fields(raw: bytes) -> Iterator[tuple[bytes, int, bytes]]:
-    """Each field's decoded name, where its raw value starts, and that value; the name is empty where the field has no `=`."""
-    position = _query_start(raw)
+def _fields(raw: bytes, position: int) -> Iterator[tuple[bytes, int, bytes]]:
+    """Each field's decoded name, where its raw value starts, and that value; without `=` the whole field is a value."""
     for field in raw[position:].split(b"&"):
-        name, equals, value = field.rpartition(b"=") if field.count(b"=") == 1 else field.partition(b"=")
-        offset = len(name) + 1 if equals else 0
-        yield _decoded(name) if equals else b"", position + offset, value if equals else field
+        name, equals, value = field.partition(b"=")
+        yield (_decoded(name), position + len(name) + 1, value) if equals else (b"", position, field)
         position += len(field) + 1
 
 

@@ -90,6 +90,14 @@ def test_an_object_deeper_than_is_looked_at_is_replaced_as_a_whole() -> None:
     assert is_masked(json.loads(BODIES.mask(body, True).data).encode())
 
 
+@pytest.mark.parametrize("depth", [50, 120, 200, 250])
+def test_no_depth_lets_a_secret_through(depth: int) -> None:
+    deep: Any = {"password": "Zq7xWv3pLm9k"}
+    for _ in range(depth):
+        deep = {"a": [deep]} if depth < 120 else {"a": deep}
+    assert b"Zq7x" not in masked(json.dumps(deep).encode()).data
+
+
 def test_what_was_not_kept_stays_empty() -> None:
     assert BODIES.mask(Body(Form.BINARY, "image/png", 10, 10, True), False).data == b""
     assert BODIES.mask(Body(Form.JSON, "application/json", 0, 0, True), False).data == b""

@@ -38,6 +38,8 @@ TEXTS = st.sampled_from(
         JWT,
         f"\nAKIA{'A' * 16}",
         "\x1b[1mx",
+        "to \rken=x",
+        "tox\b \bken=x",
         f"mysql -p{S}",
         f"Bearer {S}{S}",
         "-----BEGIN PRIVATE KEY-----\nx",

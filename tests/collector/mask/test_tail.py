@@ -101,6 +101,14 @@ def test_what_is_typed_after_a_question_for_a_password_is_the_secret() -> None:
     assert masked.endswith(b"~\rls\r\n")
 
 
+def test_an_answer_without_a_line_end_is_the_secret_too() -> None:
+    answer = Tail(TEXTS)
+    answer.swallow(b"hunter2")
+    assert answer.feed(b"", final=True).startswith(b"~masked-7-")
+    endless = Tail(TEXTS)
+    assert b"hunter2" not in endless.swallow(b"hunter2" * HELD) + endless.feed(b"", final=True)
+
+
 def test_an_ordinary_prompt_asks_for_nothing() -> None:
     tail = Tail(TEXTS)
     tail.feed(b"root@web:/# ")

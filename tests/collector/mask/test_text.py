@@ -52,6 +52,8 @@ SHOWN = {
     "manifest": f"apiVersion: v1\ndata:\n  user: {SECRET}\nkind: Secret\nmetadata:\n  name: x\n",
     "JSON manifest": f'{{"apiVersion":"v1","data":{{"user":"{SECRET}"}},"kind":"Secret"}}',
     "context of an error": f'json: error found in #10 byte of ...|value":"{SECRET}|..., bigger context',
+    "wrapped by readline": f"$ export TOKEN={SECRET[:5]} \r{SECRET[5:]}\r\n",
+    "rubbed out": f"$ export TOKEN={SECRET[:5]}x\b \b{SECRET[5:]}y\b\x1b[K\r\n",
     "escapes": f"\x1b[1mpass\x1b[0mword=\x1b[31m{SECRET[:4]}\x1b[0m{SECRET[4:]}\x1b[0m ok",
 }
 
@@ -60,7 +62,7 @@ SHOWN = {
 def test_a_secret_is_found(text: str) -> None:
     masked = TEXTS.mask_text(text)
     assert "~masked-" in masked
-    for part in (SECRET, SECRET[:4] + "\x1b", JWT, JWT.split(".")[2], "AKIAIOSFODNN7EXAMPLE"):
+    for part in (SECRET, SECRET[:4] + "\x1b", SECRET[5:], JWT, JWT.split(".")[2], "AKIAIOSFODNN7EXAMPLE"):
         assert part not in masked
 
 

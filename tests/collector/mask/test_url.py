@@ -32,6 +32,8 @@ def masked(target: str) -> str:
         "/x?X-Amz-Signature=Zq7xWv3p&X-Amz-Security-Token=Zq7xWv3p",
         "/x?%74oken=Zq7xWv3p",
         "/x?token=Zq7xWv3p=Zq7xWv3p",
+        "/api/v1/namespaces/d/services/s/proxy/password=Zq7xWv3p+Zq7x/y",
+        "/x?password%3DZq7xWv3p",
         "/x?url=https%3A%2F%2Fbob%3AZq7xWv3p%40h%2F",
     ],
 )
