@@ -31,6 +31,7 @@ _PLAIN = (
     "position",
     "started",
     "phase",
+    "last",
     "requested",
     "answered",
     "behind",
@@ -99,6 +100,7 @@ class _Open:
     response: Response | None = None
     upgraded: Upgraded | None = None
     phase: Phase = Phase.OPEN
+    last: int = 0  # time of its latest event
     requested: int | None = None
     answered: int | None = None
     behind: list[int] = field(default_factory=lambda: [0, 0])
@@ -162,6 +164,7 @@ class Exchanges:
                 self._doubt_all(event)
             elif exchange := self._open.get(key):
                 self._touched[key] = exchange
+                exchange.last = max(exchange.last, event.time)
                 _STEPS.get(type(event), Exchanges._news)(self, exchange, event)
         return self._taken()
 
@@ -263,7 +266,7 @@ class Exchanges:
     def _finish(self, exchange: _Open, time: int) -> None:
         del self._open[exchange.position]
         self._touched.pop(exchange.position, None)
-        self._report(exchange, Phase.END, time)
+        self._report(exchange, Phase.END, max(time, exchange.last))
 
 
 _STEPS: dict[type, Callable[[Exchanges, _Open, Any], None]] = {

@@ -61,6 +61,7 @@ class _Body:
     framing: str
     left: int  # of the body, or of the current chunk
     chunk: bool = False  # CRLF comes before the next chunk size
+    begun: bool = False
     optional: bool = False  # nothing of it came, and it was answered without 100: it need not come
 
 
@@ -181,7 +182,7 @@ class Http1Reader:
             if body := self._bodies[IN]:
                 yield from self._body(side, body)
             side.border = side.intake.position
-            while not self._queue and not self._is_unasked():
+            while not side.intake.ready or not (self._queue or self._is_unasked()):
                 if self._sides[OUT].parser is None:
                     return
                 self._check_ahead(side)
@@ -247,7 +248,7 @@ class Http1Reader:
         if self._deciding is waiting:
             self._deciding = None
         if waiting.expects and (body := self._bodies[OUT]) and body.exchange == waiting.exchange:
-            body.optional = True
+            body.optional = not body.begun
         if waiting.method == "HEAD" or head.status in (204, 304):
             self._end(IN, waiting.exchange)
         else:
@@ -267,6 +268,7 @@ class Http1Reader:
             self._end(direction, exchange)
         else:
             self._bodies[direction] = _Body(exchange, framing, _ENDLESS if framing is Framing.CLOSE else size)
+            self._sides[direction].border = self._sides[direction].intake.position
 
     def _body(self, side: Side, body: _Body) -> Parser:
         if body.framing == Framing.CHUNKED:
@@ -280,7 +282,7 @@ class Http1Reader:
         intake = side.intake
         while body.left:
             if intake.ready:
-                body.optional = False
+                body.begun, body.optional = True, False
                 position = intake.position
                 data = intake.some(body.left)
                 body.left -= len(data)
@@ -381,7 +383,7 @@ class Http1Reader:
 
     def _search(self, side: Side) -> None:
         boundary = http1_request if side.direction == OUT else http1_response
-        side.parser = side.search(boundary, lambda: self._resume(side))
+        side.search(boundary, lambda: self._resume(side))
 
     def _resume(self, side: Side) -> Parser:
         self._events.append(Resumed(side.direction, side.border, side.intake.time, HTTP1_EVIDENCE))

@@ -33,7 +33,7 @@ from chaperone.collector.wire.hpack import HeaderBlocks
 from chaperone.collector.wire.intake import SKEW_LIMIT
 from chaperone.collector.wire.resync import HTTP2_EVIDENCE, http2_frame
 from chaperone.collector.wire.side import Parser, Side
-from chaperone.collector.wire.streams import EARLY, Payload, Stream
+from chaperone.collector.wire.streams import EARLY, Payload, Stream, weight
 from chaperone.proto.records import Direction
 
 OUT, IN = Direction.OUT, Direction.IN
@@ -41,7 +41,6 @@ OUT, IN = Direction.OUT, Direction.IN
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 §3.4
 BLOCK_LIMIT = 2 * 1024 * 1024  # one header block as sent, all its frames
 STREAM_LIMIT = 4096  # open h2 streams; an apiserver allows 100
-RESET_GRACE = 1_000_000_000  # ns after which a reset is reported although the other direction is silent
 
 _UNSEEN = "an answer to a request that was not seen"
 
@@ -262,11 +261,11 @@ class Http2Reader:
         self._forget_early(block.number)
         self._streams[block.number] = stream
         self._events.append(_request(block, self._blocks[OUT].table.late))
-        stream.exchange, early = block.position, stream.early
-        stream.length[OUT], stream.early = block.fields.length, []
+        stream.exchange, stream.length[OUT] = block.position, block.fields.length
         self._doubts(OUT, stream, block, _target_doubts(block.fields, self._blocks[OUT].table.late))
+        early = stream.waited()
+        self._ahead -= sum(map(weight, early))
         self._events += [replace(event, exchange=stream.exchange) for event in early]  # type: ignore[arg-type]
-        self._ahead -= sum(map(_weight, early))
         if stream.reset:
             stream.reset = replace(stream.reset, exchange=stream.exchange)
         if self._sides[IN].parser is None or block.number <= self._dropped:
@@ -350,8 +349,7 @@ class Http2Reader:
         if stream.exchange != EARLY:
             self._events.append(event)
             return
-        stream.early.append(event)
-        self._ahead += _weight(event)
+        self._ahead += stream.wait(event)
         if self._ahead > SKEW_LIMIT:
             self._dropped = max(number for number, each in self._streams.items() if each.exchange == EARLY)
             self._forget_early(self._dropped + 1)
@@ -362,7 +360,7 @@ class Http2Reader:
             return
         side = self._sides[IN]
         for stream in [each for each in self._streams.values() if each.exchange == EARLY and each.number < below]:
-            self._ahead -= sum(map(_weight, stream.early))
+            self._ahead -= sum(map(weight, stream.early))
             self._streams.pop(stream.number)
             self._resets.pop(stream.number, None)
             self._events.append(Unreadable(None, IN, side.border, side.intake.time, _UNSEEN))
@@ -396,10 +394,8 @@ class Http2Reader:
     def _release(self, direction: Direction, time: int) -> None:
         for stream in list(self._resets.values()):
             reset = stream.reset
-            if reset and stream.exchange != EARLY:
-                grace = 0 if direction != reset.direction else RESET_GRACE
-                if time > reset.time + grace:
-                    self._report_reset(stream)
+            if reset and stream.exchange != EARLY and direction != reset.direction and time > reset.time:
+                self._report_reset(stream)
 
     def _report_reset(self, stream: Stream) -> None:
         stream.open = [False, False]
@@ -438,7 +434,7 @@ class Http2Reader:
         self._search(side)
 
     def _search(self, side: Side) -> None:
-        side.parser = side.search(http2_frame, lambda: self._resume(side))
+        side.search(http2_frame, lambda: self._resume(side))
 
     def _resume(self, side: Side) -> Parser:
         self._events.append(Resumed(side.direction, side.border, side.intake.time, HTTP2_EVIDENCE))
@@ -550,8 +546,3 @@ def _status(fields: Fields, late: bool) -> tuple[int | None, tuple[str, ...]]:
     if status and len(status) == 3 and status.isascii() and status.isdigit():
         return int(status), ()
     return None, () if late else ("a response without status",)
-
-
-def _weight(event: Event) -> int:
-    """What an event that waits costs, in bytes: its size on the stream and its object."""
-    return 256 + int(getattr(event, "size", 0))

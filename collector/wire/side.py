@@ -49,10 +49,13 @@ class Side:
         """Is there anything that the parser could go on with?"""
         return self.parser is not None and (self.intake.held > 0 or self.intake.gap() is not None)
 
-    def search(self, boundary: Search, then: Callable[[], Parser]) -> Parser:
-        """A parser that skips to `boundary` and goes on as `then`."""
+    def search(self, boundary: Search, then: Callable[[], Parser]) -> None:
+        """Skip to `boundary`, and go on as `then`."""
         if not self.searching:
             self.searching, self.missed = True, self.intake.position
+        self.parser = self._skip(boundary, then)
+
+    def _skip(self, boundary: Search, then: Callable[[], Parser]) -> Parser:
         while not advance(self.intake, boundary):
             self.intake.has(self.intake.ready + 1)
             yield
