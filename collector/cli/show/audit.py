@@ -6,11 +6,11 @@ groups that impersonation adds. Sources: apiserver pkg/apis/audit/types.go, pkg/
 pkg/endpoints/filters/impersonation.go; apimachinery pkg/api/errors/errors.go.
 """
 
-import json
 import uuid
 from typing import Any
 
 from chaperone.collector.cli.show.times import parse_time
+from chaperone.collector.cli.show.value import object_of
 
 Document = dict[str, Any]
 PREFIX = "chaperone.dev/"
@@ -75,7 +75,7 @@ def _reference(call: Document) -> Document | None:
     """LogRequestObject fills what the URL leaves empty from the decoded object's metadata; a patch is no object."""
     if not call["isResource"]:
         return None
-    sent = _body(call, "request") if call["verb"] in {"create", "update"} else None
+    sent = object_of(call["requestBody"]) if call["verb"] in {"create", "update"} else None
     metadata = sent.get("metadata") if isinstance(sent, dict) else None
     from_body = {key: metadata.get(key) for key in ("uid", "resourceVersion")} if isinstance(metadata, dict) else {}
     known = {**from_body, **{key: call[source] for key, source in REFERENCE.items() if source in call}}
@@ -93,16 +93,26 @@ def _said(call: Document, inferred: list[str]) -> Document:
     if call["method"] == "HEAD" and call["code"] in HEAD_REFUSALS and call["isResource"]:
         message, reason = HEAD_REFUSALS[call["code"]]
         return dict(_inferred({"status": "Failure", "message": message, "reason": reason, "details": {}}, "responseStatus", inferred))
-    answered = _body(call, "response")
+    answered = object_of(call["responseBody"])
     if not isinstance(answered, dict) or answered.get("kind") != "Status" or call["verb"] == "watch":
         return {}
-    return {key: answered[key] for key in STATUS_KEYS if answered.get(key) is not None and answered[key] != ""}
+    said = {key: answered[key] for key in STATUS_KEYS if answered.get(key) is not None and answered[key] != ""}
+    return said | {"details": _without_empty(said["details"])} if "details" in said else said
+
+
+def _without_empty(details: Any) -> Any:
+    """StatusDetails and its causes leave out what is empty; protobuf carries it (apimachinery pkg/apis/meta/v1/types.go)."""
+    if isinstance(details, list):
+        return [_without_empty(inner) for inner in details]
+    if not isinstance(details, dict):
+        return details
+    return {key: _without_empty(inner) for key, inner in details.items() if inner not in ("", 0, None, [])}
 
 
 def _impersonated(call: Document, inferred: list[str]) -> Document | None:
     """None also when the impersonation itself was refused: it is logged only once it is allowed."""
     asked = call["impersonated"]
-    answered = _body(call, "response") if call["code"] == 403 else None
+    answered = object_of(call["responseBody"]) if call["code"] == 403 else None
     if not asked or (isinstance(answered, dict) and " cannot impersonate" in str(answered.get("message"))):
         return None
     fields = {"username": asked["user"], "uid": asked["uid"], "groups": _groups(asked, inferred), "extra": _extra(asked["extra"])}
@@ -130,19 +140,8 @@ def _object(call: Document, side: str) -> Any:
     if not call["hasRequestObject" if side == "request" else "hasResponseObject"]:
         return None
     body = call[f"{side}Body"] or {}
-    found = _body(call, side)
+    found = object_of(call[f"{side}Body"])
     return found if found is not None else {"kind": body.get("kind") or "Unknown"}
-
-
-def _body(call: Document, side: str) -> Any:
-    """A body as a value; None if there is none or its masked form is no JSON."""
-    body = call[f"{side}Body"]
-    if not body or body.get("encoding") != "utf-8" or not body.get("data"):
-        return None
-    try:
-        return json.loads(body["data"])
-    except ValueError:
-        return None
 
 
 def _microseconds(time: str) -> str:

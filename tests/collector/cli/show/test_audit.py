@@ -45,6 +45,13 @@ def test_a_failure_has_the_status_that_was_answered() -> None:
     }
 
 
+def test_empty_details_of_a_protobuf_status_are_left_out() -> None:
+    details = {"name": "db", "group": "", "retryAfterSeconds": 0, "causes": [{"reason": "ExitCode", "message": "3", "field": ""}]}
+    status = audited(code=409, responseBody=body(STATUS | {"details": details}))["responseStatus"]
+    assert status["details"] == {"name": "db", "causes": [{"reason": "ExitCode", "message": "3"}]}
+    assert audited(code=409, responseBody=body(STATUS | {"details": {}}))["responseStatus"]["details"] == {}
+
+
 def test_a_watchs_error_event_is_not_its_status() -> None:
     assert audited(verb="watch", responseBody=body(STATUS))["responseStatus"] == {"metadata": {}, "code": 200}
 
