@@ -1,7 +1,8 @@
 """SPDY inside WebSocket messages: port-forward since Kubernetes 1.31 (`SPDY/3.1+portforward.k8s.io`).
 
 The payloads of a direction's data messages are one SPDY stream; message borders are not frame borders. An event's
-position is that of the message that completed it, its size that of all WebSocket bytes since the event before.
+position lies within the message that completed it, as far in as its first byte does (the message's head is not counted, so
+it is up to 14 bytes early, but no two frames share one). Its size is that of all WebSocket bytes since the event before.
 """
 
 from dataclasses import replace
@@ -12,7 +13,7 @@ from chaperone.collector.wire.spdy import SpdyReader
 from chaperone.collector.wire.websocket import WebSocketReader
 from chaperone.proto.records import Direction
 
-Placed = Message | Lost | Unreadable
+Gap = Lost | Unreadable
 
 
 class SpdyInWebSocketReader:
@@ -64,13 +65,14 @@ class SpdyInWebSocketReader:
 
     def _carry(self, direction: Direction, message: Message) -> list[Event]:
         self._unsaid[direction] += message.size
-        position = self._carried[direction]
+        begin = self._carried[direction]
         self._carried[direction] += len(message.data)
-        return self._place(self._inner.feed(direction, position, message.data, message.time), message, direction)
+        inner = self._inner.feed(direction, begin, message.data, message.time)
+        return [self._placed(event, message.position + _offset(event, begin), direction) for event in inner]
 
-    def _place(self, events: list[Event], outer: Placed, direction: Direction) -> list[Event]:
+    def _place(self, events: list[Event], outer: Gap, direction: Direction) -> list[Event]:
         """Inner events where the outer one is. What that one says already is left out."""
-        said = (Lost,) if isinstance(outer, Lost) else (Lost, Unreadable) if isinstance(outer, Unreadable) else ()
+        said = (Lost,) if isinstance(outer, Lost) else (Lost, Unreadable)
         return [self._placed(event, outer.position, direction) for event in events if not isinstance(event, said)]
 
     def _placed(self, event: Event, position: int, direction: Direction) -> Event:
@@ -85,3 +87,8 @@ class SpdyInWebSocketReader:
         complete = end.complete and all(event.complete for event in mine if isinstance(event, End))
         rest = [self._placed(event, end.position, end.direction) for event in mine if not isinstance(event, End)]
         return [*rest, replace(end, complete=complete, size=end.size + self._unsaid[end.direction])]
+
+
+def _offset(event: Event, begin: int) -> int:
+    """How far into the message that began at `begin` an inner event does."""
+    return max(getattr(event, "position", begin) - begin, 0)

@@ -169,6 +169,9 @@ class _Side:
         return Closed(framed.exchange, framed.direction, position, framed.time, code, reason, framed.account())
 
     def _data(self, head: Head, position: int) -> Parsing:
+        if head.final and not self.message and head.opcode and head.size <= min(len(self.framed.buffer.held), PART_LIMIT - 1):
+            self._whole(head, position)
+            return
         if not self.message:
             self.message = _Message(self.framed, position, head.opcode == _TEXT, torn=head.opcode == _CONTINUATION)
         self.message.begin(head.key)
@@ -176,6 +179,12 @@ class _Side:
         if head.final:
             self.message.flush(final=True)
             self.message = None
+
+    def _whole(self, head: Head, position: int) -> None:
+        """The usual: one frame, all here."""
+        framed, data = self.framed, unmask(self.framed.buffer.take(head.size), head.key)
+        where = (framed.exchange, framed.direction, position, framed.time)
+        framed.say(Message(*where, head.opcode == _TEXT, data, size=framed.account()))
 
 
 class _Message:

@@ -51,8 +51,9 @@ class Command:
 
 
 def _sizes(content: Content) -> list[Piece]:
-    """Each `{"Width":120,"Height":40}` of a message."""
-    sizes = _SIZE.findall(content.data)
+    """Each `{"Width":120,"Height":40}` of a message, at a position of its own."""
+    sizes = list(_SIZE.finditer(content.data))
     if _SIZE.sub(b"", content.data).strip() or not 0 < len(sizes) <= RESIZE_LIMIT:
         return [text("resize", replace(content, doubts=(*content.doubts, _NO_SIZES)))]
-    return [document("resize", replace(content, data=size)) for size in sizes]
+    pieces = [(size.start(), document("resize", replace(content, data=size[0]))) for size in sizes]
+    return [replace(piece, position=piece.position + start) for start, piece in pieces]

@@ -47,6 +47,16 @@ def test_positions_are_those_of_the_messages_on_the_stream() -> None:
     assert all(upgrade.positions[event.direction] <= event.position <= ends[event.direction] for event in placed)
 
 
+def test_no_two_frames_in_one_message_share_a_position() -> None:
+    inner = b"".join((3).to_bytes(4, "big") + b"\0\0\0\4" + f"line{i}"[:4].encode() for i in range(5))
+    events = read_apart(SpdyInWebSocketReader(0, (100, 0)), b"".join(wrapped([inner[:10], inner[10:]])))
+    assert [event.position for event in events if isinstance(event, StrandData)] == [116, 118, 130, 142, 154]
+
+
+def read_apart(reader: SpdyInWebSocketReader, sent: bytes) -> list[Event]:
+    return reader.feed(OUT, 100, sent, 1)
+
+
 def spdy_lines() -> list[bytes]:
     return [data for direction, data in load("kubectl-exec-spdy-stdin.2").lines if direction is OUT]
 

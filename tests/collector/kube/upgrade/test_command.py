@@ -34,6 +34,7 @@ def test_an_empty_message_is_no_output(name: str) -> None:
 def test_each_size_of_a_terminal_is_a_piece() -> None:
     pieces = Command().named("resize", content(b'{"Width":120,"Height":40}\n{"Width":80,"Height":24}\n'), whole=True)
     assert [piece.body.object for piece in pieces] == [{"Width": 120, "Height": 40}, {"Width": 80, "Height": 24}]
+    assert [piece.position for piece in pieces] == [10, 36]
 
 
 @pytest.mark.parametrize("data", [b"no json", b'{"Width":1}x', b"{}" * (RESIZE_LIMIT + 1), b"\xff"])
