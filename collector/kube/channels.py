@@ -50,6 +50,7 @@ class Channels:
     def _gap(self, event: Lost | Unreadable) -> list[Piece]:
         """Only the client opens strands: where its bytes are missing, openings may be."""
         if event.direction is not Direction.OUT:
+            self._command.miss()
             return []
         self._strands.blind = True
         return self._strands.settle()

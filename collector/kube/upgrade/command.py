@@ -41,6 +41,10 @@ class Command:
             return _sizes(content)
         return [text(name if name in _BYTES else "unknown", content)]
 
+    def miss(self) -> None:
+        """Some of the server's bytes are missing."""
+        self._ending.torn = True
+
     def error_over(self) -> list[Piece]:
         """Nothing follows on the error channel."""
         return self._ending.flush()

@@ -9,19 +9,24 @@ from typing import Any
 
 from chaperone.collector.kube.call import Exit, Piece
 from chaperone.collector.kube.upgrade.pieces import Content, document, text
+from chaperone.collector.wire.events import StrandData
 from chaperone.proto.records import Direction
 
 ERROR_LIMIT = 64 * 1024  # bytes of a Status that are waited for
+TRIES = 16  # a Status is looked for in what is held; a server writes it at once
 UNSEEN = "the end was not seen"
+NO_ERROR = "the error stream ended without an error"  # which is success to every client-go
 _CODE = re.compile(r"[0-9]{1,10}\Z")
 _SAID_CODE = re.compile(rb"exit(?:ed with)? (?:code|status):? ([0-9]{1,10})\b")
 
 
 class Ending:
-    """The error channel of one command. `exit` is None until it is known."""
+    """The error channel of one command. `exit` is None until it is known; `torn`: some of the server's bytes are missing."""
 
     def __init__(self) -> None:
         self.exit: Exit | None = None
+        self.torn = False
+        self._tries = 0
         self._held = b""
         self._last: Content | None = None
 
@@ -29,18 +34,27 @@ class Ending:
         """More of the error channel; `whole`: nothing belongs to it behind this."""
         if content.event.direction is not Direction.IN:
             return [text("error", content)] if content.data else []
+        if whole and not self._held + content.data and isinstance(content.event, StrandData) and not self.torn:
+            self._end(Exit(0, NO_ERROR))
         self._held += content.data
         self._last = content
-        status = document("error", Content(content.event, self._held, content.doubts), "Status") if self._held[-1:] in b"}\n" else None
+        status = self._status()
         if status and isinstance(status.body.object, dict):
             self._end(_exit(status.body.object))
             self._held = b""
             return [status]
         return self.flush() if whole or len(self._held) > ERROR_LIMIT else []
 
+    def _status(self) -> Piece | None:
+        """The Status, if that is what is held."""
+        if not self._last or self._tries >= TRIES or self._held[:1] != b"{" or self._held[-1:] not in b"}\n":
+            return None
+        self._tries += 1
+        return document("error", Content(self._last.event, self._held, self._last.doubts), "Status")
+
     def flush(self) -> list[Piece]:
         """The error channel is over: what is held is no Status."""
-        held, self._held = self._held, b""
+        held, self._held, self._tries = self._held, b"", 0
         if not held or not self._last:
             return []
         code = _SAID_CODE.search(held)

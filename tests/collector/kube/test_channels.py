@@ -13,6 +13,9 @@ from chaperone.collector.kube.call import Exit, Piece
 from chaperone.collector.kube.channels import Channels
 from chaperone.collector.kube.upgrade.ending import UNSEEN
 from chaperone.collector.wire.events import Data
+from chaperone.collector.wire.spdy import SpdyReader
+from chaperone.collector.wire.tunnel import SpdyInWebSocketReader
+from chaperone.collector.wire.websocket import WebSocketReader
 from chaperone.proto.records import Direction
 
 PRINTED = ["kubectl-exec-ws.2", "kubectl-exec-ws-tty.2", "kubectl-exec-spdy.2", "kubectl-exec-spdy-stdin.2"]
@@ -204,3 +207,20 @@ def test_a_spdy_command_that_fails_to_start() -> None:
     channels.take((opened(1, streamtype="error"), strand(1, status[:20]), strand(1, status[20:]), reset(1), *ENDED))
     assert channels.exit == Exit(None, "InternalError")
     assert IN is Direction.IN
+
+
+READERS = {"spdy/3.1": SpdyReader, "websocket": WebSocketReader, "tunnel": SpdyInWebSocketReader}
+URIS = (EXEC, FORWARD + "?ports=80", "/api/v1/namespaces/n/pods/p/log", "/api/v1/pods?watch=1", "/api/v1/nodes/n/proxy/exec/a/b/c", "/x")
+SUBPROTOCOLS = ("", "v5.channel.k8s.io", "v4.base64.channel.k8s.io", "base64.binary.k8s.io")
+
+
+@given(st.sampled_from(sorted(READERS)), st.sampled_from(URIS), st.sampled_from(SUBPROTOCOLS), st.lists(st.binary(max_size=40), max_size=6))
+@settings(max_examples=200, deadline=None)
+def test_no_bytes_raise(protocol: str, uri: str, subprotocol: str, payloads: list[bytes]) -> None:
+    reader, channels = READERS[protocol](0, (0, 0)), Channels(upgraded(subprotocol, protocol), uri)
+    for direction in Direction:
+        framed = [bytes([0x82, len(payload)]) + payload for payload in payloads[1:]]
+        sent = b"".join([*framed, *payloads[:1]])
+        channels.take(tuple(reader.feed(direction, 0, sent, 1)))
+    channels.take(tuple(reader.close(1)))
+    assert (channels.exit is not None) == ("exec" in uri)

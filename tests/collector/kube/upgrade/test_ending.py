@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.channel_events import OUT, message
+from support.channel_events import OUT, message, strand
 
 from chaperone.collector.kube.call import Exit, Form
-from chaperone.collector.kube.upgrade.ending import ERROR_LIMIT, UNSEEN, Ending
+from chaperone.collector.kube.upgrade.ending import ERROR_LIMIT, NO_ERROR, UNSEEN, Ending
 from chaperone.collector.kube.upgrade.pieces import Content
 from chaperone.proto.records import Direction
 
@@ -90,6 +90,24 @@ def test_without_a_status_the_end_was_not_seen() -> None:
     other = Ending()
     assert other.close() == []
     assert other.exit == Exit(None, UNSEEN)
+
+
+@pytest.mark.parametrize(("torn", "wanted"), [(False, Exit(0, NO_ERROR)), (True, Exit(None, UNSEEN))])
+def test_an_error_stream_that_ends_empty_is_success_unless_bytes_are_missing(torn: bool, wanted: Exit) -> None:
+    ending = Ending()
+    ending.torn = torn
+    ending.take(Content(strand(1, b"", end=True), b""), whole=True)
+    ending.close()
+    assert ending.exit == wanted
+
+
+def test_looking_for_a_status_takes_linear_time() -> None:
+    ending = Ending()
+    pieces = ending.take(content(b'{"a":[{}'), whole=False)
+    for _ in range(ERROR_LIMIT // 4):
+        pieces += ending.take(content(b",{}"), whole=False)
+    assert len(pieces) == 0
+    assert ending._tries <= 16
 
 
 def test_what_is_waited_for_is_limited() -> None:
