@@ -1,6 +1,7 @@
 """The gate: Call, NotKubernetes and ProcessSeen in, their masked forms out. What is behind it accepts nothing else."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 from chaperone.collector.kube.call import Body, Call, Exit, NotKubernetes, RequestInfo, User
 from chaperone.collector.kube.flags import has_request_object, has_response_object
@@ -16,6 +17,8 @@ from chaperone.collector.wire.exchange import Phase
 from chaperone.proto.records import ProcessSeen
 
 KEPT = 1024  # short texts, and request bodies of open calls, whose masked form is kept: they come again
+
+_TEXTS = tuple(field.name for field in fields(RequestInfo) if field.type is str)
 
 
 class Masker:
@@ -134,18 +137,8 @@ class Masker:
         return None if body is None else self._bodies.mask(body, secret)
 
     def _info(self, info: RequestInfo) -> RequestInfo:
-        if not any(map(self._changes, (info.name, info.namespace, info.resource, info.subresource))):
-            return info
-        return replace(
-            info,
-            name=self.text(info.name),
-            namespace=self.text(info.namespace),
-            resource=self.text(info.resource),
-            subresource=self.text(info.subresource),
-        )
-
-    def _changes(self, text: str) -> bool:
-        return bool(text) and self.text(text) != text
+        changed: dict[str, Any] = {name: new for name in _TEXTS if (new := self.text(old := getattr(info, name))) != old}
+        return replace(info, **changed) if changed else info
 
     def _exit(self, exit: Exit | None) -> Exit | None:  # noqa: A002 - the contract's word
         return exit and replace(exit, reason=self.text(exit.reason))
