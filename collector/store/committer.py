@@ -36,7 +36,7 @@ class Portion:
 @dataclass(slots=True)
 class _Waiting:
     portions: list[Portion] = field(default_factory=list)
-    tickets: list["asyncio.Future[StoreError | None]"] = field(default_factory=list)
+    tickets: list["asyncio.Future[str]"] = field(default_factory=list)
 
 
 class Committer:
@@ -46,11 +46,15 @@ class Committer:
         self._writer, self._run, self._pace = writer, run, pace
         self._waiting = _Waiting()
         self._wanted, self._urgent = asyncio.Event(), asyncio.Event()
-        self.refusal: StoreError | None = None
+        self._writing = False
+        self.refusal = ""  # why nothing can be stored now
 
-    def put(self, portion: Portion) -> "asyncio.Future[StoreError | None]":
-        """Resolves when the portion is durable, or to why it is not (yet)."""
-        ticket: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+    def put(self, portion: Portion) -> "asyncio.Future[str]":
+        """Resolves to "" when the portion is durable, or to why it is not (yet). One without rows waits for those before it."""
+        ticket: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        if not portion.rows and self._is_settled():
+            ticket.set_result("")
+            return ticket
         self._waiting.portions.append(portion)
         self._waiting.tickets.append(ticket)
         self._wanted.set()
@@ -64,7 +68,7 @@ class Committer:
             await self._wanted.wait()
             await self._gather()
             await self.flush()
-            if self.refusal is not None:
+            if self.refusal:
                 await asyncio.sleep(self._pace.retry_s)
                 self._wanted.set()
 
@@ -73,11 +77,14 @@ class Committer:
         waiting, self._waiting = self._waiting, _Waiting()
         self._wanted.clear()
         self._urgent.clear()
+        self._writing = True
         try:
             await self._run(lambda: self._write(waiting.portions))
-            self.refusal = None
+            self.refusal = ""
         except StoreError as error:
-            self.refusal = error
+            self.refusal = str(error)
+        finally:
+            self._writing = False
         for ticket in waiting.tickets:
             if not ticket.done():
                 ticket.set_result(self.refusal)
@@ -96,6 +103,9 @@ class Committer:
             await asyncio.wait_for(self._urgent.wait(), self._pace.delay_s)
         except TimeoutError:
             return
+
+    def _is_settled(self) -> bool:
+        return not (self._writing or self._waiting.portions or self.refusal)
 
     def _is_urgent(self, portion: Portion) -> bool:
         many = sum(len(waiting.rows) for waiting in self._waiting.portions) >= self._pace.rows

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from chaperone.collector.store import queries, writer
 from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
-from chaperone.collector.store.engine import Engine, StoreError
+from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.recall import OpenSession, open_sessions
 from chaperone.collector.store.rows import Row
 from chaperone.collector.store.schema import migrate
@@ -30,13 +30,12 @@ class Store:
 
     def refusal(self) -> str:
         """Why nothing new can be stored now; "" when it can."""
-        return str(self._committer.refusal or "")
+        return self._committer.refusal
 
     def commit(self, rows: list[Row], agent: str = "", next_batch: int = 0) -> Awaitable[str]:
         """Rows in the order of the calls; what is awaited says "" once they are durable, or why they are not yet: then they
         are kept and tried again."""
-        ticket = self._committer.put(Portion(rows, agent, next_batch))
-        return _reason(ticket)
+        return self._committer.put(Portion(rows, agent, next_batch))
 
     async def next_batch(self, agent: str) -> int:
         """The lowest batch number of an agent that is not durable."""
@@ -75,10 +74,6 @@ async def opened(directory: StoreDirectory, pace: Pace) -> AsyncIterator[Store]:
         await store.finish()
         await loop.run_in_executor(thread, engine.close)
         thread.shutdown()
-
-
-async def _reason(ticket: "asyncio.Future[StoreError | None]") -> str:
-    return str(await ticket or "")
 
 
 def _open(directory: StoreDirectory) -> Engine:
