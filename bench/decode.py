@@ -22,7 +22,7 @@ import traffic
 
 from chaperone.collector.kube.call import Call
 from chaperone.collector.kube.calls import Calls
-from chaperone.collector.mask import Masker
+from chaperone.collector.mask.masker import Masker
 from chaperone.collector.wire.choose import StreamReader
 from chaperone.collector.wire.exchange import Exchanges
 from chaperone.proto.records import Direction
