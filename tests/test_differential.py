@@ -44,17 +44,26 @@ TARGETS = st.sampled_from(
 VERSIONS = st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.2", b"http/1.1", b"HTTP/1.1 ", b"HTTP/11", b""])
 LINE_ENDS = st.sampled_from([b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r"])
 HEADERS = st.sampled_from(
-    [b"Host: b", b"Host : b", b" folded", b"X: a\x00b", b"X: a\x0bb", b": v", b"No-Colon", b"Content-Length: 0", b"Content-Length: 3"]
-    + [
+    [
+        b"Host: b",
+        b"Host : b",
+        b" folded",
+        b"X: a\x00b",
+        b"X: a\x0bb",
+        b": v",
+        b"No-Colon",
+        b"Content-Length: 0",
+        b"Content-Length: 3",
         b"Content-Length: +3",
         b"Content-Length: 3, 3",
         b"Content-Length: 0x3",
         b"Content-Length: 3 ",
         b"Content-Length: ",
         b"Content-Length: 03",
-    ]
-    + [b"Transfer-Encoding: chunked", b"Transfer-Encoding: Chunked", b"Transfer-Encoding: identity", b"Transfer-Encoding: gzip, chunked"]
-    + [
+        b"Transfer-Encoding: chunked",
+        b"Transfer-Encoding: Chunked",
+        b"Transfer-Encoding: identity",
+        b"Transfer-Encoding: gzip, chunked",
         b"Transfer-Encoding: chunked, chunked",
         b"Transfer-Encoding:\x0bchunked",
         b"Transfer-Encoding : chunked",
@@ -71,8 +80,6 @@ BODIES = st.sampled_from(
         b"03\r\nabc\r\n0\r\n\r\n",
         b"0x3\r\nabc\r\n0\r\n\r\n",
         b"3\nabc\n0\n\n",
-    ]
-    + [
         b"3 \r\nabc\r\n0\r\n\r\n",
         b"3\r\nabcd\r\n0\r\n\r\n",
         b"-1\r\n\r\n",
