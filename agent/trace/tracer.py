@@ -56,12 +56,13 @@ class Tracer:
     def __enter__(self) -> Self:
         """Compile, load, attach the process hooks. OSError or RuntimeError, with a sentence, when that cannot be."""
         self.kernel = _load({**offsets(Btf.of_kernel()), "RING_PAGES": self.settings.ring_pages})
-        self.kernel.check_layout()
-        self.kernel.open_ring("events", self._keep)
-        for program, tracepoint in TRACEPOINTS.items():
-            self.kernel.attach_tracepoint(program, tracepoint)
         self.cgroups = GovernedCgroups(self.kernel)
         self.files = ProbedFiles(self.kernel)
+        try:
+            self._begin()
+        except BaseException:
+            self.kernel.close()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -102,6 +103,12 @@ class Tracer:
         """The kernel's own counts."""
         raw = self.kernel.entry("counters", Counters) or Counters()
         return Lost(raw.chunks, raw.events, raw.streams, raw.calls)
+
+    def _begin(self) -> None:
+        self.kernel.check_layout()
+        self.kernel.open_ring("events", self._keep)
+        for program, tracepoint in TRACEPOINTS.items():
+            self.kernel.attach_tracepoint(program, tracepoint)
 
     def _keep(self, address: int, size: int) -> bool:
         """One record from the ring, copied. False: enough for this poll."""

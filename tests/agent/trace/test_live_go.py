@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaperone.agent.trace.tracer import Tracer, TracerSettings
-from chaperone.agent.trace.values import Attached, TlsClosed, TlsLost
 from support.kernel import governed, skip_without_kernel
 from support.tls_server import tls_server
+
+from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.trace.values import Attached, TlsClosed, TlsLost
 
 pytestmark = pytest.mark.kernel
 SOURCE = Path(__file__).parents[2] / "peers/tls_client.go"

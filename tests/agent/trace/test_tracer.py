@@ -1,5 +1,6 @@
 """Live: real clients, a real kernel; the truth is what the server received and sent."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -219,3 +220,51 @@ def test_a_file_without_tls_says_why_it_is_not_covered(tracer: Tracer, tmp_path:
     assert tracer.attach("/bin/true") == NotCovered("no TLS functions that we know")
     assert tracer.attach("/dev/null") == NotCovered("not a regular file")
     assert tracer.attach(tmp_path / "absent") == NotCovered("cannot open it: No such file or directory")
+
+
+NODE = """
+const tls = require('tls'), fs = require('fs');
+const sizes = [[10, 20], [70000, 70000], [1, 1]];
+const socket = tls.connect({port: +process.argv[1], host: '127.0.0.1', ca: fs.readFileSync(process.argv[2])}, ask);
+let waiting = 0;
+function ask() {
+  if (!sizes.length) return socket.end();
+  const [size, answer] = sizes.shift();
+  waiting = answer;
+  socket.write(`${size} ${answer}\\n`);
+  socket.write(Buffer.alloc(size, size));
+}
+socket.on('data', data => { waiting -= data.length; if (!waiting) ask(); });
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="no node: apt-get install nodejs")
+def test_node_with_openssl_inside_is_recorded_byte_for_byte(workload: Workload, server: TlsServer) -> None:
+    assert isinstance(workload.tracer.attach(Path(str(shutil.which("node"))).resolve()), Attached)
+    seen = workload.run(["node", "-e", NODE, str(server.port), server.certificate])
+    assert seen.conversations() == server.finished()
+
+
+def test_one_call_of_sixteen_mebibytes_is_whole_and_the_rest_of_a_longer_one_is_counted(server: TlsServer) -> None:
+    size = 20 << 20
+    with Tracer(TracerSettings(ring_pages=8192)) as tracer, governed(tracer) as workload:
+        tracer.attach(libssl())
+        seen = run(workload, server, tls_clients.SYNC.format(sizes=[(16 << 20, 1), (size, 1)]))
+    [(out, into)] = server.finished()
+    assert_accounted(seen, out, into)
+    [lost] = seen.of(TlsLost)
+    assert (lost.cause, lost.direction) == (Cause.TOO_LONG, Direction.OUT)
+    assert lost.position + lost.size == len(out)
+    assert size - (16 << 20) <= lost.size < size - (16 << 20) + 32768
+
+
+def test_a_program_that_executes_another_begins_new_objects(workload: Workload, server: TlsServer) -> None:
+    again = tls_clients.SYNC.format(sizes=[(10, 10)])
+    program = "tls = connect()\nask(tls, 5, 5)\n"
+    program += f"os.execv(sys.executable, [sys.executable, '-c', {tls_clients.START + again!r}, *sys.argv[1:]])\n"
+    seen = run(workload, server, program)
+    first, second = seen.objects()
+    assert (first.pid, first.started) == (second.pid, second.started)
+    assert first.image + 1 == second.image
+    assert seen.conversations() == server.finished()
+    assert [closed.tls for closed in seen.of(TlsClosed)] == [first, second]
