@@ -13,7 +13,7 @@ from typing import Protocol
 from chaperone.collector.wire.buffer import Buffer, Hole, Malformed
 from chaperone.collector.wire.events import End, Event, Lost, Resumed, Unreadable
 from chaperone.collector.wire.gather import Nothing, Sink
-from chaperone.proto.records import Direction
+from chaperone.proto.records import Cause, Direction
 
 SEEK_LIMIT = 256 * 1024  # bytes held while looking for a frame's beginning; a frame above this is not recognised
 TORN = "a hole hides where frames begin"
@@ -94,7 +94,7 @@ class Framed:
         """Take bytes from `position` on. Those below what came are skipped; a jump is Lost first."""
         self.time = time
         if position > self.end:
-            self._throw(Hole(position - self.end))
+            self._throw(Hole(position - self.end, Cause.UNKNOWN))
         self.buffer.add(memoryview(data)[self.end - position :])
         self._go_on()
         return self._said()

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from typing import Any
 
 from chaperone.collector.wire.buffer import Hole, Malformed
-from chaperone.collector.wire.events import Closed, Event, Header, StrandData, StrandOpened, StrandReset
+from chaperone.collector.wire.events import Ambiguous, Closed, Event, Header, StrandData, StrandOpened, StrandReset
 from chaperone.collector.wire.framed import Framed, Parsing
 from chaperone.collector.wire.gather import PART_LIMIT, Nothing, Parts
 from chaperone.proto.records import Direction
@@ -19,6 +19,7 @@ from chaperone.proto.records import Direction
 BLOCK_LIMIT = 64 * 1024  # bytes of a deflated header block; kubectl's have 30
 HEADERS_LIMIT = 256 * 1024  # bytes of an inflated one
 STRAND_LIMIT = 4096  # strands remembered per exchange, to recognise frames behind a hole
+REOPENED = "a strand is opened twice, or below one that was opened before"  # spdystream refuses it and keeps the first
 
 _SYN_STREAM, _SYN_REPLY, _RST_STREAM, _GOAWAY, _HEADERS, _LAST_TYPE = 1, 2, 3, 7, 8, 9
 _CONTROL, _VERSION, _FIN = 0x80, b"\x80\x03", 0x01
@@ -91,6 +92,7 @@ class _Side:
         self._strands = strands
         self._blocks: _Blocks | None = _Blocks()
         self._data: Parts | None = None
+        self._newest = 0
         framed.start(self)
 
     def frame(self) -> Parsing:
@@ -174,10 +176,16 @@ class _Side:
             return
         strand = self._strand(body)
         if kind == _SYN_STREAM:
-            event = (self.framed.exchange, self.framed.direction, position, self.framed.time)
-            self.framed.say(StrandOpened(*event, strand, headers, self.framed.account()))
+            self._open(position, strand, headers)
         if head[4] & _FIN:
             self._say_data(position, strand, b"", end=True)
+
+    def _open(self, position: int, strand: int, headers: tuple[Header, ...]) -> None:
+        event = (self.framed.exchange, self.framed.direction, position, self.framed.time)
+        self.framed.say(StrandOpened(*event, strand, headers, self.framed.account()))
+        if strand <= self._newest:
+            self.framed.say(Ambiguous(*event, REOPENED))
+        self._newest = max(self._newest, strand)
 
     def _strand(self, field: bytes) -> int:
         strand = int.from_bytes(field[:4], "big") & 0x7FFFFFFF

@@ -8,7 +8,19 @@ it is up to 14 bytes early, but no two frames share one). Its size is that of al
 from dataclasses import replace
 from typing import Any
 
-from chaperone.collector.wire.events import Closed, End, Event, Lost, Message, Resumed, StrandData, StrandOpened, StrandReset, Unreadable
+from chaperone.collector.wire.events import (
+    Ambiguous,
+    Closed,
+    End,
+    Event,
+    Lost,
+    Message,
+    Resumed,
+    StrandData,
+    StrandOpened,
+    StrandReset,
+    Unreadable,
+)
 from chaperone.collector.wire.spdy import SpdyReader
 from chaperone.collector.wire.websocket import WebSocketReader
 from chaperone.proto.records import Direction
@@ -79,7 +91,7 @@ class SpdyInWebSocketReader:
         if isinstance(event, Closed | StrandOpened | StrandData | StrandReset):
             size, self._unsaid[direction] = self._unsaid[direction], 0
             return replace(event, position=position, size=size)
-        return replace(event, position=position) if isinstance(event, Lost | Unreadable | Resumed) else event
+        return replace(event, position=position) if isinstance(event, Lost | Unreadable | Resumed | Ambiguous) else event
 
     def _ended(self, end: End, inner: list[Event]) -> list[Event]:
         """What was half there inside, and the end of both layers in one."""

@@ -34,9 +34,10 @@ class Strands:
         self.blind = False
 
     def open(self, event: StrandOpened) -> list[Piece]:
-        """A strand gets its name, and what waited for it its turn."""
+        """A strand gets its name, and what waited for it its turn. It keeps the first, as the server does."""
         headers = {name: value or "" for name, value in event.headers if name}
-        self._call(event.strand, _name(event.strand, headers) if headers else "")
+        if event.strand not in self._names or event.strand in self._guessed:
+            self._call(event.strand, _name(event.strand, headers) if headers else "")
         return self._release(all_of_it=False)
 
     def take(self, event: StrandData | StrandReset) -> list[Piece]:

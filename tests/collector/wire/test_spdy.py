@@ -120,6 +120,12 @@ def test_every_kind_of_frame_is_read_and_only_what_matters_said() -> None:
     assert [event.code for event in events if isinstance(event, StrandReset | Closed)] == [5, 0]
 
 
+def test_a_strand_opened_twice_is_ambiguous() -> None:
+    peer = Peer()
+    events = read(reader(), [(OUT, peer.opened(3, streamtype="stdin") + peer.opened(3, streamtype="resize") + peer.opened(5, a="b"))])
+    assert kinds(events) == ["StrandOpened", "StrandOpened", "Ambiguous", "StrandOpened", "End", "End"]
+
+
 def test_several_values_of_a_header_are_several_headers() -> None:
     events = read(reader(), [(OUT, Peer().opened(1, Accept="a\0b"))])
     assert isinstance(events[0], StrandOpened)

@@ -146,6 +146,16 @@ def test_no_order_raises_and_no_byte_is_dropped(events: list[object]) -> None:
     assert sorted(b"".join(piece.body.data for piece in pieces)) == sorted(said)
 
 
+def test_a_strand_keeps_its_first_name_unless_it_was_guessed() -> None:
+    one = strands()
+    one.open(opened(3, streamtype="stdin"))
+    one.open(opened(3, streamtype="resize"))
+    assert names(one.take(strand(3, b"id", OUT))) == [("stdin", b"id")]
+    one.open(StrandOpened(0, OUT, 0, 0, 5, ()))
+    one.open(opened(5, streamtype="stderr"))
+    assert names(one.take(strand(5, b"x"))) == [("stderr", b"x")]
+
+
 def test_the_servers_bytes_keep_their_order_while_one_strand_waits() -> None:
     one = strands()
     one.open(opened(1, streamtype="stdout"))
