@@ -44,6 +44,7 @@ class Recording:
             self._put(session.begin())
         if uncovered:
             self._note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")
+        self.outbox.flush()  # a session that is announced is known to the collector, whatever happens to us
 
     def step(self) -> int:
         """Take what has happened since the last step, or wait a moment; how many values there were."""

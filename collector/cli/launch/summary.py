@@ -42,7 +42,7 @@ def line(ending: Ending) -> str:
 def completeness(ending: Ending) -> str:
     """`complete`, or what is missing."""
     missing = [*ending.troubles, *(ending.recorded.missing if ending.recorded else ())]
-    if ending.recorded is None:
+    if ending.recorded is None and not missing:
         missing.append("the store could not be asked")
     return f"incomplete: {'; '.join(dict.fromkeys(missing))}" if missing else "complete"
 

@@ -34,8 +34,16 @@ def store(tmp_path: Path) -> Iterator[Path]:
     """A store of its own; no collector of it outlives the test."""
     place = tmp_path / "store"
     yield place
-    if (pid := holder(place)) is not None:
-        os.kill(pid, signal.SIGTERM)
+    end_collector(place, signal.SIGTERM)
+
+
+def end_collector(store: Path, number: int) -> bool:
+    """Send a signal to the store's collector; whether there was one."""
+    pid = holder(store)
+    if not pid:
+        return False
+    os.kill(pid, number)
+    return True
 
 
 class Chaperone:
@@ -133,9 +141,12 @@ def test_a_killed_agent_leaves_cmd_unharmed_and_the_line_says_so(chaperone: Chap
     first_line(process)
     for agent in children(process.pid, "chaperone.agent"):
         os.kill(agent, signal.SIGKILL)
+        wait_for(lambda: " Z " in Path(f"/proc/{agent}/stat").read_text(), "the agent's end")  # noqa: B023  (called at once)
+    time.sleep(0.2)
     out, err = process.communicate("\n", timeout=60)
     assert (process.returncode, out) == (5, "on\n")
-    assert last_line(err)[2].startswith("incomplete: the agent ended before CMD did; the agent was ended by signal 9")
+    completeness = last_line(err)[2]
+    assert completeness == "incomplete: the agent ended before CMD did; the agent was ended by signal 9; the session has not ended"
 
 
 @pytest.mark.kernel
@@ -143,7 +154,7 @@ def test_a_killed_collector_leaves_cmd_unharmed_and_what_it_lacked_comes_again(c
     process = chaperone.start("sh", "-c", "kubectl get pods; echo up; read x; kubectl get secrets; exit 6")
     while first_line(process) != "up\n":
         pass
-    os.kill(holder(chaperone.store) or 0, signal.SIGKILL)
+    assert end_collector(chaperone.store, signal.SIGKILL)
     out, err = process.communicate("\n", timeout=60)
     assert process.returncode == 6
     assert "db-cred" in out
@@ -174,7 +185,7 @@ def test_a_store_that_fills_up_is_said_and_cmd_unharmed(chaperone: Chaperone, ap
         assert process.returncode == 3
         assert "incomplete" in err.splitlines()[-1]
     finally:
-        wait_for(lambda: holder(chaperone.store) is None or os.kill(holder(chaperone.store) or 0, signal.SIGKILL), "the collector's end")
+        wait_for(lambda: not end_collector(chaperone.store, signal.SIGKILL), "the collector's end")
         subprocess.run(["umount", "-l", chaperone.store], check=True)
 
 
@@ -210,6 +221,7 @@ def a_locked_store(store: Path) -> None:
     store.mkdir()
     (store / "version").write_text("1")
     lock = os.open(store / "lock", os.O_RDWR | os.O_CREAT)
+    os.write(lock, b"0")
     fcntl.flock(lock, fcntl.LOCK_EX)  # as long as this test process lives
 
 
