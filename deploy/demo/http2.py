@@ -100,18 +100,20 @@ class Connection:
         await self._flush()
         if asked.method != "HEAD":
             await self._body(number, reply)
-        self._h2.end_stream(number)
+        if reply.parts is not None or asked.method == "HEAD" or not reply.body:
+            self._h2.end_stream(number)
         await self._flush()
         self._tasks.pop(number, None)
 
     async def _body(self, number: int, reply: Answer) -> None:
         if reply.parts is None:
-            return await self._send(number, reply.body)
+            return await self._send(number, reply.body, last=True)
         async for part in reply.parts:
             await self._send(number, part)
         return None
 
-    async def _send(self, number: int, data: bytes) -> None:
+    async def _send(self, number: int, data: bytes, last: bool = False) -> None:
+        """`last`: the end of the stream goes with the data, as Go's server does when it knows the length."""
         view = memoryview(data)
         while view:
             size = min(self._h2.local_flow_control_window(number), 16384, len(view))
@@ -119,7 +121,7 @@ class Connection:
                 self._window.clear()
                 await self._window.wait()
                 continue
-            self._h2.send_data(number, bytes(view[:size]))
+            self._h2.send_data(number, bytes(view[:size]), end_stream=last and size == len(view))
             view = view[size:]
             await self._flush()
 

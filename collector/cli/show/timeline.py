@@ -64,7 +64,11 @@ class Timeline:
         facts = [shown, f"{escape(call['verb'])} {escape(subject(call))}"]
         facts += ["goes on"] if is_streaming(call) else [took(call["duration_ms"])]
         facts += [described(body)] if body else []
-        facts += [] if call["complete"] or is_streaming(call) else [painted("incomplete", "bad", self._colour)]
+        facts += (
+            []
+            if call["complete"] or is_streaming(call) or (body and not body["complete"])
+            else [painted("incomplete", "bad", self._colour)]
+        )
         return [f"{escape(program(call))} ← {', '.join(facts)}", *self._body(body)]
 
     def _over(self, call: Document) -> list[str]:

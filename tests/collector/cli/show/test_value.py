@@ -6,7 +6,7 @@ from support.documents import SECRET, body
 
 from chaperone.collector.cli.show.value import object_of
 
-ENVELOPE = b"k8s\0\x0a\x0c\x0a\x02v1\x12\x06Status\x12\x0b\x12\x07Failure\x1a\x00\x0a\x00"
+ENVELOPE = b"k8s\0\x0a\x0c\x0a\x02v1\x12\x06Status\x12\x0b\x12\x07Failure\x1a\x00"
 
 
 def test_json_is_read() -> None:
