@@ -17,7 +17,7 @@ _LOOSE = (
     _NAME
     + _QUOTE
     + _SPACE
-    + rb"*[:=]+(?:>|\\u003e)?"
+    + rb"*(?:[:=]+(?:>|\\u003e)?|%3[ad]|\\+u003[ad])"
     + _SPACE
     + rb"*(?:[^\s{]|\{[^\"}\s])",  # an assignment; a mapping's value that is no mapping
     rb"-[\w.-]*" + _NAME + rb"(?:" + _SPACE + rb'|\\*"\s*,)',  # a flag, its value behind it
@@ -25,6 +25,8 @@ _LOOSE = (
     _NAME + rb'\\*"\s*:\s*\{[^{}]*"value\\*"',
     rb'"op"|"binaryData"|--from-literal|name:[ ]*\\*"?[^"]*' + _NAME,
     _PROGRAMS + rb'(?:\\*"\s*,|' + _SPACE + rb")",
+    _NAME + rb"[^<]{0,100}(?:>|\\u003e)|password\s|\$(?:[1-7y]|gy|2[abxy]|apr1|argon2|scrypt|pbkdf2)",
+    rb"v1\\*\"?,?(?:\s|\\+[tnr])*\\*\"?data",
     rb"pass:|bearer|PRIVATE KEY|parse error: |error found in #|(?:AccountKey|SharedAccessKey|sig)=",
     rb":(?:\\*/){2}[^\s/\"]+@",
     rb"kind" + _QUOTE + _SPACE + rb"*:" + _SPACE + rb"*" + _QUOTE + rb"Secret|last-applied-configuration|\\*\"auth\\*\"",

@@ -26,7 +26,7 @@ NAMES = (
     rb"|(?:api|access|secret|private|encryption|signing|signature|master|account|shared|shared[_-]?access|storage|session|ssh|hmac|jwt|license"
     rb"|service|auth|certificate|cookie|client)[ _.-]?key(?:[_.-]?(?:base|data))?)"
 )
-_EQUALS = rb"""\\*["']?[ \t]*(?:=>|:=|=|:)[ \t]*"""
+_EQUALS = rb"""\\*["']?[ \t]*(?:=>|:=|=|:|%3[ADad]|\\u003[ad])[ \t]*"""
 _VALUE = rb"""(?:\\+"([^"\0]*?)\\+"|"((?:[^"\\\0]|\\[^\0])*)"|'([^'\0]*)'|\\+"([^"\0\s]+)|["']?([^\s\0"'&{\[][^\s\0"'&]*))"""
 _PRIVATE_KEY = rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
 
@@ -63,7 +63,7 @@ PATTERNS = (
     Pattern("docker-auth", rb"""(?i)\\*"auth\\*"[ \t]*:[ \t]*\\*"([^"\\\0]+)"""),
     Pattern("cookie", rb"""(?im)\b(?:set-)?cookie:[ \t]*([^\r\n\0"']+)"""),
     Pattern("url-password", rb"""(?i)\b[a-z][a-z0-9+.-]*://(?:[^\s/:\0"'<>@]*:([^\s/\0"'<>]+)|([^\s/:\0"'<>@]{16,}))@"""),
-    Pattern("line", rb"(?im)(?:^|\r)[ \t]*(?:export[ \t]+|set[ \t]+|-[ \t]+)?[\"']?[\w./-]*" + NAMES + _EQUALS + rb"([^\r\n\0]+)"),
+    Pattern("line", rb"(?im)(?:^|[\r\0])[ \t]*(?:export[ \t]+|set[ \t]+|-[ \t]+)?[\"']?[\w./-]*" + NAMES + _EQUALS + rb"([^\r\n\0]+)"),
     Pattern("assignment", rb"(?i)" + NAMES + _EQUALS + _VALUE),
     Pattern("block", rb"(?i)" + NAMES + rb"[\"']?[ \t]*:[ \t]*[|>][0-9+-]*[ \t]*\r?\n((?:[ \t]+[^\n\0]*\n?)+)"),
     Pattern("flag", rb"""(?i)(?:^|[\s"'\0])--?[\w.-]*""" + NAMES + rb"""[ \t]+(?:"([^"\0]*)"|'([^'\0]*)'|([^\s\0"'-][^\s\0"']*))"""),
@@ -76,6 +76,9 @@ PATTERNS = (
         "user", rb"\b(?:curl|wget|http)\b(?:[ \t]+[^\s\0|;&]+)*?[ \t]+(?:-u|--user|--proxy-user)[ \t=]*[\"']?[^\s\0:\"']*:([^\s\0\"']+)"
     ),
     Pattern("pass-phrase", rb"\b-?pass(?:in|out)?[ \t=]+pass:([^\s\0\"']+)"),
+    Pattern("xml", rb"(?i)<[\w:.-]*" + NAMES + rb"(?:[ \t][^<>\0]*)?>([^<>\0]+)</"),
+    Pattern("netrc", rb"\blogin\s+[^\s\0]+\s+password\s+([^\s\0]+)"),
+    Pattern("password-hash", rb"\$(?:1|2[abxy]?|5|6|7|y|gy|apr1|argon2\w*|scrypt|pbkdf2[\w-]*)\$[A-Za-z0-9./$=,+-]{16,}"),
     Pattern("quoted-input", rb"json parse error: [^\0\n]*?\(([0-9a-f]{16,})|error found in #[0-9]+ byte of \.\.\.\|([^\0]+)"),
 )
 

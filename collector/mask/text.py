@@ -20,8 +20,13 @@ _ESCAPE = compiled(
     rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Z]|\x1b[=>@-Z\\^_c78]| \r|[^\0\x08\r\n](?:\x08 \x08|\x08\x1b\[K)"
 )
 # A Secret's manifest inside a text: `kubectl get secret -o yaml` run in a container, a ConfigMap that holds one.
-_MANIFEST = Pattern("manifest", rb"""(?m)"kind"\s*:\s*"Secret(?:List)?"|\bkind:[ \t]*["']?Secret(?:List)?\b""")
-_DATA = compiled(rb"""(?im)"(?:data|stringData)"\s*:\s*\{([^{}\0]*)\}|^[ \t-]*(?:data|stringData):[ \t]*\r?\n((?:[ \t]+[^\n\0]*\n?)+)""")
+# `data` comes before `kind`, which may be in a later piece: a v1 object that begins with data is taken for a Secret.
+_MANIFEST = Pattern(
+    "manifest",
+    rb"""(?m)"kind"\s*:\s*"Secret(?:List)?"|\bkind:[ \t]*["']?Secret(?:List)?\b|"""
+    rb'"apiVersion"\s*:\s*"v1",\s*"data"\s*:|(?:^|\0)[ \t-]*apiVersion: v1\r?\n[ \t]*data:',
+)
+_DATA = compiled(rb"""(?im)"(?:data|stringData)"\s*:\s*\{([^{}\0]*)|^[ \t-]*(?:data|stringData):[ \t]*\r?\n((?:[ \t]+[^\n\0]*\n?)+)""")
 _ENTRY = compiled(rb"""(?m)"[^"]*"\s*:\s*"([^"]*)"|^[ \t]+[^\s:"]+:[ \t]+([^\s|>][^\r\n]*)|^[ \t]+([^\s:"]+)[ \t]*\r?$""")
 _STAND_IN = compiled(STAND_IN)
 _QUOTES = (b'"', b"'")

@@ -113,3 +113,17 @@ def test_an_ordinary_prompt_asks_for_nothing() -> None:
     tail = Tail(TEXTS)
     tail.feed(b"root@web:/# ")
     assert not tail.asks
+
+
+def test_a_manifest_is_known_before_its_kind_has_come() -> None:
+    for text in (
+        b'{\n  "apiVersion": "v1",\n  "data": {\n    "user": "'
+        + SECRET
+        + b'",\n    "host": "'
+        + SECRET
+        + b'"\n  },\n  "kind": "Secret"\n}\n',
+        b"apiVersion: v1\ndata:\n  user: " + SECRET + b"\n  host: " + SECRET + b"\nkind: Secret\n",
+    ):
+        shown = given_out(text.splitlines(keepends=True))
+        assert SECRET not in shown
+        assert b"user" in shown
