@@ -109,6 +109,7 @@ class Tracer:
         self.kernel.open_ring("events", self._keep)
         for program, tracepoint in TRACEPOINTS.items():
             self.kernel.attach_tracepoint(program, tracepoint)
+        self.kernel.trim()
 
     def _keep(self, address: int, size: int) -> bool:
         """One record from the ring, copied. False: enough for this poll."""

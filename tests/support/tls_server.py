@@ -81,6 +81,12 @@ class TlsServer:
         return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
+def libssl() -> str:
+    """The libssl of this interpreter, mapped since this module imports ssl."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    return next(line.split()[-1] for line in lines if "/libssl" in line)
+
+
 def patterned(size: int, start: int = 0) -> bytes:
     """Bytes of which no two neighbouring blocks are equal, so that a swap or a repetition shows."""
     words = range(start // 8, (start + size) // 8 + 2)

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from support.tls_server import libssl
 
 from chaperone.agent.trace import kernel as module
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Counters, Governed, Head
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.trace.values import Attached
 
 SMALL = TracerSettings(ring_pages=16)
 
@@ -22,8 +24,7 @@ def open_bpf() -> int:
 def test_everything_is_gone_at_the_end() -> None:
     before = open_bpf()
     with Tracer(SMALL) as tracer:
-        libssl = next(line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/libssl" in line)
-        tracer.attach(libssl)
+        assert isinstance(tracer.attach(libssl()), Attached)
         assert open_bpf() > before + 12
     assert open_bpf() == before
 

@@ -10,7 +10,7 @@ import pytest
 from support import tls_clients
 from support.apiserver import running
 from support.kernel import Seen, Workload, cgroup, governed, skip_without_kernel
-from support.tls_server import TlsServer, tls_server
+from support.tls_server import TlsServer, libssl, tls_server
 
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 from chaperone.agent.trace.values import Attached, NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost
@@ -19,12 +19,6 @@ from chaperone.proto.records import Cause, Direction
 pytestmark = pytest.mark.kernel
 KUBECTL = Path(sys.executable).parent / "kubectl"
 SIZES = [(0, 1), (1, 0), (255, 256), (4095, 4097), (16384, 16385), (65536, 65536), (300_000, 300_000)]
-
-
-def libssl() -> str:
-    """The libssl of this interpreter, mapped because pytest's plug-ins import ssl."""
-    lines = Path("/proc/self/maps").read_text().splitlines()
-    return next(line.split()[-1] for line in lines if "/libssl" in line)
 
 
 @pytest.fixture(scope="module")
