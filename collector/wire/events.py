@@ -114,6 +114,7 @@ class Message:
 
     It is whole when `offset` is 0 and `final` is set. A message above the reader's limit, or with a hole in it, comes in
     parts: `offset` counts the message's bytes before this part (lost ones too; -1 when its beginning was never seen).
+    `fragmented`: it came in more than one frame, which golang.org/x/net/websocket reads as several messages.
     """
 
     exchange: int
@@ -125,6 +126,7 @@ class Message:
     offset: int = 0
     final: bool = True
     size: int = 0
+    fragmented: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,12 +192,14 @@ class _Message:
 
     def __init__(self, framed: Framed, position: int, text: bool, torn: bool) -> None:
         self._framed, self._text, self._torn = framed, text, torn
+        self._frames = int(torn)
         self._key, self._at = b"", 0  # the current frame's, and how far into its payload we are
         self._parts = Parts(framed.buffer, position, self._say)
         self.room, self.flush = self._parts.room, self._parts.flush
 
     def begin(self, key: bytes) -> None:
         self._key, self._at = key, 0
+        self._frames += 1
 
     def take(self, data: bytes) -> None:
         self._parts.take(unmask(data, self._key, self._at))
@@ -210,7 +212,7 @@ class _Message:
     def _say(self, position: int, data: bytes, offset: int, final: bool) -> None:
         framed = self._framed
         event = (framed.exchange, framed.direction, position, framed.time)
-        framed.say(Message(*event, self._text, data, -1 if self._torn else offset, final, framed.account()))
+        framed.say(Message(*event, self._text, data, -1 if self._torn else offset, final, framed.account(), self._frames > 1))
 
 
 def unmask(data: bytes, key: bytes, at: int = 0) -> bytes:

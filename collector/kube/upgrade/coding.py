@@ -1,15 +1,17 @@
 """The two forms of a WebSocket message: bytes as they are, or base64 in text. A message may come in parts.
 
-Source: apiserver pkg/util/wsstream conn.go: `base64.` protocols write the channel as one ASCII digit, the rest in base64.
+Source: apiserver pkg/util/wsstream conn.go: `base64.` protocols write the channel as one ASCII digit, the rest in base64
+(Go's decoder passes over line ends). It reads each fragment as a message of its own; only v5 servers join them.
 """
 
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaperone.collector.kube.upgrade.pieces import Content
 from chaperone.collector.wire.events import Message
 from chaperone.proto.records import Direction
 
+FRAGMENTS = "a message in fragments, which servers before v5 read as several"
 NOT_BASE64 = "not base64 where the subprotocol demands it"
 
 
@@ -26,6 +28,7 @@ class Coding:
     """Takes a message's coding off, and its channel where there is one."""
 
     def __init__(self, subprotocol: str, channels: bool) -> None:
+        self._joins = subprotocol.startswith("v5.")
         self._base64 = "base64." in subprotocol
         self._head = int(channels)
         self._halves = {direction: _Half() for direction in Direction}
@@ -40,6 +43,8 @@ class Coding:
         half.channel = half.channel if message.offset >= 0 else None
         content = self._clear(half, message, data, whole) if self._base64 and message.offset >= 0 else Content(message, data)
         half.offset = message.offset + len(message.data)
+        if message.fragmented and message.direction is Direction.OUT and not self._joins:
+            content = replace(content, doubts=(*content.doubts, FRAGMENTS))
         return half.channel, content
 
     def _channel(self, data: bytes) -> int | None:
@@ -51,7 +56,7 @@ class Coding:
         if not whole:  # groups of four begin at the first character behind the channel
             half.carry = b""
             data = data[(self._head - message.offset) % 4 :]
-        coded = half.carry + data
+        coded = half.carry + data.translate(None, b"\r\n")
         cut = len(coded) if message.final else len(coded) - len(coded) % 4
         half.carry = coded[cut:]
         try:

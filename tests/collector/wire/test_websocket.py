@@ -69,7 +69,12 @@ def test_control_frames_between_fragments_are_passed_over() -> None:
     sent = frame(b"one", 0x02) + frame(b"ping", 0x89) + frame(b"two", 0x00) + frame(b"", 0x8A) + frame(b"three", 0x80)
     events = fed((IN, sent))
     assert messages(events) == [(IN, False, b"onetwothree")]
-    assert [event.size for event in events if isinstance(event, Message)] == [len(sent)]
+    assert [(event.size, event.fragmented) for event in events if isinstance(event, Message)] == [(len(sent), True)]
+
+
+def test_a_message_in_one_frame_is_not_fragmented_however_it_is_cut() -> None:
+    events = read(reader(), every_byte([(IN, frame(b"\x01one"))]))
+    assert [event.fragmented for event in events if isinstance(event, Message)] == [False]
 
 
 @pytest.mark.parametrize(

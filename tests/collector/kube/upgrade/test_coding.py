@@ -1,12 +1,14 @@
 """The two forms of a WebSocket message."""
 
 import base64
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.channel_events import message
 
-from chaperone.collector.kube.upgrade.coding import NOT_BASE64, Coding
+from chaperone.collector.kube.upgrade.coding import FRAGMENTS, NOT_BASE64, Coding
 from chaperone.proto.records import Direction
 
 BASE64 = "v4.base64.channel.k8s.io"
@@ -29,6 +31,25 @@ def test_a_log_has_no_channel() -> None:
 
 def test_an_empty_message_has_no_channel() -> None:
     assert Coding("", channels=True).read(message(b""))[0] is None
+
+
+def test_line_ends_in_base64_are_passed_over_as_go_does() -> None:
+    sent = b"0" + base64.b64encode(b"a longer line").replace(b"b", b"\r\nb")
+    assert Coding(BASE64, channels=True).read(message(sent))[1].data == b"a longer line"
+
+
+@pytest.mark.parametrize(
+    ("subprotocol", "direction", "doubts"),
+    [
+        ("v4.channel.k8s.io", Direction.OUT, (FRAGMENTS,)),
+        ("", Direction.OUT, (FRAGMENTS,)),
+        ("v5.channel.k8s.io", Direction.OUT, ()),
+        ("v4.channel.k8s.io", Direction.IN, ()),
+    ],
+)
+def test_what_a_client_sends_in_fragments_is_doubted_before_v5(subprotocol: str, direction: Direction, doubts: tuple[str, ...]) -> None:
+    sent = replace(message(b"\x00rm", direction), fragmented=True)
+    assert Coding(subprotocol, channels=True).read(sent)[1].doubts == doubts
 
 
 def test_what_is_not_base64_is_kept_and_doubted() -> None:
