@@ -12,7 +12,7 @@ from chaperone.collector.kube.path import split_path
 
 _VERSION = re.compile(r"v[0-9]+((alpha|beta)[0-9]+)?\Z")
 _CLIENT = re.compile(r"kubernetes|kubectl|kube-|kubelet|\bhelm\b|client-go|k9s|OpenAPI-Generator/", re.IGNORECASE)
-_PATHS = re.compile(r"/*(api|apis|openapi|version|healthz|livez|readyz|metrics|logs|debug|\.well-known|openid)?(/|\Z)")
+_PATHS = re.compile(r"/*(?:(?:api|apis|openapi|version|healthz|livez|readyz|metrics|logs|debug|\.well-known|openid)(?:/|\Z)|\Z)")
 _ACCEPT = ("application/vnd.kubernetes.protobuf", "apidiscovery.k8s.io", "g=meta.k8s.io")
 _PREFIXES = ("watch", "proxy")
 NO_SIGN = "neither its address nor its path is the Kubernetes API's"
