@@ -61,7 +61,6 @@ url=$(sed -n 's/.*"server": "\([^"]*\)".*/\1/p' "$KUBECONFIG")
 title "Record unmodified, stripped kubectl (Go) …"
 record kubectl get pods
 record kubectl get secret db-cred -o yaml
-record kubectl exec agent -c main -- sh -c 'echo out; echo err >&2; exit 3'
 
 title "… a script that starts a Python client (OpenSSL), curl (OpenSSL or GnuTLS) and kubectl"
 cat >"$work/agent.sh" <<EOF
@@ -69,6 +68,7 @@ cat >"$work/agent.sh" <<EOF
 python $here/demo/client.py
 curl -s --cacert $work/api/ca.crt -H "Authorization: Bearer \$(cat $work/api/token)" $url/api/v1/namespaces/default/secrets/db-cred -o $work/secret.json
 kubectl create secret generic api-key --from-literal=key=s3cr3t-Pa55w0rd
+kubectl exec agent -c main -- sh -c 'echo out; echo err >&2; exit 3'
 kubectl delete secret api-key
 EOF
 chmod +x "$work/agent.sh"
