@@ -6,9 +6,8 @@ from chaperone.collector.mask.patterns import INNOCUOUS, SECRET_NAME, compiled
 from chaperone.collector.mask.text import Span, Texts
 
 _FLAG = compiled(rb"--?[A-Za-z][\w.-]*")
-_NAMED = compiled(rb"(?s)(--?)?([\w./,\[\]-]+?)=(.+)")
+_NAMED = compiled(rb"(?s)(?:--?)?([\w./,\[\]-]+?)=(.+)")
 _LITERAL = compiled(rb"(?s)--from-literal(?:=[^=]*)?=(.+)")
-_PASSWORD = compiled(rb"(?s)(?:-{1,2}pass(?:in|out|word)?|--password-stdin)")
 
 # Program → the short option whose value is a password, glued to it or the next argument.
 _SHORT = {
@@ -41,8 +40,10 @@ def _argument_spans(texts: Texts, program: bytes, argv: Sequence[bytes], index: 
 
 def _secret_start(program: bytes, before: bytes, argument: bytes, argv: Sequence[bytes]) -> int | None:
     """Where an argument that ends in a secret has it begin; None for any other."""
-    if named := (_LITERAL.fullmatch(argument) or _named(argument)):
-        return int(named.start(named.re.groups))
+    if literal := _LITERAL.fullmatch(argument):
+        return int(literal.start(1))
+    if (named := _NAMED.fullmatch(argument)) and SECRET_NAME.fullmatch(named.group(1)):
+        return int(named.start(2))
     if before == b"--from-literal":
         return argument.find(b"=") + 1
     if _FLAG.fullmatch(before) and SECRET_NAME.fullmatch(before) and not argument.startswith(b"-"):
@@ -50,11 +51,6 @@ def _secret_start(program: bytes, before: bytes, argument: bytes, argv: Sequence
     if program in _USER and before in _USER_FLAGS:
         return argument.find(b":") + 1
     return _short_option(program, before, argument, argv)
-
-
-def _named(argument: bytes):  # type: ignore[no-untyped-def]
-    named = _NAMED.fullmatch(argument)
-    return named if named and SECRET_NAME.fullmatch(named.group(2)) else None
 
 
 def _short_option(program: bytes, before: bytes, argument: bytes, argv: Sequence[bytes]) -> int | None:

@@ -25,12 +25,12 @@ _LOOSE = (
     _NAME + rb'\\*"\s*:\s*\{[^{}]*"value\\*"',
     rb'"op"|"binaryData"|--from-literal|name:[ ]*\\*"?[^"]*' + _NAME,
     _PROGRAMS + rb'(?:\\*"\s*,|' + _SPACE + rb")",
-    _NAME + rb"[^<]{0,100}(?:>|\\u003e)|password\s|\$(?:[1-7y]|gy|2[abxy]|apr1|argon2|scrypt|pbkdf2)",
+    rb"(?:<|\\u003c)[\w:.-]*" + _NAME + rb"[^<>]*(?:>|\\u003e)|password\s|\$(?:[1-7y]|gy|2[abxy]|apr1|argon2|scrypt|pbkdf2)",
     rb"v1\\*\"?,?(?:\s|\\+[tnr])*\\*\"?data",
     rb"pass:|bearer|PRIVATE KEY|parse error: |error found in #|(?:AccountKey|SharedAccessKey|sig)=",
     rb":(?:\\*/){2}[^\s/\"]+@",
     rb"kind" + _QUOTE + _SPACE + rb"*:" + _SPACE + rb"*" + _QUOTE + rb"Secret|last-applied-configuration|\\*\"auth\\*\"",
-    rb"\\b| \\r|\\u(?:0008|001b|00(?:2[0-589a-f]|3[0-9abdf]|[4-7][0-9a-e]|[57]f))|" + HEX,
+    rb"\\b| \\r|\\u(?:0008|001b|00(?:2[0-589a-f]|3[0-9abdf]|[4-7][0-9a-f]))|" + HEX,
 )
 _EXACT = (
     rb"ey(?:J|Ai|og|0K)[A-Za-z0-9_-]{6,}=*\.|ZXlK|LS0tLS1CRUdJTi|H4sI|SDRzS|(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}|k8s-aws-v1\.",

@@ -198,7 +198,7 @@ class _Rebuilding:
             return self._value_field(node, secret)
         if "1" in node and "2" in node:
             return self._numbered(node, secret)
-        if secret and node.get("kind") == "Status" and node.get("status") != "Success" and node.get("reason") not in _QUOTES_NOTHING:
+        if secret and node.get("kind") == "Status" and node.get("status") != "Success" and str(node.get("reason")) not in _QUOTES_NOTHING:
             return {key: self._all(node[key], False) for key in ("message", "details") if key in node}
         return {}
 

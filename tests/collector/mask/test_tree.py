@@ -3,6 +3,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chaperone.collector.mask.fingerprint import Fingerprint
 from chaperone.collector.mask.text import Texts
@@ -147,6 +149,26 @@ def test_the_original_is_not_changed() -> None:
     before = json.dumps(MANIFEST)
     masked(MANIFEST)
     assert json.dumps(MANIFEST) == before
+
+
+WORDS = """
+name value key kind data stringData token db.password path op env args command authorization items rows auth binaryData metadata 1 2
+annotations kubectl.kubernetes.io/last-applied-configuration status reason message details object Secret SecretList Status Table add
+--password mysql -pabc /data/x /a/env/0/value / "" true password=abc Bearer {"a":1} [] {"kind":"Secret","data":{"a":"b"}} YWJj
+"""
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(WORDS.split()) | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS.split()), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(ODD, st.booleans())
+@settings(max_examples=500, deadline=None)
+def test_any_object_is_taken_and_masking_twice_is_masking_once(root: Any, secret: bool) -> None:
+    once = masked(root, secret)
+    assert masked(once, secret) == once
+    assert json.loads(json.dumps(once)) == once
 
 
 def test_an_object_deeper_than_the_limit_is_refused() -> None:
