@@ -1,5 +1,6 @@
 """One stream: bytes → events → exchanges → calls → masked rows.
 
+What is missing is counted here, from positions alone: a reader says where it reads on, not what was lost.
 `except Exception` is here and nowhere else in Chaperone: a stream that our code fails on is read no further, and a note says so
 with the exception's type and place, never its text; the other streams go on.
 """
@@ -18,7 +19,7 @@ from chaperone.collector.store import facts
 from chaperone.collector.store.document import Place, call_document, exchange_document, piece_document
 from chaperone.collector.store.rows import Kind, Row, Sink
 from chaperone.collector.wire.choose import StreamReader
-from chaperone.collector.wire.events import Event, Lost, Resumed, Unreadable
+from chaperone.collector.wire.events import Event, Resumed, Unreadable
 from chaperone.collector.wire.exchange import Exchange, Exchanges, Phase
 from chaperone.proto.ids import ProcessId, SessionId, StreamId, call_id
 from chaperone.proto.records import Cause, Chunk, Direction, Loss, Note, StreamClosed
@@ -37,6 +38,15 @@ class Home:
     apiservers: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why bytes are not here; `lost` is False when they were somewhere else."""
+
+    time: int
+    cause: str
+    lost: bool = True
+
+
 class Stream:
     """Reads one stream; rows go to `sink`. With `late`, its first bytes are not known to be the stream's first."""
 
@@ -46,7 +56,6 @@ class Stream:
         self._gate, self._sink = gate, sink
         self._reader, self._exchanges, self._calls = StreamReader(), Exchanges(), Calls(home.apiservers)
         self._joining = set(Direction) if late else set()
-        self._joined = [0, 0]  # where each direction's first bytes were, if not at 0: nobody lost those before
         self._ordinals: dict[str, dict[str, tuple[int, int]]] = {}  # by call and direction: a position and how many pieces came there
         self._failed = False
 
@@ -56,7 +65,7 @@ class Stream:
         self._reach(chunk.direction, chunk.position + len(chunk.data))
 
     def lose(self, loss: Loss, offset: int) -> None:
-        """Take what the agent could not get: of it what the reader has not had yet, and any jump before it."""
+        """Take what the agent could not get: what of it the reader has not had yet, and any jump before it."""
         self._guarded(loss.time, offset, lambda: self._lose(loss, offset))
         self._reach(loss.direction, loss.position + loss.size)
 
@@ -79,37 +88,41 @@ class Stream:
         self.next[direction] = max(self.next[direction], position)
 
     def _feed(self, chunk: Chunk, offset: int) -> None:
-        if chunk.direction in self._joining:
-            self._joining.discard(chunk.direction)
-            self._joined[chunk.direction] = chunk.position
-            if chunk.position:
-                self._take(self._reader.lose(chunk.direction, chunk.position, chunk.time, REJOINED), offset)
+        self._jump(chunk.direction, chunk.position, chunk.time, offset)
         self._take(self._reader.feed(chunk.direction, chunk.position, chunk.data, chunk.time), offset)
 
     def _lose(self, loss: Loss, offset: int) -> None:
-        reached, end = self.next[loss.direction], loss.position + loss.size
-        parts = ((loss.position - reached, self._jump(loss.direction)), (end - max(reached, loss.position), loss.cause))
-        for size, cause in parts:
-            if size > 0:
-                self._take(self._reader.lose(loss.direction, size, loss.time, cause), offset)
-        self._joining.discard(loss.direction)
+        self._jump(loss.direction, loss.position, loss.time, offset)
+        end = loss.position + loss.size
+        self._skip(loss.direction, end, Why(loss.time, loss.cause), offset)
 
-    def _jump(self, direction: Direction) -> str:
-        return REJOINED if direction in self._joining else str(Cause.UNKNOWN)
+    def _jump(self, direction: Direction, position: int, time: int, offset: int) -> None:
+        """What lies before `position` and has not been here. At the first bytes of a stream joined late, an earlier collector
+        had it: nobody lost it."""
+        late = direction in self._joining
+        self._joining.discard(direction)
+        self._skip(direction, position, Why(time, REJOINED if late else str(Cause.UNKNOWN), lost=not late), offset)
+
+    def _skip(self, direction: Direction, end: int, why: Why, offset: int) -> None:
+        position = self.next[direction]
+        if end > position:
+            size = end - position
+            found = facts.Hole(self.home.stream, direction.name.lower(), position, size, why.time, why.cause, why.lost)
+            self._sink.append(facts.hole(found, self.home.session, offset))
+            self._reach(direction, end)
+            self._take(self._reader.lose(direction, size, why.time, why.cause), offset)
 
     def _close(self, closed: StreamClosed, offset: int) -> None:
         for direction, length in ((Direction.OUT, closed.out_position), (Direction.IN, closed.in_position)):
-            missing = length - self.next[direction]
-            if missing > 0 and direction not in self._joining:
-                self._lose(Loss(closed.stream, direction, self.next[direction], missing, closed.time), offset)
+            if direction not in self._joining:
+                self._jump(direction, length, closed.time, offset)
         self._take(self._reader.close(closed.time), offset)
         self._report(self._exchanges.close(closed.time), offset)
 
     def _take(self, events: list[Event], offset: int) -> None:
         for event in events:
-            if isinstance(event, Lost | Unreadable | Resumed):
-                found = _hole(self.home.stream, event, self._joined[event.direction])
-                self._sink.append(facts.hole(found, self.home.session, offset))
+            if isinstance(event, Unreadable | Resumed):
+                self._sink.append(facts.hole(_unread(self.home.stream, event), self.home.session, offset))
         self._report(self._exchanges.add(events), offset)
 
     def _report(self, exchanges: list[Exchange], offset: int) -> None:
@@ -164,12 +177,8 @@ def place_of(error: BaseException) -> str:
     return f"{type(error).__name__} at {where}"
 
 
-def _hole(stream: StreamId, event: Lost | Unreadable | Resumed, joined: int) -> facts.Hole:
+def _unread(stream: StreamId, event: Unreadable | Resumed) -> facts.Hole:
     place = (stream, event.direction.name.lower(), event.position)
-    if isinstance(event, Lost):
-        if event.position < joined:  # an earlier collector had these bytes
-            return facts.Hole(*place, 0, event.time, REJOINED, lost=False)
-        return facts.Hole(*place, event.size, event.time, event.cause or str(Cause.UNKNOWN), lost=True)
     if isinstance(event, Unreadable):
         return facts.Hole(*place, 0, event.time, event.reason, lost=False)
     return facts.Hole(*place, 0, event.time, f"read on: {event.evidence}", lost=False, known=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from chaperone.collector.store import queries, writer
@@ -64,14 +64,13 @@ async def opened(directory: StoreDirectory, pace: Pace) -> AsyncIterator[Store]:
     loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "store")
     engine = await loop.run_in_executor(thread, lambda: _open(directory))
     store = Store(engine, thread, pace)
-    writing = asyncio.create_task(store.serve())
     try:
-        yield store
-    finally:
-        writing.cancel()
-        with suppress(asyncio.CancelledError):
-            await writing
+        async with asyncio.TaskGroup() as tasks:  # when writing crashes, so does all that relies on it
+            writing = tasks.create_task(store.serve())
+            yield store
+            writing.cancel()
         await store.finish()
+    finally:
         await loop.run_in_executor(thread, engine.close)
         thread.shutdown()
 

@@ -87,6 +87,8 @@ def replay(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     "piece", "exchange", "loss", "gap", "note", "exit" (a process ended) or "end" (the session)."""
     session = _session(engine, parameters)
     documents = [(kind, document) for kind in _TIMELINE for document in merged(engine, session, [kind])]
+    calls = {document["id"] for kind, document in documents if kind == "call"}
+    documents = [(kind, document) for kind, document in documents if kind != "exchange" or document["id"] not in calls]
     full = _with_bodies(engine, [document for _, document in documents], flag(parameters, "bodies"))
     moments = [m for (kind, _), document in zip(documents, full, strict=True) for m in _moments(kind, document)]
     return sorted(moments, key=lambda moment: moment["at"])

@@ -42,26 +42,25 @@ def summary(engine: Engine, session: str) -> dict[str, Any]:
     }
 
 
+# An exchange that turned out to be Kubernetes by its answer goes on as a call with the same id: the latest version counts.
 _NEWEST = (
-    "SELECT * FROM records WHERE session = {session:String} AND kind IN ('call', 'exchange', 'stream')"
-    " ORDER BY kind, id, phase DESC, position DESC LIMIT 1 BY kind, id"
+    "SELECT * FROM records WHERE session = {session:String} AND kind IN ('call', 'exchange', 'stream', 'process')"
+    " ORDER BY id, phase DESC, position DESC LIMIT 1 BY id"
 )
 
 
 def _counts(engine: Engine, session: str) -> dict[str, int]:
-    rows = engine.rows(
-        "SELECT kind, uniqExact(id) AS count FROM records WHERE session = {session:String} GROUP BY kind", {"session": session}
-    )
+    rows = engine.rows(f"SELECT kind, count() AS count FROM ({_NEWEST}) GROUP BY kind", {"session": session})
     return {row["kind"]: row["count"] for row in rows}
 
 
 def _bytes(engine: Engine, session: str) -> dict[str, int]:
     """A closed stream knows its length; of an open one what its exchanges say."""
-    streams = (
-        "SELECT max(kind = 'stream' AND phase = 4) AS closed,"
-        " sumIf(bytes_out, kind = 'stream') AS whole_out, sumIf(bytes_in, kind = 'stream') AS whole_in,"
-        f" sumIf(bytes_out, kind != 'stream') AS part_out, sumIf(bytes_in, kind != 'stream') AS part_in FROM ({_NEWEST}) GROUP BY stream"
+    columns = ", ".join(
+        f"sumIf(bytes_{way}, kind = 'stream') AS whole_{way}, sumIf(bytes_{way}, kind IN ('call', 'exchange')) AS part_{way}"
+        for way in ("out", "in")
     )
+    streams = f"SELECT max(kind = 'stream' AND phase = 4) AS closed, {columns} FROM ({_NEWEST}) GROUP BY stream"
     statement = f"SELECT sum(if(closed, whole_out, part_out)) AS out, sum(if(closed, whole_in, part_in)) AS in FROM ({streams})"
     row = engine.rows(statement, {"session": session})[0]
     return {"out": row["out"], "in": row["in"]}
@@ -72,9 +71,8 @@ def _missing(engine: Engine, session: str) -> list[str]:
 
 
 def _unfinished(engine: Engine, session: str) -> list[str]:
-    statement = (
-        f"SELECT kind, count() AS count FROM ({_NEWEST}) WHERE kind != 'stream' AND (NOT complete OR phase < 4) GROUP BY kind ORDER BY kind"
-    )
+    unfinished = "kind IN ('call', 'exchange') AND (NOT complete OR phase < 4)"
+    statement = f"SELECT kind, count() AS count FROM ({_NEWEST}) WHERE {unfinished} GROUP BY kind ORDER BY kind"
     return [_several(row["count"], row["kind"], "incomplete") for row in engine.rows(statement, {"session": session})]
 
 

@@ -9,28 +9,24 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import grpc
 import pytest
-from support.collectors import acked, ask, batch, collector, hello, kill, send, start
+from support.collectors import acked, ask, batch, collector, hello, kill, send, start, talk
 from support.conversations import Conversation, pods
 from support.leaks import leaks_in_files, leaks_in_tables
 
-from chaperone.collector.store.directory import SOCKET, socket_target
+from chaperone.collector.store.directory import SOCKET
 from chaperone.collector.store.engine import Engine
 from chaperone.proto import capture_pb2 as pb
-from chaperone.proto.capture_pb2_grpc import CaptureStub
 
 CANARY = "canary-4f1b9e-s3cr3t"
 
 
 def conversation(calls: int, name: str = "one") -> list[pb.Upward]:
     """A session in batches: its beginning, one call each, its end."""
-    talk = Conversation(name)
-    groups = [
-        talk.begun(),
-        *[talk.exchange(f"/api/v1/namespaces/default/pods?n={n}", pods(n + 1, 200)) for n in range(calls)],
-        talk.ended(),
-    ]
+    one = Conversation(name)
+    begun = one.begun()
+    exchanges = [one.exchange(f"/api/v1/namespaces/default/pods?n={n}", pods(n + 1, 200)) for n in range(calls)]
+    groups = [begun, *exchanges, one.ended()]
     return [batch(number, group) for number, group in enumerate(groups, 1)]
 
 
@@ -130,12 +126,12 @@ def test_it_ends_when_nobody_needs_it(tmp_path: Path) -> None:
 def test_it_stays_while_an_agent_is_connected(tmp_path: Path) -> None:
     done = threading.Event()
 
-    def talk() -> Iterator[pb.Upward]:
+    def waiting() -> Iterator[pb.Upward]:
         yield hello()
         done.wait(10)
 
     with collector(tmp_path, "--exit-when-idle", "0.5") as process:
-        agent = threading.Thread(target=lambda: send(tmp_path, talk()))
+        agent = threading.Thread(target=lambda: send(tmp_path, waiting()))
         agent.start()
         time.sleep(1.5)
         assert process.poll() is None
@@ -171,13 +167,13 @@ def test_what_is_acked_was_synced_before(tmp_path: Path) -> None:
 
 
 def test_no_unmasked_secret_is_in_any_column_or_file(tmp_path: Path) -> None:
-    talk = Conversation()
+    one = Conversation()
     secret = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "db"}, "stringData": {"password": CANARY}}
     records = [
-        *talk.begun("deploy", f"--token={CANARY}"),
-        talk.request("/api/v1/namespaces/default/secrets/db", headers=f"Authorization: Bearer {CANARY}\r\n"),
-        talk.answer(secret),
-        *talk.ended(),
+        *one.begun("deploy", f"--token={CANARY}"),
+        one.request("/api/v1/namespaces/default/secrets/db", headers=f"Authorization: Bearer {CANARY}\r\n"),
+        one.answer(secret),
+        *one.ended(),
     ]
     store = tmp_path / "store"
     with collector(store):
@@ -206,17 +202,13 @@ def _plant(store: Path) -> None:
 
 
 def _send_until_killed(store: Path, messages: list[pb.Upward], process: "subprocess.Popen[bytes]", acks: int) -> int:
-    """Send one batch after the other and kill the collector after some acks; the highest acked number."""
-    highest = 0
-    with grpc.insecure_channel(socket_target(store)) as channel:
-        answers = CaptureStub(channel).Stream(iter([hello(), *messages]), timeout=20)
-        try:
-            for count, answer in enumerate(answers):
-                highest = max(highest, answer.ack.batch)
-                if count >= acks:
-                    kill(process)
-        except grpc.RpcError as error:
-            assert error.code() is grpc.StatusCode.UNAVAILABLE, error
+    """Send everything and kill the collector after some acks; the highest acked number."""
+
+    def on_ack(number: int) -> None:
+        if number >= acks and process.poll() is None:
+            kill(process)
+
+    highest, _ = talk(store, [hello(), *messages], on_ack)
     if process.poll() is None:
         kill(process)
     return highest

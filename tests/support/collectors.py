@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,19 @@ def send(store: Path, messages: Iterable[pb.Upward], timeout_s: float = 20) -> l
     """Everything the collector answers to these messages until it hangs up. grpc.RpcError when it refuses."""
     with grpc.insecure_channel(socket_target(store), OPTIONS) as channel:
         return list(CaptureStub(channel).Stream(iter(messages), timeout=timeout_s))
+
+
+def talk(store: Path, messages: Iterable[pb.Upward], on_ack: Callable[[int], None] = lambda _: None) -> tuple[int, grpc.RpcError | None]:
+    """Send until the collector hangs up: the highest acked number, and how it refused."""
+    highest = 0
+    with grpc.insecure_channel(socket_target(store), OPTIONS) as channel:
+        try:
+            for answer in CaptureStub(channel).Stream(iter(messages), timeout=20):
+                highest = max(highest, answer.ack.batch)
+                on_ack(answer.ack.batch)
+        except grpc.RpcError as error:
+            return highest, error
+    return highest, None
 
 
 def acked(answers: list[pb.Downward]) -> list[int]:

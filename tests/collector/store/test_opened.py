@@ -60,3 +60,13 @@ def test_a_bad_question_does_no_harm(tmp_path: Path) -> None:
         return await store.ask("status", "{}")
 
     assert used(tmp_path, talk)[0]["counts"] == {}
+
+
+def test_a_writer_that_crashes_takes_the_collector_down(tmp_path: Path) -> None:
+    async def poison(store: Store) -> None:
+        store.commit([call_row(), "no row"])  # type: ignore[list-item]
+        await asyncio.sleep(5)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        used(tmp_path, poison)
+    assert caught.group_contains(AttributeError)

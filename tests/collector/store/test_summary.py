@@ -75,3 +75,12 @@ def test_later_versions_lie_over_earlier_ones(engine: Engine) -> None:
 
 def test_a_session_nobody_began_has_a_summary_all_the_same(engine: Engine) -> None:
     assert summary(engine, "00")["id"] == "00"
+
+
+def test_an_exchange_that_became_a_call_counts_as_a_call_only(engine: Engine) -> None:
+    call = call_row(1)
+    document = {"id": call.id, "bytes": {"out": 7, "in": 0}, "complete": True}
+    before = Row(Kind.EXCHANGE, SESSION, call.id, 1, 5, OFFSET, document, stream=STREAM)
+    written(engine, *session_rows(), before, call)
+    found = summary(engine, SESSION)
+    assert (found["calls"], found["exchanges"], found["missing"], found["bytes"]) == (1, 0, [], {"out": 10, "in": 20})

@@ -1,0 +1,140 @@
+from typing import Any
+
+from support.conversations import Conversation, pods
+
+from chaperone.collector.mask.masker import Masker
+from chaperone.collector.pipeline import Pipeline
+from chaperone.collector.store.recall import OpenSession
+from chaperone.collector.store.rows import Kind, Row
+from chaperone.proto.ids import ProcessId, SessionId, StreamId
+from chaperone.proto.records import (
+    Bound,
+    Direction,
+    Hold,
+    Note,
+    Outcome,
+    ProcessEnded,
+    ProcessSeen,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    StreamClosed,
+    Unknown,
+)
+
+OFFSET = 1_700_000_000_000_000_000
+
+
+def taken(records: list[Record], recalled: tuple[OpenSession, ...] = ()) -> list[Row]:
+    rows: list[Row] = []
+    pipeline = Pipeline(lambda: Masker(b"k" * 32), rows)
+    pipeline.recall(recalled)
+    for record in records:
+        pipeline.take(record, OFFSET)
+    return rows
+
+
+def of(rows: list[Row], kind: Kind) -> list[dict[str, Any]]:
+    return [row.document for row in rows if row.kind is kind]
+
+
+def test_a_session_becomes_rows_of_its_own() -> None:
+    one = Conversation()
+    rows = taken([*one.begun(), *one.exchange("/api/v1/pods", pods()), *one.ended()])
+    assert {row.session for row in rows} == {one.session}
+    assert {row.kind for row in rows} == {Kind.SESSION, Kind.PROCESS, Kind.STREAM, Kind.CALL}
+    assert len({row.id for row in rows if row.kind is Kind.CALL}) == 1
+
+
+def test_a_call_names_its_process_as_it_is_then() -> None:
+    one = Conversation()
+    changed = ProcessSeen(one.process, one.session, one.tick(), 4242, "/usr/bin/curl", ("curl",))
+    rows = taken([*one.begun(), *one.exchange("/api/v1/pods", pods()), changed, *one.exchange("/api/v1/nodes", pods())])
+    found = {call["resource"]: call["process"]["exe"] for call in of(rows, Kind.CALL)}
+    assert found == {"pods": "/usr/bin/kubectl", "nodes": "/usr/bin/curl"}
+
+
+def test_the_same_records_make_the_same_rows() -> None:
+    def records() -> list[Record]:
+        one = Conversation()
+        return [*one.begun(), *one.exchange("/api/v1/pods", pods(3)), *one.ended()]
+
+    assert taken(records()) == taken(records())
+
+
+def test_command_lines_are_masked_for_sessions_and_processes() -> None:
+    one = Conversation()
+    rows = taken(one.begun("kubectl", "--token=eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl", "get"))
+    for kind in (Kind.SESSION, Kind.PROCESS):
+        [document] = of(rows, kind)
+        assert document["argv"][0] == "kubectl" and "eyJhbGciOiJSUzI1NiJ9" not in str(document)
+
+
+def test_the_end_of_a_session_ends_what_is_open() -> None:
+    one = Conversation()
+    rows = taken([*one.begun(), one.request("/api/v1/pods"), SessionEnded(one.session, one.tick())])
+    calls = of(rows, Kind.CALL)
+    assert calls[-1]["phase"] == "end" and not calls[-1]["complete"]
+    assert of(rows, Kind.STREAM)[-1]["bytes"] == {"out": one.positions[0], "in": 0}
+    assert of(rows, Kind.SESSION)[-1]["status"] == -1
+
+
+def test_bytes_of_a_stream_nobody_opened_are_read_and_noted() -> None:
+    one = Conversation()
+    rows = taken(one.exchange("/api/v1/pods", pods()))
+    assert of(rows, Kind.CALL)[-1]["resource"] == "pods"
+    [note] = of(rows, Kind.NOTE)
+    assert not note["complete"] and note["text"] == "bytes came that belong to no open stream"
+
+
+def test_recalled_sessions_know_their_processes_and_streams() -> None:
+    one = Conversation()
+    one.exchange("/api/v1/pods", pods())
+    session = {"id": one.session, "apiservers": []}
+    process, stream = {"id": one.process, "pid": 7, "exe": "/bin/x", "argv": []}, {"id": one.stream, "process": one.process}
+    rows = taken(one.exchange("/api/v1/nodes", pods()), (OpenSession(session, [process], [stream]),))
+    call = of(rows, Kind.CALL)[-1]
+    assert (call["session"], call["process"]["pid"], call["resource"]) == (one.session, 7, "nodes")
+    assert of(rows, Kind.NOTE) == [] and of(rows, Kind.LOSS) == []
+
+
+def test_an_ended_process_is_found_in_its_session() -> None:
+    one = Conversation()
+    [*_, row] = taken([*one.begun(), ProcessEnded(one.process, one.tick(), 3)])
+    assert (row.kind, row.session, row.document["status"]) == (Kind.PROCESS, one.session, 3)
+
+
+def test_connections_holds_outcomes_and_notes_are_kept() -> None:
+    one = Conversation()
+    records = [
+        *one.begun(),
+        Bound(one.stream, 1, 5, "10.0.0.1:5", "10.0.0.2:6443"),
+        Hold("h", one.stream, Direction.OUT, 0, 5, 1),
+        Outcome("h", "pass", 2),
+        Note(one.session, 3, "agent", "password=hunter2hunter2 seen"),
+    ]
+    rows = taken(records)
+    assert [row.session for row in rows if row.kind is Kind.HOLD] == [one.session]
+    assert of(rows, Kind.STREAM)[-1]["remote"] == "10.0.0.2:6443"
+    assert "hunter2" not in str(of(rows, Kind.NOTE))
+
+
+def test_a_record_of_an_unknown_kind_makes_the_recording_say_so_once() -> None:
+    rows = taken([Unknown(99), Unknown(99)])
+    assert len({row.id for row in rows}) == 1 and not rows[0].document["complete"]
+
+
+def test_what_ended_is_let_go() -> None:
+    rows: list[Row] = []
+    pipeline = Pipeline(lambda: Masker(b"k" * 32), rows)
+    for number in range(20):
+        one = Conversation(f"s{number}")
+        for record in [*one.begun(), *one.exchange("/api/v1/pods", pods()), *one.ended()]:
+            pipeline.take(record, OFFSET)
+    assert not pipeline._sessions and not pipeline._streams and not pipeline._homes
+
+
+def test_records_about_nothing_known_do_no_harm() -> None:
+    stream, session, process = StreamId("t"), SessionId("s"), ProcessId("p")
+    records: list[Record] = [StreamClosed(stream, 1), ProcessEnded(process, 1), SessionEnded(session, 2), SessionStarted(session, "w", 3)]
+    assert len(taken([*records, Bound(stream, 1)])) >= 4
