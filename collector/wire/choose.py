@@ -16,7 +16,7 @@ from chaperone.collector.wire.resync import Search, http1_request, http1_respons
 from chaperone.collector.wire.spdy import SpdyReader
 from chaperone.collector.wire.tunnel import SpdyInWebSocketReader
 from chaperone.collector.wire.websocket import WebSocketReader
-from chaperone.proto.records import Direction
+from chaperone.proto.records import Cause, Direction
 
 OUT, IN = Direction.OUT, Direction.IN
 
@@ -111,7 +111,8 @@ class StreamReader:
         events: list[Event] = []
         for direction, intake in zip(Direction, held, strict=True):
             if intake is not None:
-                events += self._hand(direction, intake.rest())
+                rest = intake.rest()
+                events += self._hand(direction, rest or [Gap(0, intake.end, intake.time, Cause.UNKNOWN)])
         return events
 
     def _follow(self, events: list[Event]) -> list[Event]:

@@ -75,6 +75,8 @@ class Intake:
 
     def take(self, size: int) -> bytes:
         """Claim `size` bytes that are here."""
+        if not size:
+            return b""
         if self._at == len(self._chunk):
             self._load()
         stop = self._at + size

@@ -17,6 +17,7 @@ from chaperone.proto.records import Direction
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared/fixtures/wire"
 KEPT = ROOT / "tests/captures"
+CLOSED = 1 << 50  # when every stream is over
 _DIRECTIONS = {"c2s": Direction.OUT, "s2c": Direction.IN}
 
 
@@ -65,7 +66,7 @@ def events_of(fed: list[Chunk], reader: Reader | None = None) -> list[Event]:
     """Every event of a stream fed in this order and closed."""
     reader = reader or StreamReader()
     events = [event for chunk in fed for event in reader.feed(chunk.direction, chunk.position, chunk.data, chunk.time)]
-    return events + reader.close(_end(fed))
+    return events + reader.close(CLOSED)
 
 
 def reports_of(fed: list[Chunk]) -> list[Exchange]:
@@ -73,8 +74,8 @@ def reports_of(fed: list[Chunk]) -> list[Exchange]:
     reader, exchanges, reports = StreamReader(), Exchanges(), []
     for chunk in fed:
         reports += exchanges.add(reader.feed(chunk.direction, chunk.position, chunk.data, chunk.time))
-    reports += exchanges.add(reader.close(_end(fed)))
-    return reports + exchanges.close(_end(fed))
+    reports += exchanges.add(reader.close(CLOSED))
+    return reports + exchanges.close(CLOSED)
 
 
 def ended(reports: Iterable[Exchange]) -> list[Exchange]:
@@ -89,7 +90,3 @@ def bodies(reports: Iterable[Exchange]) -> dict[tuple[int, Direction], bytes]:
     for event in (event for report in reports for event in report.news if isinstance(event, Data)):
         found[event.exchange, event.direction] = found.get((event.exchange, event.direction), b"") + bytes(event.data)
     return found
-
-
-def _end(fed: list[Chunk]) -> int:
-    return max((chunk.time for chunk in fed), default=0) + 1

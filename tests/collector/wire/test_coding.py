@@ -1,10 +1,12 @@
 import zlib
+from itertools import pairwise
 
 import pytest
-from chaperone.collector.wire.coding import Decoder
 from hypothesis import given
 from hypothesis import strategies as st
 from support.chunking import cuts
+
+from chaperone.collector.wire.coding import Decoder
 
 
 def packed(data: bytes, bits: int) -> bytes:
@@ -18,7 +20,7 @@ def gzipped(data: bytes) -> bytes:
 
 def decoded(decoder: Decoder, data: bytes, at: list[int]) -> bytes:
     edges = [0, *sorted(cut for cut in at if 0 < cut < len(data)), len(data)]
-    return b"".join(bytes(decoder.feed(data[a:b])) for a, b in zip(edges, edges[1:], strict=False))
+    return b"".join(bytes(decoder.feed(data[a:b])) for a, b in pairwise(edges))
 
 
 @given(st.lists(st.binary(max_size=2000), min_size=1, max_size=5), cuts(4000))

@@ -1,4 +1,5 @@
 import pytest
+
 from chaperone.collector.wire.fields import split
 
 GOOD = [(":method", "GET"), (":path", "/api"), ("accept", "a"), ("accept", "b")]

@@ -1,4 +1,5 @@
 import pytest
+
 from chaperone.collector.wire import head as heads
 from chaperone.collector.wire.buffer import Malformed
 from chaperone.collector.wire.head import Framing

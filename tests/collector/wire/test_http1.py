@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 import msgpack
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.chunking import Piece, assert_chunking_invariant, cuts, every_byte, interleavings, of, read
+
 from chaperone.collector.wire.events import (
     Ambiguous,
     Data,
@@ -20,9 +24,6 @@ from chaperone.collector.wire.events import (
 from chaperone.collector.wire.http1 import CHUNK_LINE_LIMIT, HEAD_LIMIT, QUEUE_LIMIT, Http1Reader
 from chaperone.collector.wire.intake import SKEW_LIMIT
 from chaperone.proto.records import Direction
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from support.chunking import Piece, assert_chunking_invariant, cuts, every_byte, interleavings, of, read
 
 OUT, IN = Direction.OUT, Direction.IN
 GET = b"GET /api HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -1,10 +1,11 @@
 import re
 
 import pytest
-from chaperone.collector.wire.buffer import Hole, Malformed
-from chaperone.collector.wire.intake import Gap, Intake
 from hypothesis import given
 from hypothesis import strategies as st
+
+from chaperone.collector.wire.buffer import Hole, Malformed
+from chaperone.collector.wire.intake import Gap, Intake
 
 LINE = re.compile(rb"\n")
 
@@ -105,3 +106,7 @@ def test_claims_of_any_size_give_the_bytes_in_order(pieces: list[bytes], claims:
     assert claimed == whole[: len(claimed)]
     assert intake.position == len(claimed)
     assert bytes(intake.window()) == whole[len(claimed) :]
+
+
+def test_nothing_can_be_claimed_of_nothing() -> None:
+    assert Intake().take(0) == b""

@@ -1,10 +1,11 @@
 import msgpack
-from chaperone.collector.wire.events import Data, End, Lost
-from chaperone.collector.wire.opaque import OpaqueReader
-from chaperone.proto.records import Direction
 from hypothesis import given
 from hypothesis import strategies as st
 from support.chunking import assert_chunking_invariant, cuts
+
+from chaperone.collector.wire.events import Data, End, Lost
+from chaperone.collector.wire.opaque import OpaqueReader
+from chaperone.proto.records import Direction
 
 OUT, IN = Direction.OUT, Direction.IN
 

@@ -2,10 +2,11 @@ import struct
 import time
 
 import pytest
-from chaperone.collector.wire import resync
-from chaperone.collector.wire.intake import Intake
 from hypothesis import given
 from hypothesis import strategies as st
+
+from chaperone.collector.wire import resync
+from chaperone.collector.wire.intake import Intake
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:

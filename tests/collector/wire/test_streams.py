@@ -1,4 +1,5 @@
 import msgpack
+
 from chaperone.collector.wire.events import Data, Reset, Response
 from chaperone.collector.wire.streams import EARLY, Stream, weight
 from chaperone.proto.records import Direction
