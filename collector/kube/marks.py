@@ -43,7 +43,7 @@ def _name(reader: Reader) -> str:
 def _restored(name: str, state: Saved, budget: Budget) -> Reader:
     if name == "gather":
         return Gatherer.restore(state, budget)
-    return EventStream.restore(state) if name == "watch" else LogStream.restore(state)
+    return EventStream.restore(state, budget) if name == "watch" else LogStream.restore(state)
 
 
 def _saved_body(body: Body) -> Saved:

@@ -107,7 +107,7 @@ class Ongoing:
         code = exchange.response.status if exchange.response else None
         if code is None or 200 <= code < 300:
             if self.head.info.is_resource and self.head.info.verb == "watch":
-                return EventStream(media_type, encoding)
+                return EventStream(media_type, encoding, self._budget)
             if self._is_log():
                 return LogStream(media_type, encoding)
         return Gatherer(media_type, encoding, self._budget, foreign=self._is_proxied())

@@ -7,7 +7,7 @@ pkg/endpoints/handlers/watch.go.
 
 from typing import Any, Protocol, Self
 
-from chaperone.collector.kube.body import EVENT_LIMIT, form_of, read_event
+from chaperone.collector.kube.body import EVENT_LIMIT, STREAM_LIMIT, Budget, form_of, read_event
 from chaperone.collector.kube.call import Body, Form, Piece
 from chaperone.collector.kube.forms.cbor import Items
 from chaperone.collector.kube.forms.parsed import UnreadableError
@@ -93,9 +93,11 @@ class Sequence:
 class EventStream:
     """The body of a watch. `problem`: why nothing more is read of it, "" while all is well."""
 
-    def __init__(self, media_type: str, encoding: str | None) -> None:
+    def __init__(self, media_type: str, encoding: str | None, budget: Budget) -> None:
         self.media_type = media_type
         self.form, self.problem = form_of(media_type)
+        self._budget = budget
+        self._counted = 0  # bytes held that the budget knows of
         self.size = self.wire_size = 0
         self._decoder = Decoder(encoding, _ENDLESS)
         self._cutter = _cutter(self.form)
@@ -115,26 +117,41 @@ class EventStream:
         try:
             events = self._cutter.feed(decoded)
         except UnreadableError as error:
-            self.problem = str(error)
+            self._stop(str(error))
             return []
+        self._budget.left -= len(self._cutter.held) - self._counted
+        self._counted = len(self._cutter.held)
+        if self._budget.left < 0:
+            self._stop(f"bodies of over {STREAM_LIMIT} bytes at once")
         return self._pieces(events, before, data)
 
     def lose(self) -> None:
         """Bytes are missing: lines go on at the next newline, frames and codings don't."""
         self._start = None
         if isinstance(self._cutter, Lines) and self._decoder.coding == "identity":
-            self._cutter.held.clear()
+            self._drop()
             self._cutter.skipping = True
         else:
-            self.problem = self.problem or "bytes of a framed watch are missing"
+            self._stop(self.problem or "bytes of a framed watch are missing")
 
     def finish(self, position: int, time: int) -> list[Piece]:
         """The body is over: what is held is an event cut off."""
-        held, self._cutter.held = bytes(self._cutter.held), bytearray()
+        held = bytes(self._cutter.held)
+        self._drop()
         if not held or self.problem or (isinstance(self._cutter, Lines) and self._cutter.skipping):
             return []
         start = self._start if self._start is not None else position - len(held)
         return [Piece("event", "in", start, time, Body(self.form, self.media_type, len(held), len(held), False, held))]
+
+    def _stop(self, reason: str) -> None:
+        self.problem = reason
+        self._drop()
+
+    def _drop(self) -> None:
+        """Give up what is held."""
+        self._budget.left += self._counted
+        self._counted = 0
+        self._cutter.held.clear()
 
     def body(self, complete: bool) -> Body:
         """The whole as far as it is kept: sizes."""
@@ -149,9 +166,9 @@ class EventStream:
         return _sizes(self) | {"data": bytes(self._cutter.held), "start": self._start, "skipping": skipping, "stopped": self.problem}
 
     @classmethod
-    def restore(cls, saved: dict[str, Any]) -> Self:
+    def restore(cls, saved: dict[str, Any], budget: Budget) -> Self:
         """A watch that goes on where it was saved."""
-        stream = cls(saved["media_type"], None)
+        stream = cls(saved["media_type"], None, budget)
         stream.size, stream.wire_size = saved["size"], saved["wire_size"]
         stream._cutter.feed(saved["data"])
         stream._start, stream.problem = saved["start"], saved["stopped"]

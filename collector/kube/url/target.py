@@ -44,11 +44,11 @@ def read_target(sent: str) -> Target:
 
 
 def wire_bytes(text: str) -> bytes:
-    """Header text back to its bytes: the readers decode Latin-1, other text came from elsewhere."""
+    """Header text back to its bytes: the readers decode UTF-8."""
     try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
         return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that no decoder made
+        return text.encode("utf-8", "replace")
 
 
 def text_of(raw: bytes) -> str:
@@ -70,7 +70,7 @@ def _absolute(rest: bytes) -> Target:
     """Absolute-form (RFC 9112 §3.2.2): Go's RequestURI leaves scheme and authority out; without a slash all is opaque."""
     if not rest.startswith(b"/"):
         opaque, mark, query = rest.partition(b"?")
-        return Target(text_of((opaque or b"/") + mark + query), "", query.decode("latin-1"), (ABSOLUTE,))
+        return Target(text_of((opaque or b"/") + mark + query), "", _query_text(query), (ABSOLUTE,))
     if not rest.startswith(b"//"):
         return _relative(rest, (ABSOLUTE,))
     path = re.search(rb"[/?]", rest[2:])
@@ -83,7 +83,11 @@ def _relative(raw: bytes, doubts: tuple[str, ...]) -> Target:
     slash = ("%2F in the path splits a segment",) if b"%2f" in rest.lower() else ()
     path = unescape(rest)
     shown = rest if bad or _VALID_PATH.match(rest) else _escape(path)
-    return Target(text_of((shown or b"/") + mark + query), text_of(path), query.decode("latin-1"), doubts + bad + slash)
+    return Target(text_of((shown or b"/") + mark + query), text_of(path), _query_text(query), doubts + bad + slash)
+
+
+def _query_text(query: bytes) -> str:
+    return query.decode("utf-8", "surrogateescape")
 
 
 def unescape(raw: bytes) -> bytes:

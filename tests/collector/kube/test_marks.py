@@ -10,7 +10,7 @@ from chaperone.collector.wire.events import Upgraded
 def test_bodies_and_readers_come_back() -> None:
     ongoing = Ongoing(Budget())
     ongoing.request_body = Body(Form.BINARY, "x", 9, 9, True, b"not kept!", ambiguous=("why",))
-    ongoing.response = EventStream("application/json", "")
+    ongoing.response = EventStream("application/json", "", Budget())
     ongoing.is_late = True
     saved = saved_ongoing(ongoing)
     assert saved is not None

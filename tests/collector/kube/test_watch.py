@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from support.protobufs import secret, watch_event
 
 from chaperone.collector.kube import watch
+from chaperone.collector.kube.body import Budget
 from chaperone.collector.kube.call import Form, Piece
 from chaperone.collector.kube.watch import EventStream, LogStream
 from chaperone.collector.wire.events import Data
@@ -39,7 +40,7 @@ def taken(stream: EventStream, body: bytes, cuts: list[int], base: int = 1000) -
 @given(st.sampled_from(sorted(WATCHES)), st.lists(st.integers(0, 400), max_size=12))
 def test_events_are_cut_at_their_own_borders(media_type: str, cuts: list[int]) -> None:
     events = WATCHES[media_type]
-    stream = EventStream(media_type, "")
+    stream = EventStream(media_type, "", Budget())
     found = taken(stream, b"".join(events), cuts)
     assert [(piece.channel, piece.direction) for piece in found] == [("event", "in")] * 3
     assert [piece.position for piece in found] == [1000 + sum(map(len, events[:n])) for n in range(3)]
@@ -50,29 +51,29 @@ def test_events_are_cut_at_their_own_borders(media_type: str, cuts: list[int]) -
 @given(st.lists(st.integers(0, 400), max_size=12))
 def test_a_watch_of_concatenated_gzip_members_gives_events_as_members_arrive(cuts: list[int]) -> None:
     members = [gzip.compress(line) for line in WATCHES[JSON]]
-    stream = EventStream(JSON, "gzip")
+    stream = EventStream(JSON, "gzip", Budget())
     assert [piece.body.object for member in members for piece in stream.add(data(member))] == OBJECTS
-    assert [piece.body.object for piece in taken(EventStream(JSON, "gzip"), b"".join(members), cuts)] == OBJECTS
+    assert [piece.body.object for piece in taken(EventStream(JSON, "gzip", Budget()), b"".join(members), cuts)] == OBJECTS
 
 
 def test_the_last_event_may_be_cut_off_and_says_so() -> None:
-    stream = EventStream(JSON, "")
+    stream = EventStream(JSON, "", Budget())
     (piece,) = taken(stream, b'{"type":"ADD', [])
     assert (piece.body.complete, piece.body.data, piece.body.object, piece.position) == (False, b'{"type":"ADD', None, 1000)
 
 
 def test_a_line_that_is_no_json_is_an_event_with_the_reason() -> None:
-    bad, good = taken(EventStream(JSON, ""), b"{bad\n\n" + WATCHES[JSON][0], [])
+    bad, good = taken(EventStream(JSON, "", Budget()), b"{bad\n\n" + WATCHES[JSON][0], [])
     assert (bad.body.form, bad.body.ambiguous) == (Form.BINARY, ("not JSON",))
     assert good.body.object == OBJECTS[0]
 
 
 def test_behind_a_hole_lines_go_on_and_frames_do_not() -> None:
-    lines = EventStream(JSON, "")
+    lines = EventStream(JSON, "", Budget())
     lines.add(data(b'{"type":"AD'))
     lines.lose()
     assert [piece.body.object for piece in lines.add(data(b'x"}\n' + WATCHES[JSON][1], 50))] == [OBJECTS[1]]
-    frames = EventStream(PROTOBUF, "")
+    frames = EventStream(PROTOBUF, "", Budget())
     frames.lose()
     assert frames.add(data(WATCHES[PROTOBUF][0])) == []
     assert frames.body(True).ambiguous == ("bytes of a framed watch are missing",)
@@ -80,23 +81,33 @@ def test_behind_a_hole_lines_go_on_and_frames_do_not() -> None:
 
 @pytest.mark.parametrize("size", [watch.EVENT_LIMIT + 1, 2**31, 2**32 - 1])
 def test_a_frame_over_the_limit_stops_the_reading_before_anything_is_held(size: int) -> None:
-    stream = EventStream(PROTOBUF, "")
+    stream = EventStream(PROTOBUF, "", Budget())
     assert stream.add(data(size.to_bytes(4, "big") + b"x")) == []
     assert str(watch.EVENT_LIMIT) in stream.problem
 
 
 def test_a_line_without_end_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "EVENT_LIMIT", 1000)
-    stream = EventStream(JSON, "")
+    stream = EventStream(JSON, "", Budget())
     for _ in range(20):
         stream.add(data(b" " * 100))
     assert stream.problem == "a watch event over 1000 bytes"
     assert stream.size == 2000
 
 
+def test_events_in_the_making_share_the_streams_budget() -> None:
+    budget = Budget(left=100)
+    first, second = (EventStream(JSON, "", budget) for _ in range(2))
+    first.add(data(b" " * 60))
+    second.add(data(b" " * 60))
+    assert (first.problem, second.problem != "") == ("", True)
+    first.add(data(b"\n"))
+    assert budget.left == 100
+
+
 def test_yaml_is_not_streamed() -> None:
-    assert EventStream("application/yaml", "").problem
-    assert EventStream("", "").problem
+    assert EventStream("application/yaml", "", Budget()).problem
+    assert EventStream("", "", Budget()).problem
 
 
 def test_a_log_is_raw_text() -> None:
@@ -112,13 +123,13 @@ def test_a_log_is_raw_text() -> None:
 @given(st.sampled_from(sorted(WATCHES)), st.integers(0, 300))
 def test_a_saved_watch_goes_on(media_type: str, cut: int) -> None:
     body = b"".join(WATCHES[media_type])
-    whole = taken(EventStream(media_type, ""), body, [])
+    whole = taken(EventStream(media_type, "", Budget()), body, [])
     cut %= len(body)
-    stream = EventStream(media_type, "")
+    stream = EventStream(media_type, "", Budget())
     before = stream.add(data(body[:cut], 1000))
     saved = stream.saved()
     assert saved is not None
-    again = EventStream.restore(saved)
+    again = EventStream.restore(saved, Budget())
     assert before + again.add(data(body[cut:], 1000 + cut)) == whole
     assert again.size == len(body)
 
@@ -129,7 +140,7 @@ def test_a_saved_log_goes_on_and_a_coding_in_flight_cannot_be_saved() -> None:
     saved = log.saved()
     assert saved is not None
     assert LogStream.restore(saved).size == 3
-    assert EventStream(JSON, "gzip").saved() is None
+    assert EventStream(JSON, "gzip", Budget()).saved() is None
     assert LogStream("text/plain", "gzip").saved() is None
 
 
@@ -137,6 +148,6 @@ def test_a_saved_log_goes_on_and_a_coding_in_flight_cannot_be_saved() -> None:
     st.sampled_from([JSON, PROTOBUF, CBOR, "x"]), st.sampled_from(["", "gzip", "br"]), st.binary(max_size=80), st.lists(st.integers(0, 80))
 )
 def test_any_bytes_are_events_or_a_problem(media_type: str, encoding: str, body: bytes, cuts: list[int]) -> None:
-    stream = EventStream(media_type, encoding)
+    stream = EventStream(media_type, encoding, Budget())
     taken(stream, body, cuts)
     assert stream.body(True).wire_size == len(body)
