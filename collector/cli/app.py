@@ -1,6 +1,7 @@
 """The command `chaperone`: what it offers, and how it fails: one sentence and the next step, no traceback without --debug."""
 
 import importlib.metadata
+import io
 import os
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Entry point of the command."""
     sys.excepthook = _one_sentence
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 must not stop a listing
     typer.main.get_command(app)(prog_name="chaperone")  # app() itself would put a hook of its own in place
 
 

@@ -18,7 +18,7 @@ from chaperone.proto.query_pb2_grpc import QueryStub
 
 Document = dict[str, Any]
 StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="Directory of the store [default: $CHAPERONE_STORE, or a standard place]")
+    Path | None, typer.Option("--store", readable=False, help="Directory of the store [default: $CHAPERONE_STORE, or a standard place]")
 ]
 TRIES = 3
 OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.default_authority", "localhost"))

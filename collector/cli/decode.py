@@ -37,7 +37,7 @@ class DecodeForm(StrEnum):
 
 
 def decode(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Capture files, gzip or not")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", readable=False, help="Capture files, gzip or not")],
     output: Annotated[DecodeForm, typer.Option("--output", "-o", help="Calls, audit events, a table, or channels")] = DecodeForm.TABLE,
     reveal: Annotated[bool, typer.Option("--reveal", help="Print secrets in clear; nothing is stored")] = False,
 ) -> None:

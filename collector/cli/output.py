@@ -26,9 +26,9 @@ def is_coloured() -> bool:
 
 
 def say(lines: Iterable[str]) -> None:
-    """Print lines; lone surrogates of broken input are escaped rather than refused."""
+    """Print lines."""
     for line in lines:
-        typer.echo(line.encode(errors="backslashreplace").decode())
+        typer.echo(line)
 
 
 def documents(found: Iterable[dict[str, Any]], form: Form) -> None:

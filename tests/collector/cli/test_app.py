@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 CHAPERONE = Path(sys.executable).with_name("chaperone")
+CAPTURES = Path(__file__).parents[2] / "captures"
 
 
 def chaperone(*arguments: str, store: str = "/nonexistent/store") -> subprocess.CompletedProcess[str]:
@@ -57,7 +58,27 @@ def test_a_usage_error_exits_with_2(arguments: list[str]) -> None:
     assert "Traceback" not in failed.stderr
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
-    command = f"set -o pipefail; {CHAPERONE} calls list --help | head -c 1"
+def test_a_reader_that_leaves_is_no_error() -> None:
+    capture = CAPTURES / "kubectl-portforward-ws.2.jsonl.gz"
+    command = f"{CHAPERONE} decode -o jsonl {' '.join([str(capture)] * 20)} | head -c 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
-    assert done.stderr == ""
+    assert (done.stdout, done.stderr) == ("{", "")
+
+
+def test_a_terminal_without_utf8_gets_escapes() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    command = [CHAPERONE, "decode", "-o", "channels", CAPTURES / "kubectl-exec-ws.2.jsonl.gz"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=True)
+    assert "\\u2190 stdout: out" in done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_a_store_of_another_user_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    (tmp_path / "store").mkdir(mode=0o700)
+    show = "from chaperone.collector.cli.app import main; import os, sys; os.setgid(65534); os.setuid(65534); main()"
+    command = [sys.executable, "-c", show, "sessions", "list", "--store", tmp_path / "store"]
+    failed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert failed.stderr.splitlines()[0] == f"chaperone: you may not read the store {tmp_path / 'store'}"
+    assert failed.returncode == 1
