@@ -22,13 +22,13 @@ def saved_ongoing(ongoing: Ongoing) -> Saved | None:
     bodies = {name: _saved_body(body) for name in ("request_body", "response_body") if (body := getattr(ongoing, name))}
     kinds = {name: _name(readers[name]) for name in states}
     size = sum(len(state["data"]) for state in (*states.values(), *bodies.values()))
-    return {"readers": states, "kinds": kinds, "bodies": bodies, "late": ongoing.is_late, "size": size}
+    return {"readers": states, "kinds": kinds, "bodies": bodies, "late": ongoing.is_late, "doubts": list(ongoing.doubts), "size": size}
 
 
 def restore_ongoing(saved: Saved, budget: Budget) -> Ongoing:
     """An Ongoing that goes on where it was saved; its heads come again with the next report."""
     ongoing = Ongoing(budget)
-    ongoing.is_late = saved["late"]
+    ongoing.is_late, ongoing.doubts = saved["late"], tuple(saved["doubts"])
     for name, state in saved["readers"].items():
         setattr(ongoing, name, _restored(saved["kinds"][name], state, budget))
     for name, state in saved["bodies"].items():

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from chaperone.collector.kube import identity
+from chaperone.collector.kube import identity, recognise
 from chaperone.collector.kube.body import Budget, Gatherer, Kind
 from chaperone.collector.kube.call import Body, Call, Exit, Piece, User
 from chaperone.collector.kube.channels import Channels
@@ -35,6 +35,7 @@ class Ongoing:
         self.channels: Channels | None = None
         self.pieces: list[Piece] = []
         self.is_late = False
+        self.doubts: tuple[str, ...] = ()
         self._budget = budget
         self._request: Request | None = None
         self._response: Response | None = None
@@ -69,7 +70,7 @@ class Ongoing:
                 self.request = self.request or self._request_gatherer()
                 self.request.add(data.data)
         elif exchange.upgraded is None:
-            self.response = self.response or self._response_reader(exchange)
+            self.response = self.response or self._response_reader(exchange, data.data)
             if isinstance(self.response, Gatherer):
                 self.response.add(data.data)
             else:
@@ -91,7 +92,7 @@ class Ongoing:
                 self.request = self.request or self._request_gatherer()
                 self.request.lose()
         elif self.response_body is None and exchange.response is not None:
-            self.response = self.response or self._response_reader(exchange)
+            self.response = self.response or self._response_reader(exchange, b"")
             self.response.lose()
 
     def _request_gatherer(self) -> Gatherer:
@@ -101,8 +102,11 @@ class Ongoing:
             sent = "application/json"
         return Gatherer(sent, None, self._budget, foreign=self._is_proxied())
 
-    def _response_reader(self, exchange: Exchange) -> Reader:
+    def _response_reader(self, exchange: Exchange, start: bytes | memoryview) -> Reader:
         media_type = self.answer.get("content-type", [""])[0]
+        if not media_type and exchange.response and any(None in header for header in exchange.response.headers):
+            media_type = recognise.likely_type(start)
+            self.doubts = (recognise.UNKNOWN_TYPE,)
         encoding = self.answer.get("content-encoding", [""])[0]
         code = exchange.response.status if exchange.response else None
         if code is None or 200 <= code < 300:
@@ -175,7 +179,7 @@ class Ongoing:
             code,
             exchange.response.headers if exchange.response else (),
             self.response_body,
-            self.answer.get("audit-id", [""])[0],
+            recognise.audit_id(self.answer, exchange.response.headers if exchange.response else ()),
             exchange.bytes_out,
             exchange.bytes_in,
             exchange.complete,
@@ -202,7 +206,7 @@ class Ongoing:
         return user
 
     def _doubts(self, exchange: Exchange, pieces: tuple[Piece, ...]) -> tuple[str, ...]:
-        doubts = [*exchange.ambiguous, *self.head.doubts]
+        doubts = [*exchange.ambiguous, *self.head.doubts, *self.doubts]
         for body in (self.request_body, self.response_body, *(piece.body for piece in pieces)):
             if body is not None and body.ambiguous:
                 doubts += body.ambiguous

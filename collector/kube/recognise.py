@@ -5,16 +5,22 @@ count only with a client or an answer that speaks Kubernetes, or on a stream tha
 """
 
 import re
+from collections.abc import Iterable
 
 from chaperone.collector.kube.identity import Headers
 from chaperone.collector.kube.kinds import KINDS
 from chaperone.collector.kube.path import split_path
+from chaperone.collector.wire.events import Header
 
 _VERSION = re.compile(r"v[0-9]+((alpha|beta)[0-9]+)?\Z")
 _CLIENT = re.compile(r"kubernetes|kubectl|kube-|kubelet|\bhelm\b|client-go|k9s|OpenAPI-Generator/", re.IGNORECASE)
 _PATHS = re.compile(r"/*(?:(?:api|apis|openapi|version|healthz|livez|readyz|metrics|logs|debug|\.well-known|openid)(?:/|\Z)|\Z)")
 _ACCEPT = ("application/vnd.kubernetes.protobuf", "apidiscovery.k8s.io", "g=meta.k8s.io")
 _PREFIXES = ("watch", "proxy")
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
+_PROTOBUF = "application/vnd.kubernetes.protobuf"
+_FIRST_BYTES = {b"{": "application/json", b"k": _PROTOBUF, b"\x00": _PROTOBUF}  # an envelope, a watch frame's length
+UNKNOWN_TYPE = "the media type is not known, but guessed by the first byte"
 NO_SIGN = "neither its address nor its path is the Kubernetes API's"
 
 
@@ -42,3 +48,16 @@ def is_kubernetes_client(headers: Headers, path: str) -> bool:
 def is_apiserver_answer(headers: Headers) -> bool:
     """Headers that apiservers set."""
     return "audit-id" in headers or any(name.startswith("x-kubernetes-pf-") for name in headers)
+
+
+def audit_id(known: Headers, sent: Iterable[Header]) -> str:
+    """The Audit-Id. Joined late, its name is unknown but its value is a literal: a version 4 UUID, if there is just one."""
+    if "audit-id" in known:
+        return known["audit-id"][0]
+    candidates = [value for name, value in sent if name is None and value and _UUID4.match(value)]
+    return candidates[0] if len(candidates) == 1 else ""
+
+
+def likely_type(start: bytes | memoryview) -> str:
+    """The media type of a body whose header an HPACK table joined late hides, by its first byte."""
+    return _FIRST_BYTES.get(bytes(start[:1]), "")

@@ -11,14 +11,14 @@ def test_bodies_and_readers_come_back() -> None:
     ongoing = Ongoing(Budget())
     ongoing.request_body = Body(Form.BINARY, "x", 9, 9, True, b"not kept!", ambiguous=("why",))
     ongoing.response = EventStream("application/json", "", Budget())
-    ongoing.is_late = True
+    ongoing.is_late, ongoing.doubts = True, ("why",)
     saved = saved_ongoing(ongoing)
     assert saved is not None
     assert saved["size"] == 9
     again = restore_ongoing(saved, Budget())
     assert again.request_body == ongoing.request_body
     assert isinstance(again.response, EventStream)
-    assert again.is_late
+    assert (again.is_late, again.doubts) == (True, ("why",))
 
 
 def test_channels_in_flight_cannot_be_saved() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from chaperone.collector.kube.recognise import is_api_path, is_apiserver, is_apiserver_answer, is_kubernetes_client
+from chaperone.collector.kube.recognise import audit_id, is_api_path, is_apiserver, is_apiserver_answer, is_kubernetes_client, likely_type
 
 
 def test_a_known_address_with_or_without_its_default_port() -> None:
@@ -63,3 +63,17 @@ def test_answers_of_an_apiserver() -> None:
     assert is_apiserver_answer({"audit-id": ["x"]})
     assert is_apiserver_answer({"x-kubernetes-pf-flowschema-uid": ["x"]})
     assert not is_apiserver_answer({"server": ["nginx"]})
+
+
+def test_an_audit_id_without_its_name_is_recognised_if_there_is_just_one() -> None:
+    uuid, other = "0a1b2c3d-1111-4222-8333-444455556666", "1a1b2c3d-1111-4222-8333-444455556666"
+    assert audit_id({"audit-id": ["mine"]}, ((None, uuid),)) == "mine"
+    assert audit_id({}, ((None, uuid), (None, None), ("date", other))) == uuid
+    assert audit_id({}, ((None, uuid), (None, other))) == ""
+    assert audit_id({}, ((None, "0a1b2c3d-1111-1222-8333-444455556666"),)) == ""
+
+
+def test_a_hidden_media_type_is_guessed_by_the_first_byte() -> None:
+    assert likely_type(b'{"kind"') == "application/json"
+    assert likely_type(memoryview(b"k8s")) == likely_type(b"\x00\x00") == "application/vnd.kubernetes.protobuf"
+    assert likely_type(b"") == likely_type(b"\x1f\x8b") == ""

@@ -11,8 +11,11 @@ from support import recordings
 from support.recordings import Chunks, Recording, finals, names, pieces, recording, reports
 
 from chaperone.collector.kube.call import Call, Form, Piece, UserSource
+from chaperone.collector.kube.calls import Calls
 from chaperone.collector.kube.flags import has_request_object, has_response_object
 from chaperone.collector.kube.protobuf import Message
+from chaperone.collector.wire.choose import StreamReader
+from chaperone.collector.wire.exchange import Exchanges
 from chaperone.proto.records import Direction
 
 NAMES = names()
@@ -164,6 +167,36 @@ def test_what_a_command_wrote_is_in_the_clients_output(name: str) -> None:
     assert written
     for piece in written:
         assert piece.body.data.replace(b"\r", b"").decode() in recorded.truth["client_output"]
+
+
+@COMPLETE
+@pytest.mark.parametrize("name", ["go-scheduler-protobuf.1", "helm-install.1"])
+@pytest.mark.parametrize("side", Direction)
+def test_joined_late_nothing_wrong_is_said(name: str, side: Direction) -> None:
+    """Without each direction's first kilobytes, and with them the HPACK entries that later heads refer to."""
+    recorded = recording(name)
+    found = finals(late(recorded.chunks, side))
+    events = {event["auditID"]: event for event in recorded.audit}
+    known = [(call, events[call.audit_id]) for call in found if call.audit_id in events]
+    assert len(known) > len(events) / 2
+    for call, event in known:
+        assert call.user.name in (event["user"], "")
+        if call.request_uri:
+            assert (call.request_uri, call.info.verb) == (event["requestURI"], event["verb"])
+
+
+def late(chunks: Chunks, side: Direction) -> recordings.Reports:
+    first = next(number for number, chunk in enumerate(chunks) if chunk[0] is side and len(chunk[1]) > 60)
+    reader, exchanges, calls, positions = StreamReader(), Exchanges(), Calls(), [0, 0]
+    found = []
+    for number, (direction, data, time) in enumerate(chunks):
+        read = (
+            reader.lose(direction, len(data), time, "late") if number == first else reader.feed(direction, positions[direction], data, time)
+        )
+        positions[direction] += len(data)
+        found += [calls.take(exchange) for exchange in exchanges.add(read)]
+    found += [calls.take(exchange) for exchange in exchanges.close(9)]
+    return [report for report in found if report is not None]
 
 
 @COMPLETE
