@@ -27,7 +27,7 @@ class CollectorSettings:
     idle_s: float | None = None
     ready_fd: int | None = None
     flush_delay_s: float = 0.2  # a batch waits this long for others before it is written and acked
-    flush_rows: int = 5_000  # or until so many rows wait
+    flush_rows: int = 1_000  # or until so many rows wait
     retry_s: float = 1.0  # after a write that failed
     batch_limit: int = 128 << 20  # bytes of records in one batch, inflated; a TLS call may carry 64 MiB
     batches_under_way: int = 8  # of one agent, taken but not yet acked

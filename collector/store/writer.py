@@ -9,7 +9,6 @@ from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.rows import Kind, Row
 
 _FILTERED = ("verb", "resource", "subresource", "namespace", "name", "user")
-_STREAMING = 3  # wire.exchange.Phase.STREAM: of the versions of one flush the last says it all
 
 
 class Writer:
@@ -22,9 +21,9 @@ class Writer:
         self._agents: dict[str, int] = {}
 
     def append(self, row: Row) -> None:
-        """Take a row; a version repeated before it was written takes the earlier one's place."""
-        streaming = row.kind in (Kind.CALL, Kind.EXCHANGE) and row.phase == _STREAMING
-        self._rows[row.kind, row.session, row.id, row.phase, None if streaming else row.position] = row
+        """Take a row. Of a call's versions in one flush the latest says it all, so it takes the place of the earlier ones."""
+        is_exchange = row.kind in (Kind.CALL, Kind.EXCHANGE)
+        self._rows[(row.session, row.id) if is_exchange else (row.kind, row.session, row.id, row.phase, row.position)] = row
 
     def advance(self, agent: str, next_batch: int) -> None:
         """All that `agent` sent below `next_batch` is among the rows taken so far."""

@@ -43,10 +43,12 @@ def test_equal_large_bodies_are_stored_once_also_over_flushes_and_restarts(engin
     assert engine.rows("SELECT count() AS n, uniqExact(bodies) AS digests FROM calls") == [{"n": 6, "digests": 1}]
 
 
-def test_of_a_streaming_call_only_the_last_version_of_a_flush_is_kept(engine: Engine) -> None:
+def test_of_a_call_only_the_last_version_of_a_flush_is_written(engine: Engine) -> None:
     writer = Writer(engine)
+    writer.append(call_row(phase=Phase.REQUEST, at=1, ended=None))
     for at in range(5):
         writer.append(call_row(phase=Phase.STREAM, at=at, ended=None))
+    writer.flush()
     writer.append(call_row(at=9))
     writer.flush()
     assert engine.rows("SELECT phase, position FROM records ORDER BY phase") == [{"phase": 3, "position": 4}, {"phase": 4, "position": 9}]
