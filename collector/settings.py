@@ -1,10 +1,16 @@
 """Where things are and how big they may get: the environment and options → frozen values."""
 
+import importlib.metadata
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 SYSTEM_STORE = Path("/var/lib/chaperone")
+
+
+def version() -> str:
+    """Of the installed distribution."""
+    return importlib.metadata.version("kube-chaperone")
 
 
 def store_directory(option: Path | None, environment: "os._Environ[str] | dict[str, str]", uid: int) -> Path:

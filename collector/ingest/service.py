@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Protocol
 import grpc
 
 from chaperone.collector.ingest.batches import records_in
-from chaperone.collector.settings import CollectorSettings
+from chaperone.collector.settings import CollectorSettings, version
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto import capture_pb2_grpc
 from chaperone.proto.records import Record
@@ -107,7 +107,7 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
     async def _welcome(self, agent: _Agent) -> pb.Welcome:
         durable = await self._intake.next_batch(agent.name)
         agent.taken = max(agent.taken, durable - 1)
-        return pb.Welcome(contract=CONTRACT, version=_VERSION, next_batch=durable)
+        return pb.Welcome(contract=CONTRACT, version=version(), next_batch=durable)
 
     async def _acked(self, agent: _Agent, upward: AsyncIterator[pb.Upward]) -> AsyncIterator[int]:
         """Numbers of batches as they become durable. Batches are taken meanwhile, a bounded number ahead."""
@@ -159,6 +159,3 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
 
 def _refuse_full(reason: str) -> NoReturn:
     raise RefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, f"the collector cannot store anything now: {reason}")
-
-
-_VERSION = "0.1.0"

@@ -13,7 +13,7 @@ from types import TracebackType
 
 SOCKET = "collector.sock"
 SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
-_OURS = {"lock", "version", "fingerprint.key", "clickhouse", SOCKET}
+_OURS = {"lock", "version", "version.new", "fingerprint.key", "fingerprint.new", "clickhouse", SOCKET}
 
 
 class DirectoryError(Exception):
@@ -45,7 +45,7 @@ class StoreDirectory:
         """The installation's fingerprint key; made at the first call."""
         path = self.path / "fingerprint.key"
         if not path.exists():
-            _write_once(path, secrets.token_bytes(32))
+            write_whole(path, secrets.token_bytes(32))
         return path.read_bytes()
 
     def close(self) -> None:
@@ -118,8 +118,8 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
-def _write_once(path: Path, data: bytes) -> None:
-    """Whole or not at all, also when the machine stops in between."""
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file whole or not at all, also when the machine stops in between."""
     draft = path.with_suffix(".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

@@ -1,11 +1,14 @@
 """An open store: directory, database and writer together, used from the event loop through one thread."""
 
 import asyncio
+import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from chaperone.collector.settings import version
 from chaperone.collector.store import queries, writer
 from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
@@ -21,7 +24,7 @@ class Store:
     """What services ask for: commit, how far an agent is, an answer. Made by `opened`."""
 
     def __init__(self, engine: Engine, thread: ThreadPoolExecutor, pace: Pace) -> None:
-        self._engine, self._thread = engine, thread
+        self._engine, self._thread, self._since = engine, thread, time.monotonic()
         self._committer = Committer(writer.Writer(engine), self.run, pace)
 
     async def run(self, function: Callable[[], T]) -> T:
@@ -46,8 +49,13 @@ class Store:
         return await self.run(lambda: open_sessions(self._engine))
 
     async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
-        """Answer a named question (store/queries.py)."""
-        return await self.run(lambda: queries.ask(self._engine, name, parameters))
+        """Answer a named question (store/queries.py); "status" also says which process answers."""
+        rows = await self.run(lambda: queries.ask(self._engine, name, parameters))
+        return [rows[0] | self._process()] if name == "status" else rows
+
+    def _process(self) -> dict[str, Any]:
+        uptime_s = round(time.monotonic() - self._since, 3)
+        return {"version": version(), "pid": os.getpid(), "uptime_s": uptime_s, "refusal": self.refusal()}
 
     async def serve(self) -> None:
         """Write what is committed, until cancelled."""

@@ -107,7 +107,7 @@ def _moments(kind: str, document: dict[str, Any]) -> Rows:
 
 
 def status(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
-    """Nothing → one row: rows by kind, and their bytes on disk."""
+    """Nothing → one row: {counts by kind, size on disk}, and of who answers {version, pid, uptime_s, refusal} (store/opened.py)."""
     counts = engine.rows("SELECT kind, uniqExact(session, id) AS count FROM records GROUP BY kind ORDER BY kind")
     size = engine.rows("SELECT sum(bytes_on_disk) AS size FROM system.parts WHERE active AND database = 'chaperone'")
     return [{"counts": {row["kind"]: row["count"] for row in counts}, "size": size[0]["size"]}]

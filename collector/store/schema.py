@@ -4,6 +4,7 @@ import importlib.resources
 import re
 from pathlib import Path
 
+from chaperone.collector.store.directory import write_whole
 from chaperone.collector.store.engine import Engine
 
 _STEP = re.compile(r"(\d{4})_\w+\.sql")
@@ -36,7 +37,7 @@ def migrate(engine: Engine, version_file: Path) -> None:
     for number, text in known.items():
         if number > recorded:
             _apply(engine, text)
-            version_file.write_text(f"{number}\n")
+            write_whole(version_file, b"%d\n" % number)
 
 
 def version_in(version_file: Path) -> int:

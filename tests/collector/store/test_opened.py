@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,9 @@ def test_a_bad_question_does_no_harm(tmp_path: Path) -> None:
             await store.ask("nonsense", "{}")
         return await store.ask("status", "{}")
 
-    assert used(tmp_path, talk)[0]["counts"] == {}
+    [status] = used(tmp_path, talk)
+    assert status["counts"] == {} and status["pid"] == os.getpid() and status["refusal"] == ""
+    assert status["version"] and status["uptime_s"] >= 0
 
 
 def test_a_writer_that_crashes_takes_the_collector_down(tmp_path: Path) -> None:
