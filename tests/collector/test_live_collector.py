@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.collectors import acked, ask, batch, collector, hello, kill, send, start, talk
+from support.collectors import acked, ask, batch, collector, hello, kill, send, start, stop, talk
 from support.conversations import Conversation, pods
 from support.leaks import leaks_in_files, leaks_in_tables
 
@@ -217,3 +217,23 @@ def _send_until_killed(store: Path, messages: list[pb.Upward], process: "subproc
 def run(store: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "chaperone.collector", "--store", str(store)]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=dict(os.environ))
+
+
+def test_a_signal_ends_it_cleanly_with_an_agent_connected(tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def waiting() -> Iterator[pb.Upward]:
+        yield from [hello(), *conversation(1)[:2]]
+        done.wait(15)
+
+    with collector(tmp_path) as process:
+        found: list[tuple[int, Exception | None]] = []
+        agent = threading.Thread(target=lambda: found.append(talk(tmp_path, waiting())))
+        agent.start()
+        time.sleep(1)
+        started = time.monotonic()
+        assert stop(process) == 0
+        assert time.monotonic() - started < 8
+        done.set()
+        agent.join()
+    assert found[0][0] == 2
