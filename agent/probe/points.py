@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from chaperone.agent.probe.elf import Elf, UnreadableError
+from chaperone.agent.probe.forward import forwarded
 from chaperone.agent.probe.gopclntab import Function, GoTable, go_table
 from chaperone.agent.probe.prologue import places
 
@@ -53,12 +54,21 @@ def _openssl(elf: Elf) -> Iterator[Point]:
     functions = elf.functions(OPENSSL)
     if not functions.keys() >= OPENSSL_NEEDS:
         return
-    for name, address in functions.items():
+    for name, address in _met(elf, functions).items():
         offset = elf.offset_of(address)
         entry, at_return = OPENSSL[name]
         yield Point(name, entry, offset)
         if at_return:
             yield Point(name, at_return, offset, at_return=True)
+
+
+def _met(elf: Elf, functions: dict[str, int]) -> dict[str, int]:
+    """Where two functions do nothing but call a third one, that one, under the name whose arguments it has."""
+    for ex_name, name in (("SSL_write_ex", "SSL_write"), ("SSL_read_ex", "SSL_read")):
+        if ex_name in functions and (inner := forwarded(elf, functions[ex_name], functions[name])):
+            functions = {**functions, ex_name: inner}
+            del functions[name]
+    return functions
 
 
 def _go(elf: Elf) -> Iterator[Point]:
