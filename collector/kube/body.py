@@ -155,9 +155,9 @@ def read_body(raw: Body) -> Body:
     except UnreadableError as error:
         if raw.form is Form.TEXT:
             return raw
-        return _with(raw, Form.BINARY, None, Kind(raw.kind, raw.api_version), (str(error),))
+        return _with(raw, Form.BINARY, Parsed(None, (str(error),)), Kind(raw.kind, raw.api_version))
     form = Form.JSON if raw.form is Form.TEXT else raw.form
-    return _with(raw, form, parsed.value, _kind(parsed.value, raw), parsed.doubts)
+    return _with(raw, form, parsed, _kind(parsed.value, raw))
 
 
 def read_event(form: Form, media_type: str, data: bytes) -> Body:
@@ -168,9 +168,9 @@ def read_event(form: Form, media_type: str, data: bytes) -> Body:
             return _protobuf_event(raw)
         parsed = _PARSERS[form](data)
     except UnreadableError as error:
-        return _with(raw, Form.BINARY, None, Kind(), (str(error),))
+        return _with(raw, Form.BINARY, Parsed(None, (str(error),)), Kind())
     inner = parsed.value.get("object") if isinstance(parsed.value, dict) else None
-    return _with(raw, form, parsed.value, _kind(inner, raw), parsed.doubts)
+    return _with(raw, form, parsed, _kind(inner, raw))
 
 
 def _protobuf_event(raw: Body) -> Body:
@@ -181,7 +181,7 @@ def _protobuf_event(raw: Body) -> Body:
     if unknown is None:
         raise UnreadableError("a watch event without an enveloped object")
     api_version, kind, _ = unwrap(unknown)
-    return _with(raw, Form.PROTOBUF, event, Kind(kind, api_version), ())
+    return _with(raw, Form.PROTOBUF, Parsed(event), Kind(kind, api_version))
 
 
 def _protobuf(data: bytes | memoryview) -> Parsed:
@@ -218,7 +218,7 @@ def _kind(value: Any, raw: Body) -> Kind:
     return Kind(kind or raw.kind, api_version or raw.api_version)
 
 
-def _with(raw: Body, form: Form, value: Any, kind: Kind, doubts: tuple[str, ...]) -> Body:
+def _with(raw: Body, form: Form, parsed: Parsed, kind: Kind) -> Body:
     return Body(
         form,
         raw.media_type,
@@ -226,10 +226,10 @@ def _with(raw: Body, form: Form, value: Any, kind: Kind, doubts: tuple[str, ...]
         raw.wire_size,
         raw.complete,
         raw.data,
-        value,
+        parsed.value,
         kind.kind,
         kind.api_version,
-        tuple(dict.fromkeys(raw.ambiguous + doubts)),
+        tuple(dict.fromkeys(raw.ambiguous + parsed.doubts)),
     )
 
 

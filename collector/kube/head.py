@@ -11,12 +11,13 @@ from chaperone.collector.wire.events import Header, Request
 
 _SINGLE = ("authorization", "content-type", "content-encoding", "impersonate-user", "impersonate-uid", "user-agent")
 UNKNOWN_TARGET = "the target is not known"
+UNKNOWN_METHOD = "the method is not known"
 CODED_REQUEST = "a request with a content coding, which the apiserver does not take off"
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a request head says. `position`less: the same for every report of its exchange."""
+    """What a request head says. The same for every report of its exchange."""
 
     protocol: str
     method: str
@@ -52,7 +53,7 @@ def read_head(request: Request | None) -> Head:
         info,
         identity.user_of(headers, hidden, nameless),
         identity.user_agent(headers),
-        doubts + _header_doubts(headers),
+        doubts + (UNKNOWN_METHOD,) * (request.method is None) + _header_doubts(headers),
     )
 
 

@@ -84,8 +84,8 @@ class Ongoing:
             self._finish_response(end.complete, end.position, end.time)
 
     def on_loss(self, lost: Lost | Unreadable, exchange: Exchange) -> None:
-        """Bytes of a body are missing, or can't be read."""
-        if exchange.upgraded is not None:
+        """Bytes of a body are missing, or can't be read. A loss of no bytes is one of header fields (HPACK, joined late)."""
+        if exchange.upgraded is not None or (isinstance(lost, Lost) and not lost.size):
             return
         if lost.direction is Direction.OUT:
             if self.request_body is None and (self.request or self.head.first("content-length") not in ("", "0")):

@@ -1,5 +1,5 @@
 from chaperone.collector.kube.call import UserSource
-from chaperone.collector.kube.head import CODED_REQUEST, UNKNOWN_TARGET, read_head
+from chaperone.collector.kube.head import CODED_REQUEST, UNKNOWN_METHOD, UNKNOWN_TARGET, read_head
 from chaperone.collector.wire.events import Header, Protocol, Request
 
 
@@ -18,6 +18,7 @@ def test_an_unknown_target_is_said() -> None:
     head = read_head(request(None, (None, None)))
     assert (head.info.verb, head.info.is_resource, head.doubts) == ("get", False, (UNKNOWN_TARGET,))
     assert head.user.name == ""
+    assert read_head(request("/api/v1/pods", method=None)).doubts == (UNKNOWN_METHOD,)
 
 
 def test_a_request_that_was_not_seen_has_an_unknown_head() -> None:

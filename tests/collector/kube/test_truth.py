@@ -183,6 +183,7 @@ def test_joined_late_nothing_wrong_is_said(name: str, side: Direction) -> None:
         assert call.user.name in (event["user"], "")
         if call.request_uri:
             assert (call.request_uri, call.info.verb) == (event["requestURI"], event["verb"])
+    assert any(call.response_body and call.response_body.object is not None for call, _ in known)
 
 
 def late(chunks: Chunks, side: Direction) -> recordings.Reports:
