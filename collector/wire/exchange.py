@@ -211,9 +211,12 @@ class Exchanges:
 
     def _doubt_all(self, event: Event) -> None:
         """Bytes of the stream that cannot be laid to an exchange are missing: any open one may have lost some."""
+        if not isinstance(event, Lost | Unreadable):
+            return
         for exchange in self._open.values():
-            if isinstance(event, Lost | Unreadable) and not exchange.over[event.direction]:
-                exchange.miss(_gap(event))
+            if not exchange.over[event.direction]:
+                self._touched[exchange.position] = exchange
+                self._miss(exchange, event)
 
     def _news(self, exchange: _Open, event: Event) -> None:
         if isinstance(event, Request | Response | Upgraded | Resumed):
@@ -255,8 +258,10 @@ class Exchanges:
         self._finish(exchange, event.time)
 
     def _miss(self, exchange: _Open, event: Lost | Unreadable) -> None:
+        """A Lost without a size is about fields of a head: the body is whole."""
         exchange.miss(_gap(event))
-        exchange.news.append(event)
+        if isinstance(event, Unreadable) or event.size:
+            exchange.news.append(event)
 
     def _ambiguous(self, exchange: _Open, event: Ambiguous) -> None:
         if event.reason not in exchange.ambiguous and len(exchange.ambiguous) < DOUBT_LIMIT:

@@ -49,3 +49,20 @@ def split(listed: Sequence[Header], is_utf8: bool) -> Fields:
         elif "\r" in value or "\n" in value or "\0" in value:
             doubts.append("control characters in a head")
     return Fields(pseudo, tuple(headers), unknown, tuple(doubts))
+
+
+def target_doubts(fields: Fields, late: bool) -> tuple[str, ...]:
+    """What is doubtful about where a request goes. `late`: what is absent may be among the unknown."""
+    hosts = {value for name, value in fields.headers if name == "host"} | {fields.pseudo.get(":authority")}
+    doubts = ["Host and :authority differ"] if len(hosts - {None}) > 1 else []
+    if not late and not {":method", ":path"} <= fields.pseudo.keys():
+        doubts.append("a request without method or path")
+    return tuple(doubts)
+
+
+def status_of(fields: Fields, late: bool) -> tuple[int | None, tuple[str, ...]]:
+    """A response's status, and doubts."""
+    status = fields.pseudo.get(":status")
+    if status and len(status) == 3 and status.isascii() and status.isdigit():
+        return int(status), ()
+    return None, () if late else ("a response without status",)

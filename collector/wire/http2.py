@@ -28,7 +28,7 @@ from chaperone.collector.wire.events import (
     Trailers,
     Unreadable,
 )
-from chaperone.collector.wire.fields import Fields, split
+from chaperone.collector.wire.fields import Fields, split, status_of, target_doubts
 from chaperone.collector.wire.hpack import HeaderBlocks
 from chaperone.collector.wire.intake import SKEW_LIMIT
 from chaperone.collector.wire.resync import HTTP2_EVIDENCE, http2_frame
@@ -70,7 +70,8 @@ class Http2Reader:
         self._lost_above = -1  # requests above this one may be lost in a hole; -1: none
         self._unseen: list[tuple[int, int]] = []  # h2 streams [from, to) whose requests are lost
         self._dropped = 0  # highest h2 stream whose answer came too far ahead
-        self._ahead = 0  # bytes that wait for their requests
+        self._early: set[int] = set()  # h2 streams whose request is not here yet
+        self._ahead = 0  # bytes that wait for them
         self._events: list[Event] = []
         self._sides[OUT].parser, self._sides[IN].parser = self._opening(), self._frames(self._sides[IN])
 
@@ -91,7 +92,7 @@ class Http2Reader:
 
     def close(self, time: int) -> list[Event]:
         """The stream is over: what is still open ends here."""
-        for stream in list(self._resets.values()):
+        for stream in [each for each in self._resets.values() if each.exchange != EARLY]:
             self._report_reset(stream)
         for side in self._sides:
             side.intake.time = max(side.intake.time, time)
@@ -244,9 +245,10 @@ class Http2Reader:
         if stream and stream.exchange != EARLY:
             self._trailers(side, stream, block)
         elif block.number & 1 and block.number > self._highest and not self._is_stray(block):
-            self._open(stream or Stream(block.number, EARLY, [True, True]), block)
+            stream = stream or Stream(block.number, EARLY, [True, True])
+            self._open(stream, block)
             if block.ends:
-                self._end(side, self._streams[block.number])
+                self._end(side, stream)
 
     def _is_stray(self, block: _Block) -> bool:
         """Joined late: trailers of a request that was not seen."""
@@ -258,11 +260,12 @@ class Http2Reader:
             self._unseen = [*self._unseen[-15:], (self._lost_above + 1, block.number)]
             self._lost_above = -1
         self._highest = block.number
+        self._early.discard(block.number)
         self._forget_early(block.number)
         self._streams[block.number] = stream
         self._events.append(_request(block, self._blocks[OUT].table.late))
         stream.exchange, stream.length[OUT] = block.position, block.fields.length
-        self._doubts(OUT, stream, block, _target_doubts(block.fields, self._blocks[OUT].table.late))
+        self._doubts(OUT, stream, block, target_doubts(block.fields, self._blocks[OUT].table.late))
         early = stream.waited()
         self._ahead -= sum(map(weight, early))
         self._events += [replace(event, exchange=stream.exchange) for event in early]  # type: ignore[arg-type]
@@ -270,6 +273,7 @@ class Http2Reader:
             stream.reset = replace(stream.reset, exchange=stream.exchange)
         if self._sides[IN].parser is None or block.number <= self._dropped:
             self._cut(self._sides[IN], stream)
+        self._settle(stream)
         self._limit_streams()
 
     def _stream(self, side: Side, number: int) -> Stream | None:
@@ -278,7 +282,10 @@ class Http2Reader:
         if stream or side.direction == OUT or not number & 1 or self._sides[OUT].parser is None:
             return stream
         if number > self._highest:
+            if len(self._early) >= STREAM_LIMIT:
+                self._drop_early()
             self._streams[number] = stream = Stream(number, EARLY, [True, True])
+            self._early.add(number)
         elif any(first <= number < end for first, end in self._unseen):
             self._events.append(Unreadable(None, IN, side.border, side.intake.time, _UNSEEN))
         return stream
@@ -290,7 +297,7 @@ class Http2Reader:
         if stream.answered or (late and ":status" not in block.fields.pseudo and not block.fields.unknown):
             self._trailers(side, stream, block)
             return
-        status, doubts = _status(block.fields, late)
+        status, doubts = status_of(block.fields, late)
         event = Response(stream.exchange, block.position, block.time, status, block.fields.headers, block.size)
         self._emit(stream, event)
         self._doubts(IN, stream, block, doubts)
@@ -330,11 +337,13 @@ class Http2Reader:
             self._settle(stream)
 
     def _settle(self, stream: Stream) -> None:
-        if not any(stream.open):
-            if stream.reset:
-                self._emit(stream, stream.reset)
-            self._streams.pop(stream.number, None)
-            self._resets.pop(stream.number, None)
+        """Once nothing more can come, report a reset that waits, and forget the stream."""
+        if any(stream.open) or stream.exchange == EARLY:
+            return
+        if stream.reset:
+            self._emit(stream, stream.reset)
+        self._streams.pop(stream.number, None)
+        self._resets.pop(stream.number, None)
 
     def _doubts(self, direction: Direction, stream: Stream, block: _Block, more: tuple[str, ...]) -> None:
         """What is not certain about a header block."""
@@ -349,20 +358,23 @@ class Http2Reader:
         if stream.exchange != EARLY:
             self._events.append(event)
             return
-        self._ahead += stream.wait(event)
+        if stream.number in self._early:
+            self._ahead += stream.wait(event)
         if self._ahead > SKEW_LIMIT:
-            self._dropped = max(number for number, each in self._streams.items() if each.exchange == EARLY)
-            self._forget_early(self._dropped + 1)
+            self._drop_early()
+
+    def _drop_early(self) -> None:
+        """The server's bytes are too far ahead of the client's: give up what waits."""
+        self._dropped = max(self._early)
+        self._forget_early(self._dropped + 1)
 
     def _forget_early(self, below: int) -> None:
         """Answers on lower h2 streams belong to requests that will not come any more."""
-        if not self._ahead:
-            return
         side = self._sides[IN]
-        for stream in [each for each in self._streams.values() if each.exchange == EARLY and each.number < below]:
-            self._ahead -= sum(map(weight, stream.early))
-            self._streams.pop(stream.number)
-            self._resets.pop(stream.number, None)
+        for number in sorted(number for number in self._early if number < below):
+            self._ahead -= sum(map(weight, self._streams.pop(number).early))
+            self._early.discard(number)
+            self._resets.pop(number, None)
             self._events.append(Unreadable(None, IN, side.border, side.intake.time, _UNSEEN))
 
     def _limit_streams(self) -> None:
@@ -386,7 +398,7 @@ class Http2Reader:
         else:
             stream.reset = Reset(stream.exchange, direction, position, side.intake.time, code, size)
             stream.open[direction] = False
-        if stream.open[other]:
+        if stream.open[other] and stream.number in self._streams:
             self._resets[stream.number] = stream
         else:
             self._settle(stream)
@@ -471,7 +483,7 @@ class Http2Reader:
 
     def mark(self) -> dict[str, Any] | None:
         """State to go on from, at the last frame border of each direction; None while answers wait for requests."""
-        if any(stream.exchange == EARLY for stream in self._streams.values()):
+        if self._early:
             return None
         return {
             "positions": [side.settled for side in self._sides],
@@ -531,18 +543,3 @@ def _request(block: _Block, late: bool) -> Request:
     authority = pseudo.get(":authority") or next((value for name, value in headers if name == "host"), absent)
     method, target = pseudo.get(":method", absent), pseudo.get(":path", absent)
     return Request(block.position, block.time, Protocol.HTTP2, method, target, authority, headers, block.size)
-
-
-def _target_doubts(fields: Fields, late: bool) -> tuple[str, ...]:
-    hosts = {value for name, value in fields.headers if name == "host"} | {fields.pseudo.get(":authority")}
-    doubts = ["Host and :authority differ"] if len(hosts - {None}) > 1 else []
-    if not late and not {":method", ":path"} <= fields.pseudo.keys():
-        doubts.append("a request without method or path")
-    return tuple(doubts)
-
-
-def _status(fields: Fields, late: bool) -> tuple[int | None, tuple[str, ...]]:
-    status = fields.pseudo.get(":status")
-    if status and len(status) == 3 and status.isascii() and status.isdigit():
-        return int(status), ()
-    return None, () if late else ("a response without status",)

@@ -119,7 +119,8 @@ def test_a_gap_of_the_stream_touches_what_is_open_in_its_direction() -> None:
     exchanges = Exchanges()
     exchanges.add([REQUEST, OUT_END, RESPONSE])
     assert exchanges.add([Lost(None, OUT, 150, 7, 6, "x")]) == []
-    exchanges.add([Unreadable(None, IN, 350, 6, "no frame")])
+    unreadable = Unreadable(None, IN, 350, 6, "no frame")
+    assert [report.news for report in exchanges.add([unreadable])] == [(unreadable,)]
     (end,) = exchanges.add([IN_END])
     assert (end.complete, end.gaps) == (False, (Gap("in", 350, 0, "no frame"),))
 
@@ -168,3 +169,10 @@ def test_open_exchanges_go_on_from_a_mark() -> None:
     upgraded.add([REQUEST, OUT_END, Response(100, 300, 5, 101, (), 40), Upgraded(100, 340, 5, "x")])
     restored = Exchanges.restore(msgpack.unpackb(msgpack.packb(upgraded.mark())))
     assert restored.close(9) == upgraded.close(9)
+
+
+def test_unknown_header_fields_are_a_gap_and_no_hole_in_the_body() -> None:
+    unknown = Lost(100, IN, 300, 0, 5, "2 header fields whose table was joined late")
+    (*_, end) = Exchanges().add([REQUEST, OUT_END, RESPONSE, unknown, IN_END])
+    assert (end.complete, end.gaps[0].size) == (False, 0)
+    assert unknown not in end.news

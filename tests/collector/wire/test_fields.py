@@ -1,6 +1,6 @@
 import pytest
 
-from chaperone.collector.wire.fields import split
+from chaperone.collector.wire.fields import split, status_of, target_doubts
 
 GOOD = [(":method", "GET"), (":path", "/api"), ("accept", "a"), ("accept", "b")]
 
@@ -38,3 +38,16 @@ def test_unknown_fields_are_counted_and_stay() -> None:
 @pytest.mark.parametrize(("value", "length"), [("17", 17), ("x", None), ("", None), ("+1", None), ("²", None), ("9" * 19, None)])
 def test_a_declared_length_is_a_number_or_nothing(value: str, length: int | None) -> None:
     assert split([("content-length", value)], True).length == length
+
+
+def test_a_status_is_three_digits_or_not_known() -> None:
+    assert status_of(split([(":status", "200")], True), late=False) == (200, ())
+    assert status_of(split([(":status", "2000")], True), late=False) == (None, ("a response without status",))
+    assert status_of(split([(None, None)], True), late=True) == (None, ())
+
+
+def test_a_request_must_say_where_it_goes_in_one_way() -> None:
+    assert target_doubts(split(GOOD, True), late=False) == ()
+    assert target_doubts(split(GOOD[:1], True), late=False) == ("a request without method or path",)
+    assert target_doubts(split(GOOD[:1], True), late=True) == ()
+    assert target_doubts(split([*GOOD, (":authority", "a"), ("host", "b")], True), late=True) == ("Host and :authority differ",)

@@ -268,6 +268,20 @@ def test_answers_wait_for_requests_up_to_the_limit() -> None:
     assert brief(events) == ["unreadable in an answer to a request that was not seen", "request GET /api", "end in cut", "end out"]
 
 
+def test_answers_without_requests_are_bounded() -> None:
+    reader = Http2Reader()
+    resets = b"".join(frame(3, 0, 2 * n + 1, b"\0\0\0\0") for n in range(3 * STREAM_LIMIT))
+    reader.feed(IN, 0, resets, 1)
+    assert len(reader._streams) <= STREAM_LIMIT
+    assert reader._resets.keys() <= reader._streams.keys()
+
+
+def test_an_answer_that_was_reset_waits_for_its_request_too() -> None:
+    back = frame(1, 4, 1, block(OK)) + frame(0, 0, 1, b"{}") + frame(3, 0, 1, b"\0\0\0\2") * 2
+    events = check([(IN, back), (OUT, PREFACE + frame(1, 5, 1, block(GET)))])
+    assert brief(events) == ["request GET /api", "response 200", "data in {}", "reset in 2"]
+
+
 def test_h2_streams_that_nobody_ends_are_bounded() -> None:
     encoder = hpack.Encoder()
     out = PREFACE + b"".join(frame(1, 4, 2 * n + 1, block(POST, encoder)) for n in range(STREAM_LIMIT + 10))
