@@ -96,8 +96,8 @@ def record(settings: Settings) -> int:
     uplink.start()  # first: a collector that was started for us ends when nobody calls
     with Tracer() as tracer:
         recording = Recording(tracer, outbox, settings)
-        if settings.ready_fd >= 0 and not welcomed(uplink, stop):
-            return fail(settings, Problem(uplink.trouble, "look whether it runs: chaperone collector --help"))
+        if settings.ready_fd >= 0 and not is_accepted(uplink, stop):
+            return fail(settings, Problem(uplink.trouble, "name another directory with --store, or see: chaperone doctor"))
         tell(settings, {"session": next(iter(recording.sessions.values())).id})
         while not stop.look():
             recording.step()
@@ -105,11 +105,11 @@ def record(settings: Settings) -> int:
     return report(recording, uplink)
 
 
-def welcomed(uplink: Uplink, stop: Stop) -> bool:
-    """Wait for the collector's first word, unless we are told to stop or it takes too long."""
+def is_accepted(uplink: Uplink, stop: Stop) -> bool:
+    """Whether the collector confirms the session's first batch, unless we are told to stop or it takes too long."""
     deadline = time.monotonic() + WELCOME_S
-    while not uplink.welcomed.wait(0.05):
-        if stop.look() or time.monotonic() > deadline:
+    while not uplink.outbox.wait_empty(0.05):
+        if stop.look() or uplink.is_refused or time.monotonic() > deadline:
             return False
     return True
 

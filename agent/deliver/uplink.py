@@ -14,6 +14,7 @@ from chaperone.proto.capture_pb2_grpc import CaptureStub
 
 CONTRACT = 1  # of proto/capture.proto; a collector works with its own and the one before
 BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0)
+REFUSALS = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT)
 MESSAGE_LIMIT = 64 << 20  # bytes: a batch holds at most one chunk more than its limit
 
 
@@ -23,7 +24,7 @@ class Uplink:
     def __init__(self, target: str, hello: wire.Hello, outbox: Outbox) -> None:
         self.target, self.hello, self.outbox = target, hello, outbox
         self.trouble = "no collector answered yet"
-        self.welcomed = threading.Event()  # at least once
+        self.is_refused = False  # it answered, and will not take what we send
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
 
@@ -46,6 +47,7 @@ class Uplink:
             except grpc.RpcError as error:
                 failures += 1
                 self.trouble = _sentence(error)
+                self.is_refused = isinstance(error, grpc.Call) and error.code() in REFUSALS
             self._stopping.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
 
     def _converse(self) -> bool:
@@ -57,7 +59,6 @@ class Uplink:
                 for answer in answers:
                     conversation.take(answer)
                     self.trouble = ""
-                    self.welcomed.set()
             finally:
                 conversation.over.set()
         self.trouble = "" if self._stopping.is_set() else "the collector hung up"
@@ -105,5 +106,8 @@ _OPTIONS = (
 
 
 def _sentence(error: grpc.RpcError) -> str:
+    """A refusal in the collector's own words; else that nobody answered."""
     code = error.code() if isinstance(error, grpc.Call) else None
+    if isinstance(error, grpc.Call) and code in REFUSALS:
+        return str(error.details())
     return f"the collector can't be reached ({code.name if code else type(error).__name__})"

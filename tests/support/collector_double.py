@@ -21,6 +21,7 @@ class CollectorDouble(CaptureServicer):
         self.hellos: list[wire.Hello] = []
         self.received = 0
         self.conflicts: list[int] = []
+        self.refusal = ""
         self._server: grpc.Server | None = None
 
     def start(self) -> None:
@@ -43,6 +44,8 @@ class CollectorDouble(CaptureServicer):
         self.hellos.append(next(request_iterator).hello)
         yield wire.Downward(welcome=wire.Welcome(contract=1, version="test", next_batch=self._confirmed() + 1))
         for message in request_iterator:
+            if self.refusal:
+                context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, self.refusal)
             self._keep(message.batch)
             if self.acknowledges:
                 yield wire.Downward(ack=wire.Ack(batch=self._confirmed()))

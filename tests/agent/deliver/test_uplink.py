@@ -101,6 +101,16 @@ def test_without_any_collector_finish_gives_up_in_time_and_says_so(collector: Co
     assert "can't be reached" in uplink.trouble
 
 
+def test_a_collector_that_refuses_is_quoted(collector: CollectorDouble) -> None:
+    collector.refusal = "the disk is full"
+    collector.start()
+    outbox = Outbox(Limits())
+    uplink = uplink_to(collector, outbox)
+    send(outbox, 0)
+    wait_until(lambda: uplink.is_refused)
+    assert (uplink.finish(0.1), uplink.trouble) == (False, "the disk is full")
+
+
 def test_no_thread_stays_behind(collector: CollectorDouble) -> None:
     collector.start()
     uplink = uplink_to(collector, Outbox(Limits()))

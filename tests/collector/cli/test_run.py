@@ -189,6 +189,22 @@ def test_a_store_that_fills_up_is_said_and_cmd_unharmed(chaperone: Chaperone, ap
         subprocess.run(["umount", "-l", chaperone.store], check=True)
 
 
+@pytest.mark.kernel
+def test_a_store_that_is_already_full_is_125_and_cmd_does_not_run(chaperone: Chaperone) -> None:
+    chaperone.store.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "none", chaperone.store], check=True)
+    try:
+        assert chaperone.run("true")[0] == 0
+        wait_for(lambda: not end_collector(chaperone.store, signal.SIGTERM), "the collector's end")
+        fill(chaperone.store / "filler")
+        status, out, err = chaperone.run("echo", "ran")
+        assert (status, out) == (125, "")
+        assert "Traceback" not in err
+    finally:
+        wait_for(lambda: not end_collector(chaperone.store, signal.SIGKILL), "the collector's end")
+        subprocess.run(["umount", "-l", chaperone.store], check=True)
+
+
 def fill(file: Path) -> None:
     with file.open("wb") as full:
         try:
