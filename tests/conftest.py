@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.kernel import skip_without_kernel
 
 GOLDEN = Path(__file__).parent / "golden"
 Golden = Callable[[str, str], None]
@@ -11,6 +12,12 @@ Golden = Callable[[str, str], None]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the rendered text that golden tests compare with")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test marked `kernel` runs where BPF can be loaded; elsewhere it is skipped, or fails if that is required."""
+    if item.get_closest_marker("kernel"):
+        skip_without_kernel()
 
 
 @pytest.fixture
