@@ -2,6 +2,8 @@
 PYTHON ?= /usr/bin/python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEER := .venv-bench
+FUZZ_SECONDS ?= 600
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,11 +27,20 @@ lint: setup ## ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## ratios taken side by side in one run
-	$(BIN)/python -m pytest bench -q
+bench: setup $(PEER)/.ready ## ratios taken side by side in one run; as root, the probes' cost too
+	$(BIN)/python bench/decode.py --peer $(PEER)
+	$(BIN)/python bench/capture.py
+
+$(PEER)/.ready:
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check mitmproxy==11.0.2
+	touch $@
+
+fuzz: setup ## the parsers' properties on every recording, for FUZZ_SECONDS
+	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
 proto: setup ## regenerate proto/*_pb2*
 	$(BIN)/python -m grpc_tools.protoc -I chaperone/proto=proto --python_out=typings --pyi_out=typings \
 	  --grpc_python_out=typings proto/capture.proto proto/query.proto
 
-.PHONY: help setup demo test lint bench proto
+.PHONY: help setup demo test lint bench fuzz proto
