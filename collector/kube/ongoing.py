@@ -67,7 +67,7 @@ class Ongoing:
         """Body bytes of either direction; behind an upgrade they are the channels'."""
         if data.direction is Direction.OUT:
             if exchange.upgraded is None:
-                self.request = self.request or self._request_gatherer()
+                self.request = self.request or self._request_gatherer(data.data)
                 self.request.add(data.data)
         elif exchange.upgraded is None:
             self.response = self.response or self._response_reader(exchange, data.data)
@@ -89,25 +89,29 @@ class Ongoing:
             return
         if lost.direction is Direction.OUT:
             if self.request_body is None and (self.request or self.head.first("content-length") not in ("", "0")):
-                self.request = self.request or self._request_gatherer()
+                self.request = self.request or self._request_gatherer(b"")
                 self.request.lose()
         elif self.response_body is None and exchange.response is not None:
             self.response = self.response or self._response_reader(exchange, b"")
             self.response.lose()
 
-    def _request_gatherer(self) -> Gatherer:
+    def _request_gatherer(self, start: bytes | memoryview) -> Gatherer:
         """The apiserver takes no content coding off requests; without a Content-Type it reads JSON."""
         sent, info = self.head.first("content-type"), self.head.info
-        if not sent and info.is_resource and not self._is_proxied() and self.head.method != "PATCH":
+        if not sent and _hides(self._request):
+            sent, self.doubts = recognise.likely_type(start), (*self.doubts, recognise.UNKNOWN_TYPE)
+        elif not sent and info.is_resource and not self._is_proxied() and self.head.method != "PATCH":
             sent = "application/json"
         return Gatherer(sent, None, self._budget, foreign=self._is_proxied())
 
     def _response_reader(self, exchange: Exchange, start: bytes | memoryview) -> Reader:
         media_type = self.answer.get("content-type", [""])[0]
-        if not media_type and exchange.response and any(None in header for header in exchange.response.headers):
-            media_type = recognise.likely_type(start)
-            self.doubts = (recognise.UNKNOWN_TYPE,)
         encoding = self.answer.get("content-encoding", [""])[0]
+        if not encoding and _hides(exchange.response):
+            encoding = recognise.likely_coding(start)
+        if not media_type and _hides(exchange.response):
+            media_type = recognise.likely_type(b"" if encoding else start)
+            self.doubts = (*self.doubts, recognise.UNKNOWN_TYPE)
         code = exchange.response.status if exchange.response else None
         if code is None or 200 <= code < 300:
             if self.head.info.is_resource and self.head.info.verb == "watch":
@@ -213,6 +217,11 @@ class Ongoing:
         if self.is_late:
             doubts.append("recognised as Kubernetes by its answer only")
         return tuple(dict.fromkeys(doubts)) if doubts else ()
+
+
+def _hides(head: Request | Response | None) -> bool:
+    """Does an HPACK table joined late hide any of its fields?"""
+    return head is not None and any(None in header for header in head.headers)
 
 
 _HANDLERS: dict[type[Event], Callable[[Ongoing, Any, Exchange], None]] = {

@@ -61,3 +61,8 @@ def audit_id(known: Headers, sent: Iterable[Header]) -> str:
 def likely_type(start: bytes | memoryview) -> str:
     """The media type of a body whose header an HPACK table joined late hides, by its first byte."""
     return _FIRST_BYTES.get(bytes(start[:1]), "")
+
+
+def likely_coding(start: bytes | memoryview) -> str:
+    """The content coding of such a body: an apiserver only ever uses gzip (RFC 1952 §2.3.1)."""
+    return "gzip" if bytes(start[:2]) == b"\x1f\x8b" else ""

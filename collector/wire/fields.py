@@ -32,16 +32,17 @@ def split(listed: Sequence[Header], is_utf8: bool) -> Fields:
     pseudo: dict[str, str | None] = {}
     headers: list[Header] = []
     doubts = [] if is_utf8 else ["a head is not UTF-8"]
-    unknown = 0
+    unknown, is_past = 0, False  # is_past: behind the first field that surely is no pseudo-field
     for header in listed:
         name, value = header
         if name in _PSEUDO:
-            if name in pseudo or headers:
+            if name in pseudo or is_past:
                 doubts.append("a pseudo-field twice or behind other fields")
             pseudo.setdefault(name, value)
             unknown += value is None
             continue
         headers.append(header)
+        is_past = is_past or name is not None
         if name is None or value is None:
             unknown += 1
         elif name in _CONNECTION or name != name.lower() or not name:

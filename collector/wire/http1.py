@@ -40,7 +40,7 @@ QUEUE_LIMIT = 1024  # requests that wait for their answers
 
 _ENDLESS = 1 << 62  # bytes left of a body that ends with the connection
 _NOBODY = -1  # the exchange of an answer whose request was not seen
-_BEHIND_A_HOLE = "matched to its request by order behind a hole"
+BEHIND_A_HOLE = "matched to its request by order behind a hole"
 _UNSEEN = "an answer to a request that was not seen"
 
 
@@ -231,7 +231,10 @@ class Http1Reader:
         size = side.intake.position - side.border
         self._counted[IN] = side.intake.position
         self._events.append(Response(exchange, side.border, side.intake.time, head.status, head.headers, size))
-        self._doubt(IN, exchange, head.doubts + ((_BEHIND_A_HOLE,) if self._holes else ()))
+        self._doubt(IN, exchange, head.doubts)
+        if self._holes:  # it may be another request's: neither is known to be whole
+            self._doubt(IN, exchange, (BEHIND_A_HOLE,))
+            self._events.append(Lost(exchange, IN, side.border, 0, side.intake.time, BEHIND_A_HOLE))
 
     def _upgrade(self, waiting: _Waiting, head: Head) -> None:
         intake = self._sides[IN].intake

@@ -3,12 +3,17 @@ import json
 
 import pytest
 from support import protobufs
-from support.talks import JSON, PROTOBUF, all_pieces, answered, asked, chunked, final, talk
+from support.talks import HOST, JSON, PROTOBUF, all_pieces, answered, asked, chunked, final, talk
 
+from chaperone.collector.kube import recognise
 from chaperone.collector.kube.body import Budget
 from chaperone.collector.kube.call import Call, Form, UserSource
 from chaperone.collector.kube.ongoing import Ongoing
-from chaperone.collector.wire.exchange import Exchange, Phase
+from chaperone.collector.wire.events import Data, End, Protocol, Request, Response
+from chaperone.collector.wire.exchange import Exchange, Exchanges, Phase
+from chaperone.proto.records import Direction
+
+OUT, IN = Direction.OUT, Direction.IN
 
 SECRETS = "/api/v1/namespaces/d/secrets"
 EVENTS = [json.dumps({"type": kind, "object": {"kind": "Secret", "metadata": {}}}).encode() + b"\n" for kind in ("ADDED", "BOOKMARK")]
@@ -123,3 +128,19 @@ def test_a_request_cut_off_has_an_incomplete_body() -> None:
 def test_an_open_exchange_is_not_reported() -> None:
     exchange = Exchange(0, Phase.OPEN, 0, None, None, None, 0, None, None, None, 0, 0, True)
     assert Ongoing(Budget()).take(exchange) is None
+
+
+def test_a_body_behind_hidden_fields_is_read_as_it_looks_and_that_is_said() -> None:
+    """A plain request without Content-Type is JSON; one whose Content-Type may be hidden need not be."""
+    hidden = Request(0, 1, Protocol.HTTP2, "POST", SECRETS, HOST, ((None, None),))
+    answer = Response(0, 0, 2, 201, (("content-type", JSON), (None, None)))
+    body, packed = b"k8s\0\n\x0c\n\x02v1\x12\x06Secret\x12\0", gzip.compress(b'{"kind":"Secret"}')
+    news = [Data(0, OUT, 9, 1, body), End(0, OUT, 20, 1), answer, Data(0, IN, 9, 2, packed), End(0, IN, 99, 2)]
+    exchanges, ongoing = Exchanges(), Ongoing(Budget())
+    *_, call = [ongoing.take(each) for each in exchanges.add([hidden, *news])]
+    assert call is not None
+    assert call.request_body is not None
+    assert call.response_body is not None
+    assert (call.request_body.form, call.request_body.kind) == (Form.PROTOBUF, "Secret")
+    assert call.response_body.object == {"kind": "Secret"}
+    assert recognise.UNKNOWN_TYPE in call.ambiguous

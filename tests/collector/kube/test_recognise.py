@@ -1,6 +1,14 @@
 import pytest
 
-from chaperone.collector.kube.recognise import audit_id, is_api_path, is_apiserver, is_apiserver_answer, is_kubernetes_client, likely_type
+from chaperone.collector.kube.recognise import (
+    audit_id,
+    is_api_path,
+    is_apiserver,
+    is_apiserver_answer,
+    is_kubernetes_client,
+    likely_coding,
+    likely_type,
+)
 
 
 def test_a_known_address_with_or_without_its_default_port() -> None:
@@ -77,3 +85,8 @@ def test_a_hidden_media_type_is_guessed_by_the_first_byte() -> None:
     assert likely_type(b'{"kind"') == "application/json"
     assert likely_type(memoryview(b"k8s")) == likely_type(b"\x00\x00") == "application/vnd.kubernetes.protobuf"
     assert likely_type(b"") == likely_type(b"\x1f\x8b") == ""
+
+
+def test_a_hidden_coding_is_gzip_or_none() -> None:
+    assert likely_coding(memoryview(b"\x1f\x8b\x08")) == "gzip"
+    assert likely_coding(b"{") == likely_coding(b"") == ""

@@ -51,3 +51,8 @@ def test_a_request_must_say_where_it_goes_in_one_way() -> None:
     assert target_doubts(split(GOOD[:1], True), late=False) == ("a request without method or path",)
     assert target_doubts(split(GOOD[:1], True), late=True) == ()
     assert target_doubts(split([*GOOD, (":authority", "a"), ("host", "b")], True), late=True) == ("Host and :authority differ",)
+
+
+def test_what_is_not_known_may_be_a_pseudo_field() -> None:
+    assert split([(":method", "GET"), (None, None), (":path", "/")], True).doubts == ()
+    assert split([(":method", "GET"), ("a", None), (":path", "/")], True).doubts == ("a pseudo-field twice or behind other fields",)

@@ -247,6 +247,7 @@ def test_a_hole_in_a_head_is_said_and_reading_resumes_with_evidence() -> None:
         "end out",
         "response 200",
         "ambiguous in matched to its request by order behind a hole",
+        "lost in 0",
         "data in {}",
         "end in",
     ]
@@ -268,6 +269,7 @@ def test_a_hole_in_an_answers_framing_ends_it_and_the_next_is_found() -> None:
         "resumed in",
         "response 200",
         "ambiguous in matched to its request by order behind a hole",
+        "lost in 0",
         "data in {}",
         "end in",
     ]
