@@ -15,7 +15,7 @@ from chaperone.collector.kube.call import Call, NotKubernetes, Piece
 from chaperone.collector.kube.calls import Calls
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.wire.choose import StreamReader
-from chaperone.collector.wire.events import Event
+from chaperone.collector.wire.events import Event, Unreadable
 from chaperone.collector.wire.exchange import Exchange, Exchanges, Phase
 from chaperone.proto.records import Direction
 
@@ -29,6 +29,7 @@ class Core:
 
     def __init__(self) -> None:
         self.reader, self.exchanges, self.calls = StreamReader(), Exchanges(), Calls()
+        self.unreadable: dict[str, None] = {}  # reasons that were given for bytes that were not read
 
     def feed(self, chunk: Chunk) -> list[Report]:
         return self._took(self.reader.feed(chunk.direction, chunk.position, chunk.data, chunk.time))
@@ -52,6 +53,7 @@ class Core:
         return core, list(reader["positions"])
 
     def _took(self, events: list[Event]) -> list[Report]:
+        self.unreadable |= dict.fromkeys(event.reason for event in events if isinstance(event, Unreadable))
         return self._calls(self.exchanges.add(events))
 
     def _calls(self, exchanges: Iterable[Exchange]) -> list[Report]:
