@@ -436,13 +436,16 @@ class Http2Reader:
         if side.intake.position + side.intake.ready > side.border and not side.searching:
             self._unreadable(side, "cut off by a hole")
         gap = side.intake.bridge()
-        self._events.append(Lost(None, side.direction, gap.position, gap.size, gap.time, gap.cause))
+        lost = Lost(None, side.direction, gap.position, gap.size, gap.time, gap.cause)
+        self._events.append(lost)
         self._payloads[side.direction] = None
         self._blocks[side.direction].table.forget()
         if side.direction == OUT and self._lost_above < 0:
             self._lost_above = self._highest
-        for stream in self._streams.values():
+        for stream in list(self._streams.values()):
             stream.length[side.direction] = None
+            if stream.exchange == EARLY and side.direction == IN:  # nobody has heard of its exchange yet
+                self._emit(stream, replace(lost, exchange=EARLY))
         self._search(side)
 
     def _search(self, side: Side) -> None:

@@ -530,3 +530,19 @@ def test_trailers_keep_their_place() -> None:
     trailers = next(event for event in events if isinstance(event, Trailers))
     end = next(event for event in events if isinstance(event, End) and event.direction == IN)
     assert trailers.position + trailers.size == end.position
+
+
+def test_a_hole_in_an_answer_that_waits_for_its_request_is_laid_to_it() -> None:
+    peers = Peers()
+    peers.ask(1)
+    peers.server.send_headers(1, OK)
+    for _ in range(8):
+        peers.server.send_data(1, b"x" * 1000)
+    peers.server.end_stream(1)
+    peers.pump()
+    out, back = peers.both()
+    reader, start = Http2Reader(), len(back) - 9 - 2 * 1009
+    events = reader.feed(IN, 0, back[: start - 3000], 1) + reader.feed(IN, start, back[start:], 2) + reader.feed(OUT, 0, out, 3)
+    request = next(event for event in events if isinstance(event, Request))
+    (lost,) = [event for event in events if isinstance(event, Lost) and event.exchange == request.exchange]
+    assert (lost.position, lost.size) == (start - 3000, 3000)
