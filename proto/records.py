@@ -13,6 +13,8 @@ import msgpack
 
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
 
+NO_SESSION = SessionId("")
+
 
 class Direction(IntEnum):
     """Whose bytes: OUT from client to server, IN back. Equal to capture.proto's Direction."""
@@ -175,9 +177,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A record of a kind this version does not know."""
+    """A record that can't be used: of a kind this version does not know, or, with a `reason`, one of a known kind gone wrong."""
 
     kind: int
+    reason: str = ""
+    session: SessionId = NO_SESSION
 
 
 Record = (
@@ -216,12 +220,12 @@ _NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in KINDS.value
 
 def pack(records: Iterable[Record]) -> bytes:
     """Records as concatenated msgpack arrays."""
-    packer = msgpack.Packer()
+    packer = msgpack.Packer(unicode_errors="backslashreplace")  # names of files and arguments are bytes, not always UTF-8
     return b"".join(packer.pack(_array(record)) for record in records)
 
 
 def unpack(data: bytes) -> Iterator[Record]:
-    """The records in `data`. ValueError on bytes that are no records."""
+    """The records in `data`; one that lacks fields is an Unknown. ValueError on bytes that are no records at all."""
     unpacker = msgpack.Unpacker(max_buffer_size=len(data) or 1, use_list=False)
     unpacker.feed(data)
     end = 0
@@ -245,7 +249,10 @@ def _record(array: tuple[object, ...]) -> Record:
     cls = KINDS.get(number) if isinstance(number, int) else None
     if cls is None:
         return Unknown(number if isinstance(number, int) else -1)
-    record: Record = cls(*values[: len(_NAMES[cls])])
-    if isinstance(record, Chunk | Loss | Hold):
-        object.__setattr__(record, "direction", Direction(record.direction))
+    try:
+        record: Record = cls(*values[: len(_NAMES[cls])])
+        if isinstance(record, Chunk | Loss | Hold):
+            object.__setattr__(record, "direction", Direction(record.direction))
+    except (TypeError, ValueError):
+        return Unknown(_NUMBERS[cls], f"a {cls.__name__} lacks fields or has a wrong direction")
     return record

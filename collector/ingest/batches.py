@@ -1,4 +1,8 @@
-"""A Batch message → records. What is not what it says is refused as a whole, before it costs memory."""
+"""A Batch message → records. A frame that is not what it says is refused as a whole, before it costs memory.
+
+A record with a field out of bounds becomes an Unknown with the reason: it is noted, and the rest goes on. Bytes that go
+missing with it are a gap of positions, which the readers state.
+"""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -7,9 +11,11 @@ from typing import Any
 import zstandard
 
 from chaperone.proto.capture_pb2 import Batch
+from chaperone.proto.ids import SessionId
 from chaperone.proto.records import KINDS, Record, Unknown, unpack
 
 TEXT_LIMIT = 1 << 20  # characters of one text; a command line may be 2 MiB, a single argument 128 KiB
+_NUMBERS = {cls: number for number, cls in KINDS.items()}
 _HIGHEST = 2**62  # nanoseconds, positions and sizes: far from what 64 bits hold, so that sums fit too
 _SIGNED = {"status", "uid"}
 _WIDE = {"cookie", "handle"}
@@ -19,28 +25,29 @@ def records_in(batch: Batch, limit: int) -> list[Record]:
     """The records of a batch of at most `limit` bytes. ValueError with the reason."""
     if batch.size > limit:
         raise ValueError(f"a batch of {batch.size} bytes, at most {limit} are taken")
-    records = list(unpack(_inflated(batch)))
-    for record in records:
-        _check(record)
-    return records
+    return [_checked(record) for record in unpack(_inflated(batch))]
 
 
 def _inflated(batch: Batch) -> bytes:
+    """The frame's bytes. Only a frame that states its size is opened: that size is allocated at once, whatever limit is given."""
     try:
-        data = zstandard.ZstdDecompressor().decompress(batch.records, max_output_size=max(batch.size, 1), allow_extra_data=False)
+        stated = zstandard.frame_content_size(batch.records)
+        if stated != batch.size:
+            raise ValueError(f"a frame of {stated} bytes that says it has {batch.size}")
+        return zstandard.ZstdDecompressor().decompress(batch.records, allow_extra_data=False)
     except zstandard.ZstdError:
         raise ValueError(f"no zstd frame of {batch.size} bytes") from None
-    if len(data) != batch.size:
-        raise ValueError(f"a frame of {len(data)} bytes that says it has {batch.size}")
-    return data
 
 
-def _check(record: Record) -> None:
+def _checked(record: Record) -> Record:
     if isinstance(record, Unknown):
-        return
-    for name, fits in _CHECKS[type(record)]:
-        if not fits(getattr(record, name)):
-            raise ValueError(f"{type(record).__name__}.{name} is out of bounds")
+        return record
+    wrong = next((name for name, fits in _CHECKS[type(record)] if not fits(getattr(record, name))), None)
+    if wrong is None:
+        return record
+    session = getattr(record, "session", "")
+    known = SessionId(session if _is_text(session) else "")
+    return Unknown(_NUMBERS[type(record)], f"{type(record).__name__}.{wrong} is out of bounds", known)
 
 
 def _is_text(value: Any) -> bool:

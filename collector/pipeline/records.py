@@ -105,8 +105,9 @@ class Pipeline:
         self._sink.append(facts.note(record, self._gate.text(record.text), offset))
 
     def _unknown(self, record: records.Unknown, offset: int) -> None:
-        text = f"records of kind {record.kind} are not known to this version"
-        self._note(records.Note(SessionId(""), 0, "collector", text, complete=False), offset)
+        unknown = f"records of kind {record.kind} are not known to this version"
+        text = f"a record was left out: {record.reason}" if record.reason else unknown
+        self._note(records.Note(record.session, 0, "collector", text, complete=False), offset)
 
     def _session(self, id_: SessionId) -> _Session:
         return self._sessions.setdefault(id_, _Session())

@@ -66,7 +66,18 @@ def test_an_unknown_kind_is_counted_not_refused() -> None:
     assert list(unpack(msgpack.packb([99, 1]) + msgpack.packb(["x"]))) == [Unknown(99), Unknown(-1)]
 
 
-@pytest.mark.parametrize("array", [5, [], None, {}, [7], [7, "t", 9, 0, b"", 1]])
+@pytest.mark.parametrize("array", [[7], [7, "t", 9, 0, b"", 1], [1]])
+def test_a_record_that_lacks_something_harms_no_other(array: list[object]) -> None:
+    found = list(unpack(msgpack.packb(array) + pack(ONE_OF_EACH[:1])))
+    assert isinstance(found[0], Unknown) and found[0].kind == array[0] and "lacks" in found[0].reason
+    assert found[1:] == ONE_OF_EACH[:1]
+
+
+def test_text_that_is_not_unicode_is_written_as_escapes() -> None:
+    assert list(unpack(pack([Note(SESSION, 1, "x", "a\udcffb")]))) == [Note(SESSION, 1, "x", "a\\udcffb")]
+
+
+@pytest.mark.parametrize("array", [5, [], None, {}])
 def test_what_is_no_record_is_a_value_error(array: object) -> None:
     with pytest.raises(ValueError):
         list(unpack(msgpack.packb(array)))

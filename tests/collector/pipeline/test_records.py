@@ -124,6 +124,12 @@ def test_a_record_of_an_unknown_kind_makes_the_recording_say_so_once() -> None:
     assert len({row.id for row in rows}) == 1 and not rows[0].document["complete"]
 
 
+def test_a_record_left_out_makes_its_session_say_so() -> None:
+    [row] = taken([Unknown(3, "ProcessSeen.uid is out of bounds", SessionId("s"))])
+    assert (row.session, row.document["complete"]) == ("s", False)
+    assert "ProcessSeen.uid" in row.document["text"]
+
+
 def test_what_ended_is_let_go() -> None:
     rows: list[Row] = []
     pipeline = Pipeline(lambda: Masker(b"k" * 32), rows)
