@@ -102,7 +102,7 @@ def record(settings: Settings) -> int:
         while not stop.look():
             recording.step()
         recording.end(stop.ended)
-    return report(recording, uplink)
+        return report(recording, uplink)  # first: nobody should wait for probes to be taken off
 
 
 def is_accepted(uplink: Uplink, stop: Stop) -> bool:
@@ -123,6 +123,7 @@ def report(recording: Recording, uplink: Uplink) -> int:
     lost = streams.lost + uplink.outbox.lost
     said = {"bytes": streams.size, "chunks": streams.chunks, "lost": lost, "unconfirmed": batches, "trouble": trouble}
     print(json.dumps(said), flush=True)  # noqa: T201
+    os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 1)  # whoever reads us is done
     return 0 if is_confirmed else 1
 
 

@@ -1,11 +1,13 @@
 """What the agent is told: options → frozen values. It decides nothing that is not written here."""
 
 import argparse
+import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 DEFAULT_SOCKET = Path("/var/lib/chaperone/collector.sock")
 MEMORY_MIB = 64
@@ -57,7 +59,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check:
         tuple(options.cgroup),
         tuple(options.attach),
         options.target or _target(options.socket),
-        _session(options),
+        options.session,
         options.control_fd,
         options.ready_fd,
         options.memory << 20,
@@ -72,15 +74,28 @@ def _target(socket: Path) -> str:
     return f"unix:/proc/self/fd/{os.open(socket.parent, os.O_PATH | os.O_CLOEXEC)}/{socket.name}"
 
 
-def _session(options: argparse.Namespace) -> SessionOptions:
-    return SessionOptions(
-        options.session_workload,
-        options.session_user,
-        options.session_cwd,
-        tuple(options.session_argv),
-        tuple(options.session_apiserver),
-        tuple(options.session_note),
-    )
+def _session(file: str) -> SessionOptions:
+    """What a JSON object says about the run. A command line would not do: it may hold anything, `--` and 2 MiB included."""
+    try:
+        with open(0 if file == "-" else file, encoding="utf-8", closefd=file != "-") as text:
+            told = json.load(text)
+        values: dict[str, Any] = {name: _value(name, value) for name, value in told.items()}
+        return SessionOptions(**values)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise argparse.ArgumentTypeError(f"{file} does not describe a session ({type(error).__name__})") from None
+
+
+def _value(name: str, value: object) -> str | tuple[str, ...]:
+    """A text or a list of texts, as the field wants it."""
+    if name in TEXTS and isinstance(value, str):
+        return value
+    if name in LISTS and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise ValueError(name)
+
+
+TEXTS = frozenset(field.name for field in fields(SessionOptions) if field.default == "")
+LISTS = frozenset(field.name for field in fields(SessionOptions)) - TEXTS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,15 +112,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--node", default=platform.node(), help="name of this node")
     add("--control-fd", type=int, default=-1, help='end when this is closed; may say {"status": N, "left": N} before')
     add("--ready-fd", type=int, default=-1, help="write one JSON line here when the probes are in place, or why not")
-    _add_session(parser)
+    about = "JSON file about a run, - for stdin: texts workload, user, cwd; lists of texts argv, apiservers, notes"
+    add("--session", type=_session, default=SessionOptions(), metavar="FILE", help=about)
     return parser
-
-
-def _add_session(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("session", "what is recorded about a run").add_argument
-    add("--session-workload", default="", help="its name; by default the cgroup's path")
-    add("--session-user", default="")
-    add("--session-cwd", default="")
-    add("--session-argv", action="append", default=[])
-    add("--session-apiserver", action="append", default=[])
-    add("--session-note", action="append", default=[])

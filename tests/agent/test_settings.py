@@ -1,10 +1,11 @@
 """The agent's command line."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from chaperone.agent.settings import Check, Settings, parse
+from chaperone.agent.settings import Check, SessionOptions, Settings, parse
 
 
 def settings(*arguments: str) -> Settings:
@@ -18,8 +19,21 @@ def test_cgroups_and_files_may_be_named_any_number_of_times() -> None:
     assert (parsed.cgroups, parsed.attach) == ((Path("/c"), Path("/d")), (Path("/bin/a"), Path("/bin/b")))
 
 
-def test_arguments_of_cmd_that_look_like_options_are_kept() -> None:
-    assert settings("--session-argv=kubectl", "--session-argv=--check", "--session-argv=-o").session.argv == ("kubectl", "--check", "-o")
+@pytest.mark.parametrize("argv", [["kubectl", "--check", "-o"], ["kubectl", "exec", "pod", "--", "sh"], ["--"], ["", "{", "\udcff", "ä\n"]])
+def test_any_argument_of_cmd_is_kept_as_it_is(tmp_path: Path, argv: list[str]) -> None:
+    about = tmp_path / "about"
+    about.write_text(json.dumps({"argv": argv, "user": "ann", "notes": ["--"]}))
+    assert settings("--session", str(about)).session == SessionOptions(user="ann", argv=tuple(argv), notes=("--",))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "5", '{"argv": "ls"}', '{"argv": [1]}', '{"user": ["ann"]}', '{"more": ""}', "\x00"])
+def test_what_describes_no_session_is_a_usage_error(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    about = tmp_path / "about"
+    about.write_text(text)
+    with pytest.raises(SystemExit) as caught:
+        settings("--session", str(about))
+    assert caught.value.code == 2
+    assert "does not describe a session" in capsys.readouterr().err
 
 
 def test_a_long_socket_path_is_reached_through_its_folder(tmp_path: Path) -> None:

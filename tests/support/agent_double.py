@@ -13,6 +13,7 @@ def main() -> int:
     parser.add_argument("--control-fd", type=int)
     parser.add_argument("--ready-fd", type=int)
     options, told = parser.parse_known_args()
+    about = json.load(sys.stdin)
     behaviour = os.environ.get("AGENT_DOUBLE", "")
     if behaviour == "crash":
         sys.stderr.write("Traceback\nRuntimeError: no luck\n")
@@ -24,7 +25,7 @@ def main() -> int:
     if behaviour in ("refuse", "die"):
         return 0 if behaviour == "refuse" else os.kill(os.getpid(), 9) or 0
     said = os.fdopen(options.control_fd).read()
-    Path(os.environ["AGENT_DOUBLE_LOG"]).write_text(json.dumps({"options": told, "said": said}))
+    Path(os.environ["AGENT_DOUBLE_LOG"]).write_text(json.dumps({"options": told, "about": about, "said": said}))
     trouble = "3 batches were never confirmed" if behaviour == "unconfirmed" else ""
     print(json.dumps({"bytes": 1, "chunks": 1, "lost": 0, "unconfirmed": 0, "trouble": trouble}))
     return 0

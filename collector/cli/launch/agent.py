@@ -1,8 +1,9 @@
 """The agent of one run as a subprocess: started before CMD, told CMD's end, asked what it recorded.
 
-Told over three descriptors: control (we write one JSON line, then close), ready (it writes one JSON line), stdout (its
-last JSON line). It has a session of its own, so nothing of the terminal reaches it. What it and clang print is kept
-for the case that it fails.
+Told over four descriptors: stdin (what the run is, as JSON), control (we write one JSON line, then close), ready (it
+writes one JSON line), stdout (its last JSON line). It has a session of its own, so nothing of the terminal reaches it.
+What it and clang print is kept for the case that it fails. Once it has reported nobody waits for it: taking probes off
+costs the kernel a tenth of a second each, whoever waits.
 """
 
 import json
@@ -12,44 +13,50 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaperone.collector.cli.launch.failed import LaunchError
 
 READY_S = 20.0  # compiling the probes takes about two seconds
 FINISH_S = 20.0  # it waits 10 s for its last ack
+About = Mapping[str, str | Sequence[str]]
 AGENT = (sys.executable, "-I", "-m", "chaperone.agent")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the agent said at its end. `trouble`: why this is not everything; empty if it is."""
+    """What the agent said at its end. `trouble`: why this is not everything; empty if it is. `is_said`: False if it
+    said nothing, so that nobody has ended the session."""
 
     bytes: int = 0
     chunks: int = 0
     lost: int = 0
     unconfirmed: int = 0
     trouble: str = ""
+    is_said: bool = True
 
 
 class Agent:
     """A running agent; `descriptor` becomes readable when it has ended."""
 
-    def __init__(self, options: Sequence[str]) -> None:
+    def __init__(self, options: Sequence[str], about: About) -> None:
         self.said = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the agent lives)
         control, self.control = os.pipe()
         self.ready, ready = os.pipe()
-        arguments = ["--control-fd", str(control), "--ready-fd", str(ready), *options]
-        self.process = subprocess.Popen(
-            [*AGENT, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self.said,
-            cwd="/",
-            pass_fds=(control, ready),
-            start_new_session=True,
-        )
+        arguments = ["--control-fd", str(control), "--ready-fd", str(ready), "--session", "-", *options]
+        with tempfile.TemporaryFile() as text:
+            text.write(json.dumps(about).encode())
+            text.seek(0)
+            self.process = subprocess.Popen(
+                [*AGENT, *arguments],
+                stdin=text,
+                stdout=subprocess.PIPE,
+                stderr=self.said,
+                cwd="/",
+                pass_fds=(control, ready),
+                start_new_session=True,
+            )
         os.close(control)
         os.close(ready)
         self.descriptor = os.pidfd_open(self.process.pid)
@@ -82,18 +89,20 @@ class Agent:
             self.process.communicate()
 
     def _report(self) -> Report:
-        try:
-            output, _ = self.process.communicate(timeout=FINISH_S)
-        except subprocess.TimeoutExpired:
+        assert self.process.stdout is not None
+        with self.process.stdout as stdout:
+            output = _until_closed(stdout.fileno(), FINISH_S)
+        if output is None:
             self.process.kill()
-            self.process.communicate()
-            return Report(trouble=f"the agent did not end within {FINISH_S:.0f} s")
-        if self.process.returncode < 0:
-            return Report(trouble=f"the agent was ended by signal {-self.process.returncode}")
+            self.process.wait()
+            return Report(trouble=f"the agent did not end within {FINISH_S:.0f} s", is_said=False)
         try:
             return Report(**json.loads(output.splitlines()[-1]))
         except (IndexError, ValueError, TypeError):
-            return Report(trouble=f"the agent failed: {self._last_words()}")
+            return Report(trouble=self._failure(self.process.wait()), is_said=False)
+
+    def _failure(self, status: int) -> str:
+        return f"the agent was ended by signal {-status}" if status < 0 else f"the agent failed: {self._last_words()}"
 
     def _tell(self, message: dict[str, int]) -> None:
         try:
@@ -110,12 +119,27 @@ class Agent:
 
 def _line(descriptor: int, timeout_s: float) -> bytes | None:
     """One line, b"" if the other end was closed first, None if it took too long."""
-    deadline, line = time.monotonic() + timeout_s, b""
-    while not line.endswith(b"\n"):
-        readable, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
-        if not readable:
+    line = b""
+    for part in _parts(descriptor, timeout_s):
+        if part is None:
             return None
-        if not (part := os.read(descriptor, 65536)):
-            return b""
         line += part
-    return line
+        if line.endswith(b"\n"):
+            return line
+    return b""
+
+
+def _until_closed(descriptor: int, timeout_s: float) -> bytes | None:
+    """Everything until the other end is closed, None if that took too long."""
+    parts = list(_parts(descriptor, timeout_s))
+    return None if None in parts else b"".join(part for part in parts if part)
+
+
+def _parts(descriptor: int, timeout_s: float) -> Iterator[bytes | None]:
+    """What comes until the other end is closed; a last None if that took too long."""
+    deadline = time.monotonic() + timeout_s
+    while select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        if not (part := os.read(descriptor, 65536)):
+            return
+        yield part
+    yield None

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.launch import apiservers, child, foreground
 from chaperone.collector.cli.launch.account import Account, chosen
-from chaperone.collector.cli.launch.agent import Agent
+from chaperone.collector.cli.launch.agent import About, Agent
 from chaperone.collector.cli.launch.cgroup import RunCgroup, own_group
 from chaperone.collector.cli.launch.command import Command, files_to_probe, resolve
+from chaperone.collector.cli.launch.conclusion import Conclusion
 from chaperone.collector.cli.launch.failed import LaunchError
 from chaperone.collector.cli.launch.summary import shortened
 
@@ -72,11 +72,11 @@ def perform(run: Run, reach: Callable[[], None]) -> Outcome:
     try:
         waiting = child.fork(child.Plan(run.command, run.account, run.environment, run.group.path))
         with _ended_unless_released(waiting):
-            agent = Agent(agent_options(run))
+            agent = Agent(agent_options(run), about(run))
             with _stopped_on_failure(agent):
                 reach()
                 session = agent.wait_ready()
-        status, left, troubles = _attend(run, waiting, agent, reach)
+        status, left, troubles = _attend(run, waiting, agent, Conclusion(session, run.socket, reach))
         return Outcome(session, status, left, troubles)
     finally:
         run.group.remove()
@@ -84,15 +84,22 @@ def perform(run: Run, reach: Callable[[], None]) -> Outcome:
 
 def agent_options(run: Run) -> list[str]:
     """The agent's command line."""
-    argv = [f"--session-argv={part}" for part in shortened(run.command.argv)]
-    files = [f"--attach={file}" for file in files_to_probe(run.command)]
-    servers = [f"--session-apiserver={address}" for address in run.servers.addresses]
-    notes = [f"--session-note={note}" for note in run.servers.notes]
-    about = [f"--session-workload=run/{platform.node()}/{os.getpid()}", f"--session-user={run.account.name}", f"--session-cwd={Path.cwd()}"]
-    return [f"--socket={run.socket}", f"--cgroup={run.group.path}", *about, *argv, *files, *servers, *notes]
+    return [f"--socket={run.socket}", f"--cgroup={run.group.path}", *(f"--attach={file}" for file in files_to_probe(run.command))]
 
 
-def _attend(run: Run, waiting: child.Child, agent: Agent, reach: Callable[[], None]) -> tuple[int, int, tuple[str, ...]]:
+def about(run: Run) -> About:
+    """What the recording says about the run."""
+    return {
+        "workload": f"run/{platform.node()}/{os.getpid()}",
+        "user": run.account.name,
+        "cwd": os.getcwd(),  # noqa: PTH109  (a text)
+        "argv": shortened(run.command.argv),
+        "apiservers": run.servers.addresses,
+        "notes": run.servers.notes,
+    }
+
+
+def _attend(run: Run, waiting: child.Child, agent: Agent, conclusion: Conclusion) -> tuple[int, int, tuple[str, ...]]:
     """From CMD's first instruction to the agent's last word: status, processes left, troubles."""
     with foreground.in_place_of_the_shell() as arrivals:
         with _stopped_on_failure(agent):
@@ -101,18 +108,7 @@ def _attend(run: Run, waiting: child.Child, agent: Agent, reach: Callable[[], No
         watched = {agent.descriptor: lambda: ended.append("the agent ended before CMD did")}
         status = foreground.wait(waiting.pid, arrivals, watched)
         left = len(run.group.processes())
-        return status, left, (*ended, *_concluded(agent, reach, (status, left)))
-
-
-def _concluded(agent: Agent, reach: Callable[[], None], said: tuple[int, int]) -> Iterator[str]:
-    """Let the agent deliver its last records; what went wrong with that. CMD's status is known and stays."""
-    try:
-        reach()  # a collector that died meanwhile is replaced and gets what the agent has kept
-    except CommandError as error:
-        yield error.sentence
-    report = agent.finish(*said)
-    if report.trouble:
-        yield report.trouble
+        return status, left, (*ended, *conclusion.troubles(agent, status, left))
 
 
 @contextmanager

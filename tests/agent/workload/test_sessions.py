@@ -1,8 +1,9 @@
 """Sessions of governed cgroups."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from chaperone.agent.settings import Settings, parse
+from chaperone.agent.settings import SessionOptions, Settings, parse
 from chaperone.agent.workload.sessions import sessions_of
 from chaperone.proto.ids import session_id
 from chaperone.proto.records import Note, SessionEnded, SessionStarted
@@ -15,8 +16,8 @@ def settings(*arguments: str) -> Settings:
 
 
 def test_a_run_is_the_session_its_launcher_named() -> None:
-    told = ("--session-workload", "run-1", "--session-user", "ann", "--session-apiserver", "h:1")
-    (session,) = sessions_of(settings(*told, "--session-note", "no kubeconfig"))
+    told = SessionOptions("run-1", "ann", apiservers=("h:1",), notes=("no kubeconfig",))
+    (session,) = sessions_of(replace(settings(), session=told))
     started, note = session.begin()
     assert started == SessionStarted(session_id("run-1", session.started.time), "run-1", session.started.time, "ann", (), "", "n", ("h:1",))
     assert isinstance(note, Note)

@@ -55,7 +55,7 @@ class Chaperone:
     def start(self, *command: str, options: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
         argv = [CHAPERONE, "run", "--store", self.store, *options, "--", *command]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(argv, text=True, env=self.environment, **pipes)  # type: ignore[call-overload,no-any-return]
+        return subprocess.Popen(argv, text=True, errors="surrogateescape", env=self.environment, **pipes)  # type: ignore[call-overload,no-any-return]
 
     def run(self, *command: str, options: tuple[str, ...] = ()) -> tuple[int, str, str]:
         """Exit status, stdout, stderr. No cgroup may stay behind."""
@@ -123,6 +123,20 @@ def test_stdin_reaches_cmd_and_its_status_comes_back(chaperone: Chaperone) -> No
 
 
 @pytest.mark.kernel
+@pytest.mark.parametrize("arguments", [("--", "x"), ("exec", "pod", "--", "sh", "--"), ("", "\udcff", "ä\n{")])
+def test_any_arguments_reach_cmd_and_the_recording(chaperone: Chaperone, arguments: tuple[str, ...]) -> None:
+    status, out, err = chaperone.run("printf", "%s.", *arguments)
+    assert (status, out) == (0, "".join(f"{os.fsdecode(part)}." for part in arguments))
+    session, _, completeness = last_line(err)
+    assert completeness == "complete"
+    shown = subprocess.check_output(
+        [CHAPERONE, "sessions", "show", session, "--store", chaperone.store, "-o", "json"], text=True, timeout=30
+    )
+    expected = [part.replace("\udcff", "\\udcff") for part in arguments]
+    assert json.loads(shown)["argv"] == ["printf", "%s.", *expected]
+
+
+@pytest.mark.kernel
 def test_two_runs_at_once_share_a_store_and_none_harms_the_other(chaperone: Chaperone) -> None:
     first = chaperone.start("sh", "-c", "echo up; read x; kubectl get secrets")
     assert first_line(first) == "up\n"
@@ -146,7 +160,9 @@ def test_a_killed_agent_leaves_cmd_unharmed_and_the_line_says_so(chaperone: Chap
     out, err = process.communicate("\n", timeout=60)
     assert (process.returncode, out) == (5, "on\n")
     completeness = last_line(err)[2]
-    assert completeness == "incomplete: the agent ended before CMD did; the agent was ended by signal 9; the session has not ended"
+    assert completeness == (
+        "incomplete: the agent ended before CMD did; agent: the agent was ended by signal 9: what followed was not recorded"
+    )
 
 
 @pytest.mark.kernel

@@ -20,14 +20,14 @@ def doubled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPat
 
 
 def test_a_ready_agent_reports_at_the_end(doubled: pytest.MonkeyPatch) -> None:
-    running = agent.Agent([])
+    running = agent.Agent([], {})
     running.wait_ready()
     assert running.finish(0, 0) == agent.Report(1, 1, 0, 0, "")
 
 
 def test_its_own_sentence_is_the_reason_why_it_did_not_start(doubled: pytest.MonkeyPatch) -> None:
     doubled.setenv("AGENT_DOUBLE", "refuse")
-    running = agent.Agent([])
+    running = agent.Agent([], {})
     with pytest.raises(LaunchError) as caught:
         running.wait_ready()
     running.end()
@@ -36,13 +36,13 @@ def test_its_own_sentence_is_the_reason_why_it_did_not_start(doubled: pytest.Mon
 
 def test_an_agent_that_prints_no_report_has_failed(doubled: pytest.MonkeyPatch) -> None:
     doubled.setattr(agent, "AGENT", (sys.executable, "-c", "raise ValueError('bad luck')"))
-    running = agent.Agent([])
+    running = agent.Agent([], {})
     assert running.finish(0, 0).trouble == "the agent failed: ValueError: bad luck"
 
 
 def test_no_descriptor_stays_open(doubled: pytest.MonkeyPatch) -> None:
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    running = agent.Agent([])
+    running = agent.Agent([], {})
     running.wait_ready()
     running.finish(0, 0)
     del running

@@ -46,8 +46,8 @@ def test_the_agent_is_told_what_runs_and_how_it_ended(tmp_path: Path) -> None:
     launched(tmp_path, "sh", "-c", "exit 3", environment={"KUBECONFIG": "", "HOME": str(tmp_path), "KUBERNETES_SERVICE_HOST": "10.0.0.1"})
     told = json.loads((tmp_path / "log").read_text())
     assert json.loads(told["said"]) == {"status": 3, "left": 0}
-    for option in ("--session-argv=-c", "--session-apiserver=10.0.0.1:443", f"--session-cwd={Path.cwd()}"):
-        assert option in told["options"]
+    about = told["about"]
+    assert (about["argv"], about["apiservers"], about["cwd"]) == (["sh", "-c", "exit 3"], ["10.0.0.1:443"], str(Path.cwd()))
     assert f"--attach={os.path.realpath('/bin/sh')}" in told["options"]
 
 
@@ -67,7 +67,11 @@ def test_without_an_agent_cmd_does_not_run(tmp_path: Path, behaviour: str, sente
 def test_an_agent_that_dies_leaves_cmd_unharmed_and_is_noticed(tmp_path: Path) -> None:
     status, out, found = launched(tmp_path, "sh", "-c", "sleep 0.5; echo done; exit 4", environment={"AGENT_DOUBLE": "die"})
     assert (status, out) == (4, "done\n")
-    assert found["troubles"] == ["the agent ended before CMD did", "the agent was ended by signal 9"]
+    assert found["troubles"] == [
+        "the agent ended before CMD did",
+        "the agent was ended by signal 9",
+        "the collector did not take the session's end",
+    ]
 
 
 def test_what_the_agent_could_not_deliver_is_said(tmp_path: Path) -> None:

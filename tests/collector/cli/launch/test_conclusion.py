@@ -1,0 +1,62 @@
+"""What happens to a session whose agent can't end it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import collectors
+
+from chaperone.collector.cli.failed import CommandError
+from chaperone.collector.cli.launch.agent import Report
+from chaperone.collector.cli.launch.conclusion import Conclusion
+from chaperone.collector.store.directory import SOCKET
+from chaperone.proto.ids import SessionId
+from chaperone.proto.records import SessionStarted
+
+SESSION = SessionId("5e55")
+SILENT = Report(trouble="the agent was ended by signal 9", is_said=False)
+
+
+class AgentDouble:
+    """An agent that has ended with a report."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+    def finish(self, status: int, left: int) -> Report:
+        return self.report
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Path]:
+    """A store whose collector knows the session."""
+    place = tmp_path / "store"
+    with collectors.collector(place):
+        collectors.send(place, [collectors.hello(), collectors.batch(1, [SessionStarted(SESSION, "run", 1)])])
+        yield place
+
+
+def concluded(store: Path, report: Report) -> list[str]:
+    conclusion = Conclusion(SESSION, store / SOCKET, lambda: None)
+    return list(conclusion.troubles(AgentDouble(report), 5, 0))  # type: ignore[arg-type]
+
+
+def test_the_session_of_a_dead_agent_is_ended_and_says_why_it_is_incomplete(store: Path) -> None:
+    assert concluded(store, SILENT) == []
+    [row] = collectors.ask(store, "session.summary", session=SESSION)
+    assert row["ended"] and row["status"] == 5
+    assert row["missing"] == ["agent: the agent was ended by signal 9: what followed was not recorded"]
+
+
+def test_an_agent_that_reported_has_ended_its_session_itself(store: Path) -> None:
+    assert concluded(store, Report()) == []
+    assert collectors.ask(store, "session.summary", session=SESSION)[0]["missing"] == ["the session has not ended"]
+
+
+def test_without_a_collector_the_end_that_is_missing_is_said(tmp_path: Path) -> None:
+    def nobody() -> None:
+        raise CommandError("no collector answers")
+
+    conclusion = Conclusion(SESSION, tmp_path / SOCKET, nobody)
+    troubles = list(conclusion.troubles(AgentDouble(SILENT), 5, 0))  # type: ignore[arg-type]
+    assert troubles == ["no collector answers", "the agent was ended by signal 9", "the collector did not take the session's end"]
