@@ -6,6 +6,7 @@ Two that start at once: one gets the lock, the other ends, and both callers use 
 
 import os
 import select
+import shlex
 import socket
 import subprocess
 import sys
@@ -34,8 +35,9 @@ def reach(store: Path, create: bool = False) -> None:
         failures += 1
         held = _holders(store)
         if not held and failures > 1:  # nobody is in the way, and it failed again: waiting won't help
-            raise CommandError(reason, f"chaperone collector --store {store} shows more")
-        if time.monotonic() > deadline:
+            raise CommandError(reason, f"chaperone collector --store {shlex.quote(str(store))} shows more")
+        is_hopeless = failures > 1 and not any(map(_is_collector, held))  # only a collector will answer sooner or later
+        if is_hopeless or time.monotonic() > deadline:
             raise CommandError(f"no collector answers for the store {store}: {reason}", _step(held))
         time.sleep(PAUSE_S)
 
@@ -124,6 +126,13 @@ def _last_words(descriptor: int) -> str:
 def _holders(store: Path) -> list[str]:
     """The ids of the processes that have files of the store open, as far as we may see."""
     return sorted(pid.name for pid in Path("/proc").iterdir() if pid.name.isdigit() and _holds(pid, store))
+
+
+def _is_collector(pid: str) -> bool:
+    try:
+        return MODULE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False  # it ended
 
 
 def _step(held: list[str]) -> str:

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,8 +58,8 @@ def test_a_socket_is_reached_however_long_its_path(tmp_path: Path) -> None:
     assert not connect.is_answering(store)
 
 
-def test_a_store_held_by_something_silent_names_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "REACH_S", 1.0)
+def test_a_store_held_by_something_that_is_no_collector_names_it_at_once(filled: Path) -> None:
+    started = time.monotonic()
     hold = "import fcntl, os, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, 2); print(os.getpid(), flush=True); sys.stdin.read()"
     _wait_until_free(filled)
     with subprocess.Popen(
@@ -71,6 +72,18 @@ def test_a_store_held_by_something_silent_names_it(filled: Path, monkeypatch: py
         assert holder.stdin is not None
         holder.stdin.close()
     assert failed.value.step == f"process {pid} has it open; end it, then try again"
+    assert time.monotonic() - started < connect.REACH_S / 2
+
+
+def test_a_collector_that_is_slow_to_start_is_waited_for(filled: Path) -> None:
+    _wait_until_free(filled)
+    slow = "import fcntl, sys, time; f = open(sys.argv[1], 'r+'); fcntl.flock(f, 2); print(flush=True); time.sleep(4)"
+    argv = [sys.executable, "-c", slow, filled / "lock", connect.MODULE]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        connect.reach(filled)
+    assert connect.is_answering(filled)
 
 
 def test_a_store_of_a_newer_version_is_refused_with_its_own_sentence(filled: Path) -> None:
