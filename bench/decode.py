@@ -11,12 +11,12 @@ best of the rounds, since other work disturbs. "peak" is how much a fresh proces
 import argparse
 import gc
 import pickle
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import peer_dump
@@ -77,26 +77,40 @@ def cpu(work: Callable[[Conversation], int], conversation: Conversation) -> floa
     return time.process_time() - began
 
 
-def peak_growth(name: str, work: str) -> int:
-    """Bytes by which a fresh process grows while it decodes: RSS, the conversation itself not counted."""
-    code = f"import sys; sys.path.insert(0, {str(HERE)!r}); import decode; decode.print_growth({name!r}, decode.{work})"
+@contextmanager
+def pickled(conversation: Conversation) -> Iterator[Path]:
+    """The conversation in a file, for another process."""
+    with tempfile.NamedTemporaryFile() as file:
+        pickle.dump(conversation, file)
+        file.flush()
+        yield Path(file.name)
+
+
+def peak_growth(work: str, file: Path) -> int:
+    """Bytes by which a fresh process grows while it decodes; the conversation itself is not counted."""
+    code = f"import sys; sys.path.insert(0, {str(HERE)!r}); import decode; decode.print_growth({str(file)!r}, decode.{work})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return int(done.stdout)
 
 
-def print_growth(name: str, work: Callable[[Conversation], int]) -> None:
-    conversation = traffic.WORKLOADS[name]().conversation
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def print_growth(file: str, work: Callable[[Conversation], int]) -> None:
+    with Path(file).open("rb") as opened:
+        conversation = pickle.load(opened)
+    Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak is counted from here
+    before = memory("VmRSS")
     work(conversation)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+    print(memory("VmHWM") - before)
 
 
-def layers(python: Path, conversation: Conversation) -> float:
+def memory(name: str) -> int:
+    """Bytes, from /proc/self/status."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+def layers(python: Path, file: Path) -> float:
     """CPU seconds of mitmproxy's layers in a process of their own."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(pickle.dumps(conversation))
-        file.flush()
-        done = subprocess.run([python, HERE / "peer_layers.py", file.name], capture_output=True, text=True, check=True)
+    done = subprocess.run([python, HERE / "peer_layers.py", file], capture_output=True, text=True, check=True)
     return float(done.stdout.split()[0])
 
 
@@ -106,12 +120,13 @@ def row(name: str, peer: Path | None, rounds: int) -> list[str]:
     ours = {work: min(cpu(work, conversation) for _ in range(rounds)) for work in (wire, decode, core, memcpy)}
     cells = [workload.name, *(f"{megabytes / ours[work]:.0f}" for work in (wire, decode, core))]
     cells += [f"{workload.calls / ours[decode]:.0f}", f"{ours[wire] / ours[memcpy]:.1f}"]
-    if peer:
-        bare = min(layers(peer / "bin/python", conversation) for _ in range(rounds))
-        dump = min(dumps(peer, workload.answers) for _ in range(rounds))
-        cells.append(f"{bare / ours[wire]:.1f}")
-        cells += [f"{dump / ours[work]:.1f}" if dump < float("inf") else "-" for work in (wire, decode, core)]
-    return [*cells, *(f"{peak_growth(name, work) / traffic.MIB:.0f}" for work in ("wire", "decode"))]
+    with pickled(conversation) as file:
+        if peer:
+            bare = min(layers(peer / "bin/python", file) for _ in range(rounds))
+            dump = min(dumps(peer, workload.answers) for _ in range(rounds))
+            cells.append(f"{bare / ours[wire]:.1f}")
+            cells += [f"{dump / ours[work]:.1f}" if dump < float("inf") else "-" for work in (wire, decode, core)]
+        return [*cells, *(f"{peak_growth(work, file) / traffic.MIB:.1f}" for work in ("wire", "decode"))]
 
 
 def dumps(peer: Path, answers: peer_dump.Answers) -> float:
