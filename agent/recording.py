@@ -11,7 +11,7 @@ from chaperone.agent.settings import Settings
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.agent.workload.lineage import Lineage
-from chaperone.agent.workload.processes import boot_id, now_ns
+from chaperone.agent.workload.processes import boot_id, members, now_ns
 from chaperone.agent.workload.programs import Programs
 from chaperone.agent.workload.sessions import sessions_of
 from chaperone.proto.records import Note, Record
@@ -39,7 +39,7 @@ class Recording:
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
         self.lineage = Lineage(boot_id(), {number: session.id for number, session in self.sessions.items()})
         self.streams = Streams(self.lineage)
-        self.programs = Programs(tracer.attach)
+        self.programs, self.refused = Programs(self._attach), 0
         for session in sessions:
             self._put(session.begin())
         if uncovered:
@@ -62,11 +62,28 @@ class Recording:
                 break
         for value in self.tracer.final_positions():
             self._put(self._records(value))
+        self._note_strays()
         for what, count in self._shortcomings():
             self._note("kernel", f"{count} {what}", complete=False)
         for session in self.sessions.values():
             self._put(session.end(ended.status, ended.left))
         self.outbox.flush()
+
+    def _attach(self, descriptor: int) -> None:
+        """Probe a file; that the kernel refuses it although it speaks TLS must be said."""
+        found = self.tracer.attach(descriptor)
+        self.refused += isinstance(found, NotCovered) and found.refused
+
+    def _note_strays(self) -> None:
+        """Processes that moved, or were moved, out of their governed cgroup: from then on nothing of them was seen."""
+        groups = [session.cgroup for session in self.sessions.values()]
+        inside = set().union(*map(members, groups))
+        strays = {key for key in self.lineage.living if key[0] not in inside}
+        while strays and self.step():  # one that ended meanwhile has told so
+            continue
+        left = len(strays & self.lineage.living.keys())
+        if left and all(group.exists() for group in groups):
+            self._note("workload", f"{left} of its processes left its cgroup: what they did there is not recorded", complete=False)
 
     def _records(self, value: Value) -> Iterator[Record]:
         match value:
@@ -89,8 +106,12 @@ class Recording:
         for name, sentence in SHORTCOMINGS.items():
             if lost[name]:
                 yield sentence, lost[name]
-        if self.outbox.left_out:
-            yield "records of processes and streams did not fit into the agent's memory", self.outbox.left_out
+        yield from ((sentence, count) for sentence, count in self._own_shortcomings() if count)
+
+    def _own_shortcomings(self) -> Iterator[tuple[str, int]]:
+        yield "records of processes and streams did not fit into the agent's memory", self.outbox.left_out
+        yield "programs or libraries were not looked into, too many at once", self.programs.missed
+        yield "files that speak TLS got no probes from the kernel", self.refused
 
     def _note(self, subject: str, text: str, complete: bool = True) -> None:
         for session in self.sessions.values():

@@ -40,7 +40,7 @@ class ProbedFiles:
         except UnreadableError as error:
             return NotCovered(str(error))
         except OSError as error:
-            return NotCovered(f"the kernel refuses probes: {error.strerror}")
+            return NotCovered(f"the kernel refuses probes: {error.strerror}", refused=True)
         status = os.fstat(fd)
         return Attached(status.st_dev, status.st_ino, tuple(dict.fromkeys(point.function for point in wanted)))
 

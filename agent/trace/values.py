@@ -114,9 +114,10 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class NotCovered:
-    """No TLS in this file that we can read, and why: a sentence for the recording."""
+    """No TLS in this file that we can read, and why: a sentence for the recording. `refused`: there is, and the kernel said no."""
 
     reason: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

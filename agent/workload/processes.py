@@ -48,6 +48,12 @@ def started_ns(pid: int) -> int | None:
     return int(stat.rpartition(")")[2].split()[19]) * TICK_NS
 
 
+def members(cgroup: Path) -> frozenset[int]:
+    """The processes in a cgroup and all below."""
+    files = [cgroup / "cgroup.procs", *cgroup.glob("**/cgroup.procs")]
+    return frozenset(pid for file in files for pid in _pids(file))
+
+
 def boot_id() -> str:
     """Of the running kernel."""
     return (PROC / "sys/kernel/random/boot_id").read_text().strip()
@@ -56,6 +62,13 @@ def boot_id() -> str:
 def now_ns() -> int:
     """Boot-time nanoseconds."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def _pids(file: Path) -> list[int]:
+    try:
+        return [int(line) for line in file.read_text().split()]
+    except OSError:  # the group is gone
+        return []
 
 
 def _fields(file: Path) -> dict[str, str]:

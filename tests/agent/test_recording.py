@@ -1,6 +1,7 @@
 """The agent at work, with a kernel made of lists and an outbox that is read directly."""
 
 import os
+from pathlib import Path
 
 import zstandard
 from support.tracer_double import TracerDouble
@@ -8,7 +9,7 @@ from support.tracer_double import TracerDouble
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.recording import Ended, Recording, told
 from chaperone.agent.settings import Settings, parse
-from chaperone.agent.trace.values import Lost, ProcessExec, ProcessExit, ProcessFork, Tls, TlsBytes, TlsClosed, TlsLost
+from chaperone.agent.trace.values import Lost, ProcessExec, ProcessExit, ProcessFork, Tls, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.proto.records import (
     Cause,
     Chunk,
@@ -29,8 +30,8 @@ PID = 2**22 + 5
 TLS = Tls(PID, 10, 1, 30, "go", 1)
 
 
-def recorded(tracer: TracerDouble, ended: Ended | None = None) -> list[Record]:
-    settings = parse(["--cgroup", "/c", "--attach", "/bin/kubectl", "--attach", "/bin/sh"])
+def recorded(tracer: TracerDouble, ended: Ended | None = None, cgroup: str = "/c") -> list[Record]:
+    settings = parse(["--cgroup", cgroup, "--attach", "/bin/kubectl", "--attach", "/bin/sh"])
     assert isinstance(settings, Settings)
     outbox = Outbox(Limits())
     recording = Recording(tracer, outbox, settings)
@@ -85,3 +86,26 @@ def test_the_launchers_words_and_the_end_of_its_line_are_told_apart() -> None:
     assert told(read) == b""
     os.close(read)
     assert told(-1) is None
+
+
+def incomplete(records: list[Record]) -> list[str]:
+    return [record.text for record in records if isinstance(record, Note) and not record.complete]
+
+
+def test_a_process_that_left_its_cgroup_makes_the_recording_incomplete(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.procs").write_text(f"{PID + 1}\n")
+    polls: list[list[Value]] = [[ProcessExec(pid, 10, 12, 1, "/bin/sh", ("sh",), False, 0, 1, 1) for pid in (PID, PID + 1)]]
+    (sentence,) = incomplete(recorded(TracerDouble(polls), cgroup=str(tmp_path)))
+    assert sentence == "1 of its processes left its cgroup: what they did there is not recorded"
+
+
+def test_a_process_that_ends_while_we_look_has_not_left(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.procs").write_text("")
+    began, ended = ProcessExec(PID, 10, 12, 1, "/bin/sh", ("sh",), False, 0, 1, 1), ProcessExit(PID, 10, 41, 1, 0)
+    assert incomplete(recorded(TracerDouble([[began], [], [ended]]), cgroup=str(tmp_path))) == []
+
+
+def test_a_tls_library_that_the_kernel_would_not_probe_makes_the_recording_incomplete() -> None:
+    tracer = TracerDouble([[ProcessExec(os.getpid(), 10, 12, 1, "/bin/sh", ("sh",), False, 0, 1, 1)]])
+    tracer.refuses = True
+    assert "1 files that speak TLS got no probes from the kernel" in incomplete(recorded(tracer))

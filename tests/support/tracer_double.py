@@ -13,6 +13,7 @@ class TracerDouble(Tracer):
     def __init__(self, polls: Sequence[list[Value]] = (), final: Sequence[Value] = (), counts: Lost | None = None) -> None:
         self.polls, self.final, self.counts = list(polls), final, counts or Lost()
         self.uncovered: set[str] = set()
+        self.refuses = False  # probes in what was opened, as a kernel without descriptors
         self.attached: list[str | Path | int] = []
         self.governed: list[str | Path] = []
 
@@ -22,6 +23,8 @@ class TracerDouble(Tracer):
 
     def attach(self, file: str | Path | int) -> Attached | NotCovered:
         self.attached.append(file)
+        if self.refuses and isinstance(file, int):
+            return NotCovered("the kernel refuses probes", refused=True)
         return NotCovered("no TLS functions") if Path(str(file)).name in self.uncovered else Attached(1, 1, ("SSL_write",))
 
     def poll(self, timeout_ms: int) -> list[Value]:

@@ -69,7 +69,7 @@ def test_a_file_that_changed_is_looked_at_again(files: ProbedFiles, library: Pat
 
 def test_what_cannot_be_probed_says_why(files: ProbedFiles, kernel: FakeKernel, library: Path, tmp_path: Path) -> None:
     kernel.refuses = True
-    assert files.attach(library) == NotCovered("the kernel refuses probes: Operation not permitted")
+    assert files.attach(library) == NotCovered("the kernel refuses probes: Operation not permitted", refused=True)
     assert files.attach(tmp_path / "absent") == NotCovered("cannot open it: No such file or directory")
     assert files.attach(tmp_path) == NotCovered("not a regular file")
 

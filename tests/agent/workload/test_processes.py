@@ -3,8 +3,9 @@
 import os
 import subprocess
 import time
+from pathlib import Path
 
-from chaperone.agent.workload.processes import TICK_NS, Described, argv, boot_id, describe, now_ns, started_ns
+from chaperone.agent.workload.processes import TICK_NS, Described, argv, boot_id, describe, members, now_ns, started_ns
 
 
 def test_a_living_process_is_described_without_its_environment() -> None:
@@ -41,3 +42,11 @@ def test_the_start_is_on_the_boot_clock() -> None:
 
 def test_the_boot_has_a_uuid() -> None:
     assert len(boot_id()) == 36
+
+
+def test_the_members_of_a_group_are_its_own_and_those_below(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.procs").write_text("5\n7\n")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below/cgroup.procs").write_text("9\n")
+    assert members(tmp_path) == {5, 7, 9}
+    assert members(tmp_path / "gone") == frozenset()
