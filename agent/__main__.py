@@ -17,6 +17,7 @@ from types import FrameType
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.uplink import CONTRACT, Uplink
+from chaperone.agent.own_process import guard
 from chaperone.agent.recording import Ended, Recording, told
 from chaperone.agent.settings import Check, Settings, parse
 from chaperone.agent.trace.requirements import Problem, problems
@@ -58,6 +59,7 @@ def main() -> int:
     if missing := problems():
         return fail(settings, missing[0])
     try:
+        guard()
         return record(settings)
     except (OSError, RuntimeError) as error:
         return fail(settings, refusal(error))
