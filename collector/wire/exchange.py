@@ -7,16 +7,21 @@ from typing import Any, Self
 
 from chaperone.collector.wire.events import (
     Ambiguous,
+    Closed,
     Data,
     End,
     Event,
     Header,
     Lost,
+    Message,
     Protocol,
     Request,
     Reset,
     Response,
     Resumed,
+    StrandData,
+    StrandOpened,
+    StrandReset,
     Unreadable,
     Upgraded,
 )
@@ -66,8 +71,8 @@ class Gap:
 class Exchange:
     """One exchange as it is now. `news` are its body, channel and end events since the last report, in order.
 
-    `at` is the position that, with `phase`, makes the version: OUT position behind the request for REQUEST, IN
-    position behind what is reported for the others (behind the head, behind the news, behind all).
+    `at` is the position that, with `phase`, makes the version: OUT position behind the request for REQUEST, IN position
+    behind the head for RESPONSE and behind all for END. For STREAM it is the sum of both, behind the news of either.
     Times are boot-time ns, None until it happened. Sizes count bytes on the stream, framing included where it is
     the exchange's own. `complete` is False once something of it is missing or it was cut off.
     """
@@ -124,13 +129,18 @@ class _Open:
         elif len(self.gaps) == GAP_LIMIT:
             self.gaps.append(Gap(gap.direction, gap.position, 0, f"more than {GAP_LIMIT} gaps"))
 
+    def _at(self) -> int:
+        if self.phase is Phase.STREAM:
+            return sum(self.behind)
+        return self.behind[Direction.OUT if self.phase <= Phase.REQUEST else Direction.IN]
+
     def report(self, ended: int | None = None) -> Exchange:
         """As it is now, with the news since the last report."""
         news, self.news = self.news, []
         return Exchange(
             self.position,
             self.phase,
-            self.behind[Direction.OUT if self.phase <= Phase.REQUEST else Direction.IN],
+            self._at(),
             self.request,
             self.response,
             self.upgraded,
@@ -221,8 +231,7 @@ class Exchanges:
     def _news(self, exchange: _Open, event: Event) -> None:
         if isinstance(event, Request | Response | Upgraded | Resumed):
             return
-        data = getattr(event, "data", b"") if isinstance(event, Data) else b""
-        exchange.count(event.direction, event.position + len(data), getattr(event, "size", 0))
+        exchange.count(event.direction, event.position + _extent(event), getattr(event, "size", 0))
         exchange.news.append(event)
 
     def _answer(self, exchange: _Open, event: Response) -> None:
@@ -260,6 +269,7 @@ class Exchanges:
     def _miss(self, exchange: _Open, event: Lost | Unreadable) -> None:
         """A Lost without a size is about fields of a head: the body is whole."""
         exchange.miss(_gap(event))
+        exchange.count(event.direction, event.position + _extent(event), 0)
         if isinstance(event, Unreadable) or event.size:
             exchange.news.append(event)
 
@@ -288,6 +298,13 @@ _STEPS: dict[type, Callable[[Exchanges, _Open, Any], None]] = {
 def _gap(event: Lost | Unreadable) -> Gap:
     size, reason = (event.size, event.cause or "lost") if isinstance(event, Lost) else (0, event.reason)
     return Gap(event.direction.name.lower(), event.position, size, reason)
+
+
+def _extent(event: Event) -> int:
+    """How far an event reaches behind its position, as far as that is known: a frame of channels is framing and all."""
+    if isinstance(event, Data):
+        return len(event.data)
+    return event.size if isinstance(event, Lost | Message | StrandData | StrandOpened | StrandReset | Closed) else 0
 
 
 def _kept(exchange: _Open) -> dict[str, Any]:

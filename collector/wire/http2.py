@@ -329,11 +329,12 @@ class Http2Reader:
         self._settle(stream)
 
     def _cut(self, side: Side, stream: Stream) -> None:
-        """What is still to come in this direction will not."""
-        if stream.open[side.direction]:
-            stream.open[side.direction] = False
-            intake = side.intake
-            self._emit(stream, End(stream.exchange, side.direction, intake.position, intake.time, complete=False))
+        """What is still to come in this direction will not. A body that has its whole Content-Length lacks nothing."""
+        direction, intake = side.direction, side.intake
+        if stream.open[direction]:
+            stream.open[direction] = False
+            whole = stream.length[direction] == stream.passed[direction] and (direction == OUT or stream.answered)
+            self._emit(stream, End(stream.exchange, direction, intake.position, intake.time, complete=whole))
             self._settle(stream)
 
     def _settle(self, stream: Stream) -> None:

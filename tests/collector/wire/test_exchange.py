@@ -43,7 +43,7 @@ def test_each_phase_is_reported_once_with_its_version() -> None:
     assert [(report.phase.name, report.at) for report in reports] == [
         ("REQUEST", 150),
         ("RESPONSE", 340),
-        ("STREAM", 352),
+        ("STREAM", 150 + 352),
         ("END", 400),
     ]
     end = reports[-1]
@@ -55,6 +55,19 @@ def test_each_phase_is_reported_once_with_its_version() -> None:
 
 def test_all_in_one_feed_is_a_report_for_each_phase() -> None:
     assert phases([REQUEST, OUT_END, RESPONSE, data(IN, 349, b"abc"), IN_END]) == ["REQUEST", "RESPONSE", "END"]
+
+
+def test_what_only_one_side_says_makes_a_version_of_its_own() -> None:
+    exchanges = Exchanges()
+    exchanges.add([REQUEST, OUT_END, RESPONSE, Upgraded(100, 340, 5, "websocket")])
+    said = [
+        Message(100, OUT, 150, 6, False, b"\0a", size=8),
+        Message(100, OUT, 158, 6, False, b"\0b", size=8),
+        Message(100, IN, 340, 7, False, b"\1c", size=4),
+        Lost(100, IN, 344, 10, 8),
+    ]
+    versions = [(report.phase, report.at) for event in said for report in exchanges.add([event])]
+    assert versions == [(Phase.STREAM, 498), (Phase.STREAM, 506), (Phase.STREAM, 510), (Phase.STREAM, 520)]
 
 
 def test_request_bytes_flow_on_before_the_request_is_complete() -> None:

@@ -218,6 +218,15 @@ def test_what_is_open_at_the_close_is_cut() -> None:
     assert brief(events) == ["request POST /api", "data out ab", "response 200", "end out cut", "end in cut"]
 
 
+@pytest.mark.parametrize(("length", "complete"), [("5", True), ("6", False), (None, False)])
+def test_a_body_with_its_whole_length_lacks_no_end(length: str | None, complete: bool) -> None:
+    fields = [(":status", "200"), *([("content-length", length)] if length else [])]
+    answer = frame(4, 0, 0) + frame(1, 4, 1, block(fields)) + frame(0, 0, 1, b"whole")
+    events = check([(OUT, PREFACE + frame(1, 5, 1, block(GET))), (IN, answer)])
+    (end,) = [event for event in events if isinstance(event, End) and event.direction is IN]
+    assert end.complete is complete
+
+
 @pytest.mark.parametrize(
     ("fields", "doubt"),
     [
