@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Protocol
 
 import grpc
 
+from chaperone.collector.fault import place_of
 from chaperone.collector.ingest.batches import records_in
 from chaperone.collector.settings import CollectorSettings, version
 from chaperone.proto import capture_pb2 as pb
@@ -90,6 +91,8 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
                     yield pb.Downward(ack=pb.Ack(batch=number))
             except RefusedError as refused:
                 await context.abort(refused.status, refused.reason)
+            except Exception as error:  # noqa: BLE001 - grpc would send and log its text, which might quote payload
+                await context.abort(grpc.StatusCode.INTERNAL, f"a fault in the collector: {place_of(error)}")
 
     async def _greeted(self, upward: AsyncIterator[pb.Upward]) -> _Agent:
         first = await anext(upward, None)
@@ -132,6 +135,9 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
                     await under_way.put((message.batch.number, await self._taken(agent, message.batch)))
         except RefusedError as refused:
             await under_way.put(refused)
+        except Exception:
+            await under_way.put(None)
+            raise  # where we are awaited
         else:
             await under_way.put(None)
 

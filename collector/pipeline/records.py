@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaperone.collector.fault import place_of
 from chaperone.collector.pipeline.gate import Gate
 from chaperone.collector.pipeline.stream import Home, Stream
 from chaperone.collector.store import facts
@@ -37,8 +38,13 @@ class Pipeline:
         self._homes: dict[ProcessId, SessionId] = {}
 
     def take(self, record: Record, wall_offset: int) -> None:
-        """One record; `wall_offset` is wall clock minus boot clock in ns."""
-        _TAKERS[type(record)](self, record, wall_offset)
+        """One record; `wall_offset` is wall clock minus boot clock in ns. One that we fail on is noted, and the rest goes on."""
+        try:
+            _TAKERS[type(record)](self, record, wall_offset)
+        except Exception as error:  # noqa: BLE001 - an agent would send the same batch again and again
+            text = f"a {type(record).__name__} could not be used: {place_of(error)}"
+            session = SessionId(getattr(record, "session", ""))
+            self._note(records.Note(session, getattr(record, "time", 0), "collector", text, complete=False), wall_offset)
 
     def recall(self, sessions: Iterable[OpenSession]) -> None:
         """Go on with sessions of which an earlier collector stored the beginning. Their streams are joined where they are."""
@@ -59,7 +65,7 @@ class Pipeline:
 
     def _session_ended(self, record: records.SessionEnded, offset: int) -> None:
         session = self._sessions.get(record.session, _Session())
-        for stream in sorted(session.streams):
+        for stream in sorted(session.streams & self._streams.keys()):
             self._stream_closed(records.StreamClosed(stream, record.time, *self._streams[stream].next), offset)
         for process in session.processes:
             self._homes.pop(process, None)
@@ -73,7 +79,9 @@ class Pipeline:
         self._sink.append(row)
 
     def _process_ended(self, record: records.ProcessEnded, offset: int) -> None:
-        self._sink.append(facts.process_over(record, self._homes.get(record.process, ""), offset))
+        home = self._homes.pop(record.process, SessionId(""))
+        self._sink.append(facts.process_over(record, home, offset))
+        self._session_processes(home).pop(record.process, None)
 
     def _stream_opened(self, record: records.StreamOpened, offset: int) -> None:
         self._open((record.stream, record.session, record.process))
@@ -108,6 +116,9 @@ class Pipeline:
         unknown = f"records of kind {record.kind} are not known to this version"
         text = f"a record was left out: {record.reason}" if record.reason else unknown
         self._note(records.Note(record.session, 0, "collector", text, complete=False), offset)
+
+    def _session_processes(self, id_: SessionId) -> dict[ProcessId, dict[str, Any]]:
+        return self._sessions[id_].processes if id_ in self._sessions else {}
 
     def _session(self, id_: SessionId) -> _Session:
         return self._sessions.setdefault(id_, _Session())

@@ -1,16 +1,15 @@
 """One stream: bytes → events → exchanges → calls → masked rows.
 
 What is missing is counted here, from positions alone: a reader says where it reads on, not what was lost.
-`except Exception` is here and nowhere else in Chaperone: a stream that our code fails on is read no further, and a note says so
-with the exception's type and place, never its text; the other streams go on.
+A stream that our code fails on is read no further, and a note says so with the exception's type and place, never its text;
+the other streams go on. `except Exception` is here, around a record (records.py) and around a call (ingest/service.py), nowhere else.
 """
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from chaperone.collector.fault import place_of
 from chaperone.collector.kube.call import Call
 from chaperone.collector.kube.calls import Calls
 from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedPiece
@@ -168,13 +167,6 @@ class Stream:
     def _place(self, offset: int) -> Place:
         home = self.home
         return Place(home.session, home.stream, {"id": home.process_id} | home.process(), offset)
-
-
-def place_of(error: BaseException) -> str:
-    """An exception's type and where it came from; its text might quote payload."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
-    return f"{type(error).__name__} at {where}"
 
 
 def _unread(stream: StreamId, event: Unreadable | Resumed) -> facts.Hole:

@@ -63,6 +63,7 @@ def hold(path: Path) -> StoreDirectory:
     """Make the directory if need be and take its lock. DirectoryError or LockedError."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_others(path)
         _refuse_foreign(path)
         lock = _lock(path / "lock")
         path.chmod(0o700)
@@ -97,6 +98,12 @@ def socket_target(store: Path) -> str:
     return f"unix:/proc/self/fd/{descriptor}/{SOCKET}"
 
 
+def _refuse_others(path: Path) -> None:
+    """Its owner could put links in the place of our files, and a fingerprint key that they know."""
+    if path.stat().st_uid != os.geteuid():
+        raise DirectoryError(f"{path} belongs to another user: name a directory of your own, or a new one, with --store")
+
+
 def _refuse_foreign(path: Path) -> None:
     foreign = {entry.name for entry in path.iterdir()} - _OURS
     if foreign and not (path / "version").exists():
@@ -121,7 +128,8 @@ def _lock(path: Path) -> int:
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a file whole or not at all, also when the machine stops in between."""
     draft = path.with_suffix(".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.write(descriptor, data)
         os.fsync(descriptor)

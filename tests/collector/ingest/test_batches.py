@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import msgpack
@@ -37,6 +38,21 @@ def test_a_frame_larger_than_it_says_is_not_inflated() -> None:
     assert len(bomb.records) < 10_000
     with pytest.raises(ValueError, match="frame"):
         records_in(bomb, LIMIT)
+
+
+def test_what_a_frame_says_of_itself_costs_no_memory() -> None:
+    """zstd allocates the size a frame states, whatever limit its caller gives."""
+    liar = b"\x28\xb5\x2f\xfd\xe0" + (1 << 60).to_bytes(8, "little") + b"\x01\0\0"
+    silent = zstandard.ZstdCompressor(write_content_size=False).compress(b"\0" * 1000)
+    bomb = framed(b"\0" * (64 << 20), size=1000)
+    tracemalloc.start()
+    try:
+        for batch in (Batch(number=1, records=liar, size=10), Batch(number=1, records=silent, size=1000), bomb):
+            with pytest.raises(ValueError, match="frame"):
+                records_in(batch, LIMIT)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_batch_over_the_limit_is_refused_with_both_numbers() -> None:

@@ -209,3 +209,16 @@ def test_only_so_many_batches_are_under_way(tmp_path: Path) -> None:
         assert [(await call.read()).ack.batch for _ in range(29)] == list(range(1, 30))
 
     served(tmp_path, intake, talk)
+
+
+class Broken(Intake):
+    """Fails on a batch as only a fault of ours could."""
+
+    async def take(self, arrival: Arrival) -> Awaitable[str]:
+        raise KeyError("payload-of-somebody")
+
+
+def test_a_fault_of_ours_ends_the_call_and_quotes_nothing(tmp_path: Path) -> None:
+    status, sentence = refused(tmp_path, Broken(), hello(), batch(1, [NOTE]))
+    assert status is grpc.StatusCode.INTERNAL
+    assert "KeyError at test_service.py" in sentence and "payload" not in sentence

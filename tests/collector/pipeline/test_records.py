@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 from support.conversations import Conversation, pods
 
 from chaperone.collector.mask.masker import Masker
@@ -19,6 +20,7 @@ from chaperone.proto.records import (
     SessionEnded,
     SessionStarted,
     StreamClosed,
+    StreamOpened,
     Unknown,
 )
 
@@ -138,6 +140,37 @@ def test_what_ended_is_let_go() -> None:
         for record in [*one.begun(), *one.exchange("/api/v1/pods", pods()), *one.ended()]:
             pipeline.take(record, OFFSET)
     assert not pipeline._sessions and not pipeline._streams and not pipeline._homes
+
+
+def test_processes_that_ended_are_let_go_while_their_session_lasts() -> None:
+    one, rows = Conversation(), list[Row]()
+    pipeline = Pipeline(lambda: Masker(b"k" * 32), rows)
+    for record in one.begun():
+        pipeline.take(record, OFFSET)
+    for number in range(1000):
+        process = ProcessId(f"p{number}")
+        pipeline.take(ProcessSeen(process, one.session, 1, number), OFFSET)
+        pipeline.take(ProcessEnded(process, 2), OFFSET)
+    assert len(pipeline._homes) <= 1 and len(pipeline._sessions[one.session].processes) <= 1
+
+
+def test_a_stream_that_two_sessions_claim_ends_with_either() -> None:
+    begun = [SessionStarted(SessionId(name), name, 1) for name in "ab"]
+    opened = [StreamOpened(StreamId("t"), ProcessId("p"), SessionId(name), 1, "go") for name in "ab"]
+    ended = [SessionEnded(SessionId(name), 3) for name in "ba"]
+    assert of(taken([*begun, *opened, *ended]), Kind.NOTE) == []
+
+
+def test_a_record_that_we_fail_on_is_noted_without_its_text_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("payload")
+
+    monkeypatch.setattr("chaperone.collector.store.facts.stream_bound", fail)
+    rows = taken([SessionStarted(SessionId("s"), "w", 1), Bound(StreamId("t"), 1), SessionEnded(SessionId("s"), 3)])
+    assert [row.kind for row in rows] == [Kind.SESSION, Kind.NOTE, Kind.SESSION]
+    [note] = of(rows, Kind.NOTE)
+    assert "Bound could not be used: KeyError at test_records.py" in note["text"] and not note["complete"]
+    assert "payload" not in str(rows)
 
 
 def test_records_about_nothing_known_do_no_harm() -> None:

@@ -8,7 +8,6 @@ from chaperone.collector.ingest.captures import read_capture
 from chaperone.collector.kube.calls import Calls
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline import Pipeline
-from chaperone.collector.pipeline.stream import place_of
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.records import Chunk, Direction, Loss, Record
 
@@ -129,14 +128,6 @@ def test_the_recordings_become_as_many_calls_as_the_apiserver_audited() -> None:
         assert of(rows, Kind.NOTE) == [] and of(rows, Kind.LOSS) == [], path.name
         found += len({row.id for row in rows if row.kind is Kind.CALL})
     assert found == 161
-
-
-def test_a_place_names_type_and_line_only() -> None:
-    try:
-        raise ValueError("payload")
-    except ValueError as error:
-        assert place_of(error).startswith("ValueError at test_stream.py:")
-    assert place_of(ValueError("x")) == "ValueError at nowhere"
 
 
 def test_an_exchange_that_its_answer_shows_to_be_kubernetes_goes_on_as_a_call() -> None:

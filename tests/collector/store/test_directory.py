@@ -55,6 +55,27 @@ def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["photos"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a directory to somebody else needs root")
+def test_somebody_elses_directory_is_refused_and_nothing_of_theirs_is_followed(tmp_path: Path) -> None:
+    store, victim = tmp_path / "store", tmp_path / "victim"
+    store.mkdir()
+    victim.write_text("precious")
+    (store / "fingerprint.new").symlink_to(victim)
+    os.chown(store, 65534, 65534)
+    with pytest.raises(DirectoryError, match=r"belongs to another user.*--store"):
+        hold(store)
+    assert [entry.name for entry in store.iterdir()] == ["fingerprint.new"]
+
+
+def test_a_link_in_the_place_of_a_draft_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/fingerprint.new").symlink_to(tmp_path / "victim")
+    with hold(tmp_path / "store") as store:
+        assert len(store.key()) == 32
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
 def test_a_file_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DirectoryError, match="--store"):
