@@ -26,11 +26,20 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """Entry point of the command."""
+    _have_standard_streams()
     sys.excepthook = _one_sentence
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 must not stop a listing
     typer.main.get_command(app)(prog_name="chaperone")  # app() itself would put a hook of its own in place
+
+
+def _have_standard_streams() -> None:
+    """Where the caller closed one, /dev/null: else the next file or pipe that is opened would take its number."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # lowest first: it gets this number
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w"))
 
 
 def _version(wanted: bool) -> None:

@@ -29,16 +29,25 @@ def run(
     user: Annotated[str | None, typer.Option("--user", "-u", help="Run CMD as this user [default: who called sudo]")] = None,
     apiserver: Annotated[list[str] | None, typer.Option(help="HOST:PORT of an apiserver, besides those of KUBECONFIG")] = None,
 ) -> None:
-    """Record one command and everything it starts."""
+    """Record one command and everything it starts.
+
+    \b
+    Examples:
+      sudo chaperone run -- kubectl get secrets
+      sudo chaperone run --store ./recording -- sh -c 'kubectl get pods -o json | jq .items'
+      sudo chaperone run -u ann --apiserver 10.0.0.1:6443 -- python agent.py
+
+    The exit status is CMD's; 125: Chaperone failed and CMD did not run; 126, 127: CMD can't be executed or isn't there.
+    """
     place = directory(store)
     try:
         run_ = prepare(Request(tuple(command), place / SOCKET, user, tuple(apiserver or ())))
         outcome = perform(run_, lambda: reach(place, create=True))
     except LaunchError as error:
-        _say(f"chaperone: {error.sentence}", error.fix)
+        _say(f"chaperone: {error.sentence}", _next(error.fix))
         raise typer.Exit(error.status) from None
     except CommandError as error:
-        _say(f"chaperone: {error.sentence}", error.step)
+        _say(f"chaperone: {error.sentence}", _next(error.step))
         raise typer.Exit(CHAPERONE_FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
@@ -55,6 +64,10 @@ def _last_line(outcome: Outcome, place: Path, named: Path | None) -> str:
     except CommandError as error:
         troubles = (*troubles, error.sentence)
     return line(Ending(outcome.session, recorded, troubles, outcome.left, named))
+
+
+def _next(step: str) -> str:
+    return f"  next: {step}" if step else ""
 
 
 def _say(*lines: str) -> None:

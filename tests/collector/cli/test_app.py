@@ -42,6 +42,18 @@ def test_debug_shows_the_traceback() -> None:
     assert failed.returncode == 1
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "<&- 2>&-"])
+def test_closed_standard_streams_change_no_exit_status(closed: str) -> None:
+    def status(*command: str) -> int:
+        return subprocess.run(
+            ["sh", "-c", f'"$@" {closed}', "sh", CHAPERONE, *command], timeout=60, check=False, capture_output=True
+        ).returncode
+
+    assert status("--version") == 0
+    assert status("sessions", "list", "--store", "/nonexistent/store") == 1
+    assert status("run", "--store", "/nonexistent/store", "--", "/nonexistent/command") == 127
+
+
 def test_our_own_fault_is_named_without_a_traceback() -> None:
     breaks = "from chaperone.collector.cli import app\nsys = app.sys\nsys.excepthook = app._one_sentence\n{}['secret']"
     failed = subprocess.run([sys.executable, "-c", breaks], capture_output=True, text=True, timeout=60, check=False)
