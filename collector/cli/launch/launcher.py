@@ -6,8 +6,9 @@ thread; collector and agent are ready before it is released; CMD's status is our
 
 import os
 import platform
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from chaperone.collector.cli.launch.command import Command, files_to_probe, reso
 from chaperone.collector.cli.launch.conclusion import Conclusion
 from chaperone.collector.cli.launch.failed import LaunchError
 from chaperone.collector.cli.launch.summary import shortened
+
+KEPT = ("KUBECONFIG", "CHAPERONE_STORE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,16 @@ def prepare(request: Request) -> Run:
     environment = account.environment(os.environ)
     command = resolve(request.argv, environment)
     if os.geteuid() != 0:
-        raise LaunchError("recording needs root", f"sudo {Path(sys.argv[0]).absolute()} run -- {' '.join(request.argv)}")
+        raise LaunchError("recording needs root", as_root(sys.argv, os.environ))
     servers = apiservers.find(request.apiservers, environment, account.home)
     group = RunCgroup(own_group())
     return Run(command, account, environment, servers, group, request.socket)
+
+
+def as_root(argv: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The same command line with sudo, which would forget variables that matter to us."""
+    kept = ",".join(name for name in KEPT if environment.get(name))
+    return shlex.join(["sudo", *([f"--preserve-env={kept}"] if kept else []), str(Path(argv[0]).absolute()), *argv[1:]])
 
 
 def perform(run: Run, reach: Callable[[], None]) -> Outcome:

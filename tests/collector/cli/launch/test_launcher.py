@@ -15,6 +15,7 @@ import pytest
 from support import doubled_launcher
 
 from chaperone.collector.cli.launch.cgroup import PREFIX, own_group
+from chaperone.collector.cli.launch.launcher import as_root
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="cgroups need root")
 SUPPORT = Path(doubled_launcher.__file__).parents[1]
@@ -127,6 +128,12 @@ def test_an_interrupt_before_cmd_started_ends_everything(tmp_path: Path) -> None
     out, _ = process.communicate(timeout=10)
     assert out == ""
     assert not list(own_group().glob(f"{PREFIX}{process.pid}-*"))
+
+
+def test_the_command_that_helps_keeps_quotes_options_and_what_sudo_forgets() -> None:
+    argv = ["/opt/chaperone", "run", "-u", "ann", "--", "sh", "-c", "kubectl get pods | wc"]
+    assert as_root(argv, {}) == "sudo /opt/chaperone run -u ann -- sh -c 'kubectl get pods | wc'"
+    assert as_root(argv[:2], {"KUBECONFIG": "/k"}) == "sudo --preserve-env=KUBECONFIG /opt/chaperone run"
 
 
 def wait_for(condition: Any, what: str) -> None:
