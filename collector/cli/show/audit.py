@@ -53,7 +53,7 @@ def event(call: Document, source: str) -> Document:
         "stageTimestamp": _microseconds(call["ended"] or call["answered"] or call["requested"] or call["time"]),
         "annotations": _annotations(call, source, inferred),
     }
-    needed = {"user"}
+    needed = {"requestURI", "verb", "user"}  # the fields without omitempty that may be empty
     return {key: value for key, value in fields.items() if key in needed or value not in ("", None, {})}
 
 

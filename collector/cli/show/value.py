@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from chaperone.collector.kube.forms.cbor import parse_cbor
+from chaperone.collector.kube.forms.parsed import UnreadableError
 from chaperone.collector.kube.protobuf import envelope, unwrap
 from chaperone.collector.kube.render import object_view
 
@@ -35,11 +37,13 @@ def object_of(body: Body | None) -> Any:
         return None
     try:
         return _read(body)
-    except (ValueError, RecursionError, yaml.YAMLError):
+    except (ValueError, RecursionError, yaml.YAMLError, UnreadableError):
         return None
 
 
 def _read(body: Body) -> Any:
+    if body["form"] == "cbor" and body["encoding"] == "base64":
+        return parse_cbor(base64.b64decode(body["data"])).value
     if body["encoding"] != "utf-8" or body["data"].startswith("k8s\0"):
         return _protobuf(base64.b64decode(body["data"]) if body["encoding"] == "base64" else body["data"].encode())
     if body["form"] == "yaml" and len(body["data"]) <= YAML_LIMIT and not body["data"].lstrip().startswith("{"):

@@ -45,6 +45,10 @@ def test_a_failure_has_the_status_that_was_answered() -> None:
     }
 
 
+def test_a_method_that_is_no_verb_leaves_the_verb_empty() -> None:
+    assert audited(method="OPTIONS", verb="")["verb"] == ""
+
+
 def test_empty_details_of_a_protobuf_status_are_left_out() -> None:
     details = {"name": "db", "group": "", "retryAfterSeconds": 0, "causes": [{"reason": "ExitCode", "message": "3", "field": ""}]}
     status = audited(code=409, responseBody=body(STATUS | {"details": details}))["responseStatus"]

@@ -27,6 +27,12 @@ def test_protobuf_as_sent_is_read() -> None:
         assert object_of(sent)["kind"] == "Status"
 
 
+def test_cbor_as_sent_is_read() -> None:
+    sent = base64.b64encode(b"\xd9\xd9\xf7\xa1\x44kind\x46Secret").decode()
+    assert object_of(body(sent, form="cbor", encoding="base64")) == {"kind": "Secret"}
+    assert object_of(body("/w==", form="cbor", encoding="base64")) is None
+
+
 def test_what_cannot_be_read_is_nothing() -> None:
     broken = ["{", "k8s\0\xff\xff", "[" * 100_000]
     assert [object_of(body(text)) for text in broken] == [None] * 3
