@@ -13,10 +13,24 @@ from chaperone.collector.kube.upgrade.command import Command
 from chaperone.collector.kube.upgrade.messages import CommandMessages, LogMessages, PortMessages, WatchMessages
 from chaperone.collector.kube.upgrade.pieces import Content, text
 from chaperone.collector.kube.upgrade.strands import Strands
-from chaperone.collector.wire.events import Data, End, Event, Lost, Message, StrandData, StrandOpened, StrandReset, Unreadable, Upgraded
+from chaperone.collector.wire.events import (
+    Closed,
+    Data,
+    End,
+    Event,
+    Lost,
+    Message,
+    StrandData,
+    StrandOpened,
+    StrandReset,
+    Unreadable,
+    Upgraded,
+)
 from chaperone.proto.records import Direction
 
 Take = Callable[[Any], list[Piece]]
+SILENT = ("", "channel.k8s.io", "base64.channel.k8s.io")  # version 1: only errors are said (kubelet v1WriteStatusFunc)
+NORMAL = 1000  # RFC 6455 §7.4.1
 
 
 class Channels:
@@ -27,6 +41,7 @@ class Channels:
         self._command = Command()
         self._strands = Strands(purpose, self._command)
         self._is_command = purpose.purpose is Purpose.COMMAND
+        self._is_silent = upgraded.protocol == "websocket" and upgraded.subprotocol in SILENT
         self._takers: dict[type[Event], Take] = {
             Message: _messages(purpose, upgraded.subprotocol, self._command),
             StrandOpened: self._strands.open,
@@ -35,6 +50,7 @@ class Channels:
             Data: _opaque,
             Lost: self._gap,
             Unreadable: self._gap,
+            Closed: self._closed,
             End: self._end,
         }
 
@@ -54,6 +70,11 @@ class Channels:
             return []
         self._strands.blind = True
         return self._strands.settle()
+
+    def _closed(self, event: Closed) -> list[Piece]:
+        if self._is_silent and event.direction is Direction.IN and event.code == NORMAL:
+            self._command.silence()
+        return []
 
     def _end(self, event: End) -> list[Piece]:
         if event.direction is not Direction.IN:

@@ -49,6 +49,10 @@ class Command:
         """Nothing follows on the error channel."""
         return self._ending.flush()
 
+    def silence(self) -> None:
+        """The server closed in order, in a protocol in which success says nothing."""
+        self._ending.silence()
+
     def close(self) -> list[Piece]:
         """Nothing follows at all."""
         return self._ending.close()

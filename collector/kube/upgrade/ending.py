@@ -67,6 +67,11 @@ class Ending:
         self._end(Exit(None, UNSEEN))
         return pieces
 
+    def silence(self) -> None:
+        """The server closed in order, in a protocol in which success says nothing."""
+        if not self._held and not self.torn:
+            self._end(Exit(0, NO_ERROR))
+
     def _end(self, how: Exit) -> None:
         self.exit = self.exit or how
 
