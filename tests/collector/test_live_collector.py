@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from support.collectors import acked, ask, batch, collector, hello, kill, send, start, stop, talk
 from support.conversations import Conversation, pods
-from support.leaks import leaks_in_files, leaks_in_tables
+from support.leaks import leaks_in_store, plant
 
 from chaperone.collector.store.directory import SOCKET
-from chaperone.collector.store.engine import Engine
 from chaperone.proto import capture_pb2 as pb
 
 CANARY = "canary-4f1b9e-s3cr3t"
@@ -179,26 +178,11 @@ def test_no_unmasked_secret_is_in_any_column_or_file(tmp_path: Path) -> None:
     with collector(store):
         send(store, [hello(), batch(1, records)])
         assert ask(store, "calls.list")[0]["resource"] == "secrets"
-    assert _leaks(store) == []
-    _plant(store)
-    found = _leaks(store)
+    assert leaks_in_store(store, CANARY.encode()) == []
+    plant(store, CANARY.encode())
+    found = leaks_in_store(store, CANARY.encode())
     assert any(hit.startswith("records.document: raw") for hit in found), found
     assert any(hit.startswith("clickhouse/") for hit in found), found
-
-
-def _leaks(store: Path) -> list[str]:
-    engine = Engine(store / "clickhouse")
-    try:
-        found = leaks_in_tables(engine, CANARY.encode())
-    finally:
-        engine.close()
-    return found + leaks_in_files(store, CANARY.encode())
-
-
-def _plant(store: Path) -> None:
-    engine = Engine(store / "clickhouse")
-    engine.insert("records", [{"kind": "note", "id": "planted", "document": f'{{"text": "{CANARY}"}}'}])
-    engine.close()
 
 
 def _send_until_killed(store: Path, messages: list[pb.Upward], process: "subprocess.Popen[bytes]", acks: int) -> int:

@@ -57,6 +57,23 @@ def leaks_in_files(directory: Path, canary: bytes) -> list[str]:
     return found
 
 
+def leaks_in_store(store: Path, canary: bytes) -> list[str]:
+    """All hits in a store that nobody has open."""
+    engine = Engine(store / "clickhouse")
+    try:
+        found = leaks_in_tables(engine, canary)
+    finally:
+        engine.close()
+    return found + leaks_in_files(store, canary)
+
+
+def plant(store: Path, canary: bytes) -> None:
+    """Put a canary where it must be found."""
+    engine = Engine(store / "clickhouse")
+    engine.insert("records", [{"kind": "note", "id": "planted", "document": f'{{"text": "{canary.decode()}"}}'}])
+    engine.close()
+
+
 def _blocks(data: bytes) -> Iterator[bytes]:
     """The contents of a file that is ClickHouse blocks one after another; nothing for any other."""
     position = 0
