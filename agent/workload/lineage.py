@@ -1,7 +1,7 @@
 """Which process did it: fork, exec and exit from the kernel, the rest from /proc while the process is still there.
 
 What /proc no longer tells of a process that lived a millisecond comes from its parent: a fork changes nothing, and an
-exec's file and arguments come from the kernel. Bounded by the processes that live.
+exec's file and arguments come from the kernel. Bounded: the longest known are forgotten first, and met again if they speak.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ from chaperone.proto.ids import ProcessId, SessionId, process_id
 from chaperone.proto.records import ProcessEnded, ProcessSeen
 
 Key = tuple[int, int]  # pid, start
+LIMIT = 65536  # living processes that are remembered; an end that the kernel could not tell would leave one for ever
 
 
 class Lineage:
@@ -56,12 +57,17 @@ class Lineage:
         if started_ns(pid) != started // TICK_NS * TICK_NS:  # gone, and its number may be another's
             now = replace(now, exe="", argv=(), cwd="", uid=-1)
         seen = ProcessSeen(self.id_of(key), self.sessions[workload], time, pid, now.exe, now.argv, now.cwd, now.uid)
-        self.living[key] = seen
+        self._remember(key, seen)
         yield seen
 
     def _head(self, value: ProcessExec | ProcessFork) -> tuple[ProcessId, SessionId, int, int]:
         return self.id_of((value.pid, value.started)), self.sessions[value.workload], value.time, value.pid
 
     def _seen(self, value: ProcessExec | ProcessFork, seen: ProcessSeen) -> ProcessSeen:
-        self.living[value.pid, value.started] = seen
+        self._remember((value.pid, value.started), seen)
         return seen
+
+    def _remember(self, key: Key, seen: ProcessSeen) -> None:
+        if key not in self.living and len(self.living) >= LIMIT:
+            del self.living[next(iter(self.living))]
+        self.living[key] = seen

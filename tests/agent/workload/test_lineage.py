@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork
-from chaperone.agent.workload.lineage import Lineage
+from chaperone.agent.workload.lineage import LIMIT, Lineage
 from chaperone.agent.workload.processes import started_ns
 from chaperone.proto.ids import SessionId, process_id
 from chaperone.proto.records import ProcessEnded
@@ -73,3 +73,11 @@ def test_a_process_that_began_before_us_is_described_once_when_it_speaks() -> No
 def test_a_number_that_now_belongs_to_another_process_tells_nothing() -> None:
     (seen,) = lineage().met((os.getpid(), 1), 1, 99)
     assert (seen.exe, seen.argv) == ("", ())
+
+
+def test_processes_whose_end_was_never_told_are_forgotten_in_time() -> None:
+    known = lineage()
+    for number in range(LIMIT + 10):
+        known.forked(ProcessFork(GONE + number, 10, 20, 1, 1000, 7, 5))
+    assert len(known.living) == LIMIT
+    assert (GONE, 10) not in known.living
