@@ -5,6 +5,7 @@ The one place where pipeline, store, ingest and serve are handed to one another.
 
 import argparse
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -31,11 +32,13 @@ from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
 
 MESSAGE_LIMIT = 256 << 20  # a batch of the largest size, badly compressed
 STOP_GRACE_S = 2.0
+PR_SET_DUMPABLE = 4
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a collector; the exit status."""
     settings = _settings(arguments)
+    leave_no_dump()
     try:
         with hold(settings.store) as directory:
             asyncio.run(_run(directory, settings))
@@ -43,6 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"chaperone collector: {error}", file=sys.stderr)  # noqa: T201 - the command's own error line
         return 1
     return 0
+
+
+def leave_no_dump() -> None:
+    """Memory with plaintext and the fingerprint key gets into no core file and no debugger of another process of this user."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _settings(arguments: list[str] | None) -> CollectorSettings:

@@ -221,3 +221,8 @@ def test_a_signal_ends_it_cleanly_with_an_agent_connected(tmp_path: Path) -> Non
         done.set()
         agent.join()
     assert found[0][0] == 2
+
+
+def test_its_memory_gets_into_no_core_file() -> None:
+    code = "import ctypes; from chaperone.collector.__main__ import leave_no_dump as f; f(); print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=30) == "0\n"
