@@ -31,7 +31,7 @@ from chaperone.collector.wire.events import (
 from chaperone.collector.wire.fields import Fields, split, status_of, target_doubts
 from chaperone.collector.wire.hpack import HeaderBlocks
 from chaperone.collector.wire.intake import SKEW_LIMIT
-from chaperone.collector.wire.resync import HTTP2_EVIDENCE, http2_frame
+from chaperone.collector.wire.resync import HTTP2_EVIDENCE, http2_frame, http2_frame_at_last
 from chaperone.collector.wire.side import Parser, Side
 from chaperone.collector.wire.streams import EARLY, Payload, Stream, weight
 from chaperone.proto.records import Direction
@@ -94,6 +94,8 @@ class Http2Reader:
         """The stream is over: what is still open ends here."""
         for stream in [each for each in self._resets.values() if each.exchange != EARLY]:
             self._report_reset(stream)
+        for side in self._sides:
+            self._search_at_last(side)
         for side in self._sides:
             side.intake.time = max(side.intake.time, time)
             self._leave(side)
@@ -451,6 +453,12 @@ class Http2Reader:
 
     def _search(self, side: Side) -> None:
         side.search(http2_frame, lambda: self._resume(side))
+
+    def _search_at_last(self, side: Side) -> None:
+        """Nothing follows: take the first frames that are here whole."""
+        if side.parser and side.searching:
+            side.search(http2_frame_at_last, lambda: self._resume(side))
+            self._run(side)
 
     def _resume(self, side: Side) -> Parser:
         self._events.append(Resumed(side.direction, side.border, side.intake.time, HTTP2_EVIDENCE))

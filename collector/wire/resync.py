@@ -63,6 +63,12 @@ def http2_frame(window: memoryview) -> tuple[int, int]:
     return -1, max(0, len(window) - 8)
 
 
+def http2_frame_at_last(window: memoryview) -> tuple[int, int]:
+    """The same where nothing follows: what would reach beyond the end is no frame."""
+    chains = (found.start() for found in _CANDIDATE.finditer(window) if _is_chain(window, found.start()))
+    return next(chains, -1), 0
+
+
 def is_settings(header: bytes) -> bool:
     """Is this the header of a SETTINGS frame, as a server's first?"""
     high, low, kind, flags, stream = _HEADER.unpack(header)

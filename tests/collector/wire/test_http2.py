@@ -555,3 +555,15 @@ def test_a_hole_in_an_answer_that_waits_for_its_request_is_laid_to_it() -> None:
     request = next(event for event in events if isinstance(event, Request))
     (lost,) = [event for event in events if isinstance(event, Lost) and event.exchange == request.exchange]
     assert (lost.position, lost.size) == (start - 3000, 3000)
+
+
+def test_what_seems_a_long_frame_hides_no_boundary_at_the_close() -> None:
+    out, starts, _ = many()
+    seeming = struct.pack(">HBBBL", 0x300, 0, 0, 0, 1)  # 196,608 bytes of DATA, of which few come
+    reader = Http2Reader()
+    reader.feed(OUT, 0, out[: starts[5]], 1)
+    reader.lose(OUT, 100, 1, "ring full")
+    assert reader.feed(OUT, starts[5] + 100, seeming + out[starts[7] :], 2) == []
+    closed = reader.close(3)
+    assert next(event.target for event in closed if isinstance(event, Request)) == "/7"
+    assert [event.reason for event in closed if isinstance(event, Unreadable)] == []
