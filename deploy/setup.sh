@@ -5,7 +5,8 @@ set -eu
 python=$1
 venv=$2
 
-packages="python3-bpfcc python3-venv curl openssl gcc libc6-dev"
+# curl, openssl, gcc, procps (pgrep) and strace: what the demo and the tests call.
+packages="python3-bpfcc python3-venv curl openssl gcc libc6-dev procps strace"
 missing=""
 for package in $packages; do
 	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
@@ -16,14 +17,21 @@ if [ -n "$missing" ]; then
 		exit 1
 	fi
 	as_root=""
-	[ "$(id -u)" -eq 0 ] || as_root=sudo
+	if [ "$(id -u)" -ne 0 ]; then
+		as_root=sudo
+		command -v sudo >/dev/null || {
+			echo "setup: as root, run: apt-get install$missing" >&2
+			exit 1
+		}
+	fi
 	echo "setup: installing$missing"
 	$as_root apt-get update -qq
 	# shellcheck disable=SC2086  # a list of words
 	DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-[ -x "$venv/bin/python" ] || "$python" -m venv --system-site-packages "$venv"
+# Asked for pip: a venv whose making was interrupted has a python and nothing else.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --system-site-packages "$venv"
 echo "setup: installing Python packages into $venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 "$venv/bin/chaperone" --version
