@@ -108,4 +108,5 @@ def test_a_process_that_ends_while_we_look_has_not_left(tmp_path: Path) -> None:
 def test_a_tls_library_that_the_kernel_would_not_probe_makes_the_recording_incomplete() -> None:
     tracer = TracerDouble([[ProcessExec(os.getpid(), 10, 12, 1, "/bin/sh", ("sh",), False, 0, 1, 1)]])
     tracer.refuses = True
-    assert "1 files that speak TLS got no probes from the kernel" in incomplete(recorded(tracer))
+    (sentence,) = incomplete(recorded(tracer))
+    assert sentence.endswith("files that speak TLS got no probes from the kernel")
