@@ -46,4 +46,4 @@ def test_no_descriptor_stays_open(doubled: pytest.MonkeyPatch) -> None:
     running.wait_ready()
     running.finish(0, 0)
     del running
-    assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert set(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208  (what other tests left may be closed meanwhile)
