@@ -11,17 +11,26 @@ from collections.abc import Callable, Iterator
 from importlib.resources import as_file, files
 from typing import Any, TypeVar
 
-from chaperone.agent.trace.layout import MIRRORS
+from chaperone.agent.sockets import layout as sockets
+from chaperone.agent.trace import layout
 
 FLAGS = ("-Wno-macro-redefined", "-Wno-unused-value")
 MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "layout_tls": (None, "tls"),
     "layout_closed": (None, "closed"),
     "layout_process": (None, "process"),
+    "layout_socket_opened": (None, "socket_opened"),
+    "layout_socket_tied": (None, "socket_tied"),
+    "layout_socket_hello": (None, "socket_hello"),
+    "layout_socket_closing": (None, "socket_closing"),
+    "flows": ("flow_key", "flow"),
     "streams": ("stream_key", "stream"),
     "counters": (None, "counters"),
     "governed": (None, "governed"),
 }
+MIRRORS = layout.MIRRORS | sockets.MIRRORS
+CGROUP_SKB = 8  # BPF_PROG_TYPE_CGROUP_SKB
+SYS_BPF, BPF_LINK_CREATE = 321, 28  # on x86-64; since 5.7
 Struct = TypeVar("Struct", bound=ctypes.Structure)
 
 
@@ -62,6 +71,18 @@ class Kernel:
         """Run `program` at a raw tracepoint."""
         loaded = self._load(program, self.tracepoint_type)
         self._keep(self.lib.bpf_attach_raw_tracepoint(loaded, tracepoint.encode()), f"attach to {tracepoint}")
+
+    def load_cgroup_skb(self, program: str) -> int:
+        """Load a program that sees a cgroup's packets; its descriptor."""
+        return self._load(program, CGROUP_SKB)
+
+    def link_cgroup(self, program: str, cgroup: int, attach_type: int) -> int:
+        """Run `program` at a cgroup's hook, by its open directory, beside what others attached; ends when the result is closed."""
+        attributes = (ctypes.c_uint32 * 4)(self.load_cgroup_skb(program), cgroup, attach_type, 0)
+        linked = ctypes.CDLL(None, use_errno=True).syscall(SYS_BPF, BPF_LINK_CREATE, attributes, ctypes.sizeof(attributes))
+        if linked < 0:
+            raise OSError(ctypes.get_errno(), f"cannot attach {program} to a cgroup")
+        return int(linked)
 
     def open_ring(self, name: str, on_record: Callable[[int, int], bool]) -> None:
         """Call on_record(address, size) for each record; False ends the current `consume` early."""
@@ -131,5 +152,5 @@ def _said(action: str, attempt: Callable[[], Any]) -> Any:
 
 
 def _sizes(lib: Any, table: Any) -> tuple[int, int]:
-    module, number = table.bpf.module, table.map_id
+    module, number = ctypes.c_void_p(table.bpf.module), table.map_id  # bcc declares no arguments here: an int is cut to 32 bits
     return int(lib.bpf_table_key_size_id(module, number)), int(lib.bpf_table_leaf_size_id(module, number))
