@@ -11,6 +11,7 @@ StreamId = NewType("StreamId", str)
 CallId = NewType("CallId", str)
 ProcessId = NewType("ProcessId", str)
 SessionId = NewType("SessionId", str)
+ConnectionId = NewType("ConnectionId", str)
 
 
 def process_id(boot_id: str, pid: int, started_ns: int) -> ProcessId:
@@ -31,6 +32,11 @@ def session_id(workload: str, started_ns: int) -> SessionId:
 def call_id(stream: StreamId, position: int) -> CallId:
     """An exchange, by the OUT position of its request's first byte."""
     return CallId(_digest("call", stream, position))
+
+
+def connection_id(process: ProcessId, cookie: int, opened_ns: int) -> ConnectionId:
+    """A socket's use, by its first packet's time: a socket that was quiet for long begins another."""
+    return ConnectionId(_digest("connection", process, cookie, opened_ns))
 
 
 def _digest(kind: str, *parts: str | int) -> str:

@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 
 import msgpack
 
-from chaperone.proto.ids import ProcessId, SessionId, StreamId
+from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, StreamId
 
 NO_SESSION = SessionId("")
 
@@ -96,13 +96,14 @@ class StreamOpened:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A stream's connection, once known. Addresses as "host:port", IPv6 in brackets."""
+    """A stream's connection, once known, perhaps behind its end. Addresses as "host:port", IPv6 in brackets."""
 
     stream: StreamId
     time: int
     cookie: int = 0
     local: str = ""
     remote: str = ""
+    session: SessionId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,35 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Connection:
+    """A socket of a workload: at its first packet (`ended` 0), and again when it is over.
+
+    `wire`: payload bytes; `app`: of these application bytes of TLS, by the records' sizes; `captured`: plaintext recorded.
+    `coverage`: "complete", "gap: N bytes" or "unproven: why"; "" where there is no TLS. Addresses as in Bound.
+    """
+
+    connection: ConnectionId
+    session: SessionId
+    process: ProcessId
+    time: int
+    cookie: int = 0
+    local: str = ""
+    remote: str = ""
+    protocol: str = ""
+    server_name: str = ""
+    tls: str = ""
+    ended: int = 0
+    wire_out: int = 0
+    wire_in: int = 0
+    app_out: int = 0
+    app_in: int = 0
+    captured_out: int = 0
+    captured_in: int = 0
+    coverage_out: str = ""
+    coverage_in: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A record that can't be used: of a kind this version does not know, or, with a `reason`, one of a known kind gone wrong."""
 
@@ -197,6 +227,7 @@ Record = (
     | Hold
     | Outcome
     | Note
+    | Connection
     | Unknown
 )
 
@@ -213,6 +244,7 @@ KINDS: dict[int, type] = {
     10: Hold,
     11: Outcome,
     12: Note,
+    20: Connection,
 }
 _NUMBERS = {cls: number for number, cls in KINDS.items()}
 _NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in KINDS.values()}

@@ -12,6 +12,7 @@ from chaperone.collector.fault import place_of
 from chaperone.collector.pipeline.gate import Gate
 from chaperone.collector.pipeline.stream import Home, Stream
 from chaperone.collector.store import facts
+from chaperone.collector.store.connection import connection
 from chaperone.collector.store.recall import OpenSession
 from chaperone.collector.store.rows import Sink
 from chaperone.proto import records
@@ -88,7 +89,7 @@ class Pipeline:
         self._sink.append(facts.stream_begun(record, offset))
 
     def _bound(self, record: records.Bound, offset: int) -> None:
-        self._sink.append(facts.stream_bound(record, self._session_of(record.stream), offset))
+        self._sink.append(facts.stream_bound(record, record.session or self._session_of(record.stream), offset))
 
     def _chunk(self, record: records.Chunk, offset: int) -> None:
         self._known(record, offset).feed(record, offset)
@@ -108,6 +109,9 @@ class Pipeline:
 
     def _outcome(self, record: records.Outcome, offset: int) -> None:
         self._sink.append(facts.outcome(record, offset))
+
+    def _connection(self, record: records.Connection, offset: int) -> None:
+        self._sink.append(connection(record, self._gate.text(record.server_name), offset))
 
     def _note(self, record: records.Note, offset: int) -> None:
         self._sink.append(facts.note(record, self._gate.text(record.text), offset))
@@ -154,5 +158,6 @@ _TAKERS: dict[type, Callable[[Pipeline, Any, int], None]] = {
     records.Hold: Pipeline._hold,
     records.Outcome: Pipeline._outcome,
     records.Note: Pipeline._note,
+    records.Connection: Pipeline._connection,
     records.Unknown: Pipeline._unknown,
 }

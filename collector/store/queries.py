@@ -81,6 +81,19 @@ def calls_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     return _with_bodies(engine, found if "after" in parameters else found[::-1], flag(parameters, "bodies"))
 
 
+def connections_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
+    """`session`, `limit` (default 1000) → the session's connections, the newest of them, oldest first, each with `exe` and `pid`."""
+    session = _session(engine, parameters)
+    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
+    processes = {process["id"]: process for process in merged(engine, session, ["process"]) if "id" in process}
+    found = merged(engine, session, ["connection"])[-limit:]
+    return [_of_process(one, processes.get(one["process"], {})) for one in found]
+
+
+def _of_process(connection: dict[str, Any], process: Mapping[str, Any]) -> dict[str, Any]:
+    return {**connection, "exe": process.get("exe", ""), "pid": process.get("pid", 0)}
+
+
 def replay(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     """`session`, `bodies` → all that happened, in order of time: {at, kind, document}. `kind` is "session", "process",
     "stream", "call" (when its request was there: `at` is its `time`), "answer" (the same call when it was answered or over),
@@ -119,6 +132,7 @@ QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozense
     "sessions.show": (sessions_show, frozenset({"session"})),
     "session.summary": (session_summary, frozenset({"session"})),
     "calls.list": (calls_list, _FILTERS | {"session", "limit", "bodies"}),
+    "connections.list": (connections_list, frozenset({"session", "limit"})),
     "replay": (replay, frozenset({"session", "bodies"})),
     "status": (status, frozenset()),
 }

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     EXCHANGE = "exchange"  # not Kubernetes: host, method, path and sizes only
     LOSS = "loss"  # bytes that are missing
     GAP = "gap"  # bytes that could not be read, or reading that went on behind a hole
+    CONNECTION = "connection"
     NOTE = "note"
     HOLD = "hold"
     OUTCOME = "outcome"

@@ -114,3 +114,24 @@ def exchange(**changes: Any) -> Document:
     kept = ("session", "stream", "process", "phase", "time", "ended", "duration_ms", "protocol", "method", "authority", "code", "bytes")
     fields = {key: value for key, value in call().items() if key in (*kept, "complete", "gaps")}
     return fields | {"id": OTHER, "authority": "example.org", "path": "/index", "reason": "no Kubernetes path"} | changes
+
+
+def connection(**changes: Any) -> Document:
+    """kubectl's connection to the API server, of which 20 bytes were not captured."""
+    return {
+        "id": "c0" * 16,
+        "session": SESSION,
+        "process": PROCESS,
+        "time": at(90),
+        "cookie": 9,
+        "local": "10.0.0.1:40000",
+        "remote": "10.0.0.2:6443",
+        "protocol": "tcp",
+        "serverName": "api.test",
+        "tls": "TLS 1.3",
+        "ended": at(110),
+        "bytes": {"out": 812, "in": 4096},
+        "applicationBytes": {"out": 700, "in": 4000},
+        "captured": {"out": 700, "in": 3980},
+        "coverage": {"out": "complete", "in": "gap: 20 bytes"},
+    } | changes

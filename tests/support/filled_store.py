@@ -53,6 +53,7 @@ def _rows() -> list[Row]:
         _row(Kind.PROCESS, d.process(), process=d.PROCESS),
         *(_row(Kind.CALL, call, stream=d.STREAM, process=d.PROCESS) for call in calls),
         *(_row(Kind.PIECE, piece, stream=d.STREAM, call=d.EXEC) for piece in pieces),
+        _row(Kind.CONNECTION, d.connection(), process=d.PROCESS),
         _row(Kind.EXCHANGE, d.exchange(), stream=d.STREAM, process=d.PROCESS),
     ]
 

@@ -7,9 +7,10 @@ from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.store.recall import OpenSession
 from chaperone.collector.store.rows import Kind, Row
-from chaperone.proto.ids import ProcessId, SessionId, StreamId
+from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, StreamId
 from chaperone.proto.records import (
     Bound,
+    Connection,
     Direction,
     Hold,
     Note,
@@ -177,3 +178,17 @@ def test_records_about_nothing_known_do_no_harm() -> None:
     stream, session, process = StreamId("t"), SessionId("s"), ProcessId("p")
     records: list[Record] = [StreamClosed(stream, 1), ProcessEnded(process, 1), SessionEnded(session, 2), SessionStarted(session, "w", 3)]
     assert len(taken([*records, Bound(stream, 1)])) >= 4
+
+
+def test_a_connection_is_kept_and_its_name_is_masked() -> None:
+    one = Conversation()
+    secret = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
+    begun = Connection(ConnectionId("c"), one.session, ProcessId("p"), 5, 9, "a:1", "b:2", "tcp", secret)
+    [document] = of(taken([*one.begun(), begun]), Kind.CONNECTION)
+    assert (document["remote"], document["session"]) == ("b:2", one.session)
+    assert secret not in str(document)
+
+
+def test_a_stream_can_be_bound_behind_its_end() -> None:
+    [row] = taken([Bound(StreamId("t"), 6, 7, "a:1", "b:2", SessionId("s"))])
+    assert (row.session, row.document["remote"]) == ("s", "b:2")
