@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.settings import Settings
+from chaperone.agent.sockets.connections import Connections, Kernel
+from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.agent.workload.lineage import Lineage
@@ -40,6 +42,8 @@ class Recording:
         self.lineage = Lineage(boot_id(), {number: session.id for number, session in self.sessions.items()})
         self.streams = Streams(self.lineage)
         self.programs, self.refused = Programs(self._attach), 0
+        apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
+        self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget), apiservers)
         for session in sessions:
             self._put(session.begin())
         if uncovered:
@@ -52,6 +56,7 @@ class Recording:
         for value in values:
             self._put(self._records(value))
         self.programs.look()
+        self._put(self.connections.look(now_ns()))
         self.outbox.tick()
         return len(values)
 
@@ -63,6 +68,7 @@ class Recording:
         for value in self.tracer.final_positions():
             self._put(self._records(value))
         self._note_strays()
+        self._put(self.connections.end(now_ns()))
         for what, count in self._shortcomings():
             self._note("kernel", f"{count} {what}", complete=False)
         for session in self.sessions.values():
@@ -100,6 +106,8 @@ class Recording:
                 yield self.lineage.forked(value)
             case ProcessExit():
                 yield self.lineage.exited(value)
+            case SocketOpened() | SocketTied() | SocketHello() | SocketClosing():
+                yield from self.connections.take(value)
 
     def _shortcomings(self) -> Iterator[tuple[str, int]]:
         lost = asdict(self.tracer.lost)
@@ -120,6 +128,8 @@ class Recording:
     def _put(self, records: Iterable[Record]) -> None:
         for record in records:
             self.outbox.put(record)
+            for more in self.connections.ties.saw(record):
+                self.outbox.put(more)
 
 
 SHORTCOMINGS = {

@@ -2,11 +2,14 @@
 #include <uapi/linux/ptrace.h>
 
 #include "event.h"
+#include "socket_event.h"
 #include "call.h"
 #include "maps.h"
 #include "filter.h"
 #include "copy.h"
 #include "account.h"
+#include "tie.h"
 #include "openssl.c"
 #include "go.c"
 #include "process.c"
+#include "sockets.c"

@@ -19,6 +19,7 @@ static struct call_key go_call(struct pt_regs *ctx, u64 depth) {
 static int go_enter(struct pt_regs *ctx, u32 direction) {
   u32 slot = watched();
   if (!slot) return 0;
+  if (direction == DIRECTION_OUT) about_to_write(ctx->ax, ctx->cx);
   struct call_key key = go_call(ctx, goroutine_depth(ctx));
   struct call call = {bpf_ktime_get_boot_ns(), ctx->ax, ctx->bx, 0, ctx->sp, slot, direction};
   calls.update(&key, &call);

@@ -12,6 +12,7 @@ static struct call_key openssl_call(struct pt_regs *ctx, u64 depth) {
 static int openssl_enter(struct pt_regs *ctx, u32 direction, u64 length) {
   u32 slot = watched();
   if (!slot) return 0;
+  if (direction == DIRECTION_OUT) about_to_write(ctx->di, length ? ctx->dx : (u32)ctx->dx);
   struct call_key key = openssl_call(ctx, ctx->sp);
   struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, length, ctx->sp, slot, direction};
   calls.update(&key, &call);

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from chaperone.agent.sockets.hooks import SocketHooks
+from chaperone.agent.sockets.values import Flow
 from chaperone.agent.trace.btf import Btf
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.flatten import flatten
@@ -58,6 +60,7 @@ class Tracer:
         self.kernel = _load({**offsets(Btf.of_kernel()), "RING_PAGES": self.settings.ring_pages})
         self.cgroups = GovernedCgroups(self.kernel)
         self.files = ProbedFiles(self.kernel)
+        self.sockets = SocketHooks(self.kernel)
         try:
             self._begin()
         except BaseException:
@@ -67,15 +70,27 @@ class Tracer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Remove every probe and map."""
+        self.sockets.close()
         self.kernel.close()
 
     def govern(self, cgroup: str | Path) -> int:
         """Record what runs in this cgroup and all below; returns the workload's number (1 to 64)."""
-        return self.cgroups.add(cgroup)
+        workload = self.cgroups.add(cgroup)
+        self.sockets.attach(workload, cgroup)
+        return workload
 
     def release(self, workload: int) -> None:
         """Stop recording what `govern` began."""
+        self.sockets.detach(workload)
         self.cgroups.remove(workload)
+
+    def flows(self, cookie: int) -> tuple[Flow, Flow] | None:
+        """What a connection has carried so far: OUT, IN; None if the kernel has forgotten it."""
+        return self.sockets.flows(cookie)
+
+    def forget(self, cookie: int) -> None:
+        """The connection is over and counted."""
+        self.sockets.forget(cookie)
 
     def attach(self, file: str | Path | int) -> Attached | NotCovered:
         """Probe the TLS functions of an ELF file, by path or open descriptor (which stays the caller's). Idempotent."""
@@ -106,6 +121,7 @@ class Tracer:
 
     def _begin(self) -> None:
         self.kernel.check_layout()
+        self.sockets.begin()
         self.kernel.open_ring("events", self._keep)
         for program, tracepoint in TRACEPOINTS.items():
             self.kernel.attach_tracepoint(program, tracepoint)

@@ -51,7 +51,7 @@ def test_a_run_from_its_first_exec_to_its_end() -> None:
         [TlsBytes(TLS, Direction.OUT, 0, b"GET", 31), TlsClosed(TLS, 40, 3, 0), ProcessExit(PID, 10, 41, 1, 0)],
     ]
     kinds = [type(record) for record in recorded(TracerDouble(polls), Ended(3))]
-    assert kinds == [SessionStarted, ProcessSeen, ProcessSeen, StreamOpened, Chunk, StreamClosed, ProcessEnded, SessionEnded]
+    assert kinds == [SessionStarted, ProcessSeen, ProcessSeen, StreamOpened, Chunk, StreamClosed, ProcessEnded, Note, SessionEnded]
 
 
 def test_the_status_of_cmd_is_the_sessions() -> None:

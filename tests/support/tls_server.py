@@ -17,17 +17,19 @@ class Conversation:
 
     out: bytes = b""
     into: bytes = b""
+    peer: int = 0  # the client's port
     done: threading.Event = field(default_factory=threading.Event)
 
 
 class TlsServer:
     """Reads `SIZE ANSWER\\n` and SIZE bytes, answers with ANSWER bytes, as often as asked; or an HTTP GET."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, host: str = "127.0.0.1") -> None:
         self.certificate, key = make_certificate(directory)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(self.certificate, key)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.listener = socket.create_server((host, 0), family=family, backlog=128)
         self.port: int = self.listener.getsockname()[1]
         self.conversations: list[Conversation] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -44,10 +46,10 @@ class TlsServer:
     def _accept(self) -> None:
         while True:
             try:
-                connection, _peer = self.listener.accept()
+                connection, peer = self.listener.accept()
             except OSError:
                 return
-            conversation = Conversation()
+            conversation = Conversation(peer=peer[1])
             self.conversations.append(conversation)
             threading.Thread(target=self._serve, args=(connection, conversation), daemon=True).start()
 
@@ -104,9 +106,9 @@ def make_certificate(directory: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def tls_server(directory: Path) -> Iterator[TlsServer]:
+def tls_server(directory: Path, host: str = "127.0.0.1") -> Iterator[TlsServer]:
     """A server that accepts as long as the block lasts."""
-    server = TlsServer(directory)
+    server = TlsServer(directory, host)
     try:
         yield server
     finally:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from chaperone.agent.sockets.values import Flow
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, Lost, NotCovered, Value
 
@@ -29,6 +30,12 @@ class TracerDouble(Tracer):
 
     def poll(self, timeout_ms: int) -> list[Value]:
         return self.polls.pop(0) if self.polls else []
+
+    def flows(self, cookie: int) -> tuple[Flow, Flow] | None:
+        return None
+
+    def forget(self, cookie: int) -> None:
+        return None
 
     def final_positions(self) -> Iterator[Value]:
         yield from self.final

@@ -1,0 +1,143 @@
+"""The connections of governed workloads, from their first packet to their last: whose, where to, how much, and how much of it
+was captured. TLS that no stream belongs to is said at once.
+
+A connection is counted a moment after its first FIN or RST, when what was still under way has come. A UDP socket has no end that
+a packet shows: it is over when it was quiet for a while.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from chaperone.agent.sockets.coverage import client_bytes
+from chaperone.agent.sockets.hello import agreed, server_name
+from chaperone.agent.sockets.hooks import FlowLookup
+from chaperone.agent.sockets.report import Counted, Watched, counted, is_speaking, notes_of
+from chaperone.agent.sockets.suite import suite_of
+from chaperone.agent.sockets.ties import Ties, Untied
+from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
+from chaperone.agent.workload.lineage import Lineage
+from chaperone.proto.ids import SessionId
+from chaperone.proto.records import Direction, Record
+
+SETTLE_NS = 300_000_000  # behind a FIN, for the rest to come
+SUSPECT_NS = 200_000_000  # between a record and its tie lies one poll of the ring
+QUIET_NS = 10_000_000_000
+LIMIT = 65536  # connections at once, as the kernel's table
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What the kernel counted: `flows` of a cookie; `forget` when it is over."""
+
+    flows: FlowLookup
+    forget: Callable[[int], None]
+
+
+class Connections:
+    """Values and records in, records out. `lineage` knows the processes; `apiservers`: of each session, as host:port."""
+
+    def __init__(self, lineage: Lineage, kernel: Kernel, apiservers: Mapping[SessionId, frozenset[str]]) -> None:
+        self.lineage, self.kernel, self.apiservers = lineage, kernel, apiservers
+        self.ties = Ties(self._addresses)
+        self._open: dict[int, Watched] = {}
+        self._closing: dict[int, int] = {}  # cookie → time of the first FIN or RST
+        self._untied: dict[int, int] = {}  # cookie of TLS without a stream → since when it speaks; 0: not yet
+        self._quiet: dict[int, tuple[int, int]] = {}  # cookie of UDP → since when, at how many bytes
+
+    def take(self, value: SocketValue) -> Iterator[Record]:
+        """What the kernel said about a socket."""
+        match value:
+            case SocketOpened():
+                yield from self._begin(value)
+            case SocketTied(pid, started, _, _, cookie):
+                self._untied.pop(cookie, None)
+                yield from self.ties.tied(self.lineage.id_of((pid, started)), value)
+            case SocketHello(cookie) if cookie in self._open:
+                self._hello(self._open[cookie], value)
+            case SocketClosing(cookie, time) if cookie in self._open:
+                self._closing.setdefault(cookie, time)
+
+    def look(self, now: int) -> Iterator[Record]:
+        """What has become certain by waiting."""
+        for cookie in list(self._untied):
+            yield from self._suspect(cookie, now)
+        for cookie in [cookie for cookie, time in self._closing.items() if now - time > SETTLE_NS]:
+            yield from self._finish(cookie, self._closing[cookie])
+        for cookie in list(self._quiet):
+            yield from self._listen(cookie, now)
+        yield from self.ties.unassociated(now - 2 * SETTLE_NS)
+
+    def end(self, now: int) -> Iterator[Record]:
+        """The recording ends: every connection as far as it has come."""
+        for cookie in list(self._open):
+            yield from self._finish(cookie, self._closing.get(cookie, 0) or now)
+        yield from self.ties.unassociated(now)
+
+    def _begin(self, value: SocketOpened) -> Iterator[Record]:
+        if len(self._open) >= LIMIT:
+            yield from self._finish(next(iter(self._open)), value.time)
+        key = (value.pid, value.started)
+        if key not in self.lineage.living and value.workload in self.lineage.sessions:
+            yield from self.lineage.met(key, value.workload, value.time)
+        process = self.lineage.living.get(key)
+        session = process.session if process else next(iter(self.lineage.sessions.values()))
+        watched = self._open[value.cookie] = Watched(value, session, process, self.apiservers.get(session, frozenset()))
+        if value.protocol == "udp":
+            self._quiet[value.cookie] = (value.time, 0)
+        yield watched.record()
+
+    def _hello(self, watched: Watched, value: SocketHello) -> None:
+        if value.direction is Direction.OUT:
+            watched.server_name = server_name(value.data)
+            self._untied[value.cookie] = 0
+        else:
+            watched.suite = suite_of(agreed(value.data))
+
+    def _suspect(self, cookie: int, now: int) -> Iterator[Record]:
+        """TLS of a process of which nothing was captured: once its application bytes flow and no tie came with them."""
+        watched, flows = self._open[cookie], self.kernel.flows(cookie)
+        if self.ties.on(cookie) or not flows or not is_speaking(flows[Direction.OUT], watched.suite):
+            return
+        since = self._untied[cookie] = self._untied[cookie] or now
+        if now - since >= SUSPECT_NS:
+            del self._untied[cookie]
+            yield from self._uninstrumented(watched, now)
+
+    def _uninstrumented(self, watched: Watched, now: int) -> Iterator[Record]:
+        if watched.process is None or watched.process.process not in self.ties.speaking:
+            watched.uninstrumented = True
+            yield watched.stranger(now)
+
+    def _listen(self, cookie: int, now: int) -> Iterator[Record]:
+        since, size = self._quiet[cookie]
+        if now - since < QUIET_NS:
+            return
+        flows = self.kernel.flows(cookie)
+        moved = sum(flow.wire for flow in flows) if flows else size
+        if moved == size:
+            yield from self._finish(cookie, now)
+        else:
+            self._quiet[cookie] = (now, moved)
+
+    def _finish(self, cookie: int, time: int) -> Iterator[Record]:
+        watched, flows = self._open[cookie], self.kernel.flows(cookie)
+        untied = cookie in self._untied
+        if flows and watched.process:
+            sent = client_bytes(flows[Direction.OUT], watched.suite) - self.ties.plaintext(cookie, Direction.OUT).reached
+            yield from self.ties.match(Untied(cookie, watched.process.process, watched.opened.time, sent), time)
+        del self._open[cookie]
+        for table in (self._closing, self._untied, self._quiet):
+            table.pop(cookie, None)
+        if untied and flows and is_speaking(flows[Direction.OUT], watched.suite) and not self.ties.on(cookie):
+            yield from self._uninstrumented(watched, time)
+        plain = tuple(self.ties.plaintext(cookie, direction) for direction in Direction)
+        strays = sum(spoken.strays for spoken in self.ties.on(cookie))
+        result = counted(watched, flows, Counted(plain, strays))
+        yield watched.record(time, result)
+        yield from notes_of(watched, result, time)
+        self.ties.forget(cookie)
+        self.kernel.forget(cookie)
+
+    def _addresses(self, cookie: int) -> tuple[str, str]:
+        watched = self._open.get(cookie)
+        return (watched.opened.local, watched.opened.remote) if watched else ("", "")

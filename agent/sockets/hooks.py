@@ -1,0 +1,59 @@
+"""The cgroup_skb programs on governed cgroups, and the counts they keep. Descriptors of links: closing one detaches it."""
+
+import ctypes
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from chaperone.agent.sockets.decode import flow_of
+from chaperone.agent.sockets.layout import FlowKey, FlowRecord
+from chaperone.agent.sockets.values import Flow
+from chaperone.agent.trace.kernel import Kernel
+from chaperone.proto.records import Direction
+
+INGRESS, EGRESS = 0, 1  # enum bpf_attach_type
+RECORDS = {Direction.OUT: "on_records_out", Direction.IN: "on_records_in"}
+FlowLookup = Callable[[int], tuple[Flow, Flow] | None]
+
+
+class SocketHooks:
+    """One pair of links per governed cgroup."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.links: dict[int, tuple[int, int]] = {}
+
+    def begin(self) -> None:
+        """Load the programs that the hooks go on with."""
+        for direction, program in RECORDS.items():
+            self.kernel.store("records", ctypes.c_uint32(self.kernel.load_cgroup_skb(program)), direction)
+
+    def attach(self, slot: int, cgroup: str | Path) -> None:
+        """Look at the packets of sockets created in this cgroup and all below."""
+        opened = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            egress = self.kernel.link_cgroup("on_egress", opened, EGRESS)
+            self.links[slot] = (egress, self.kernel.link_cgroup("on_ingress", opened, INGRESS))
+        finally:
+            os.close(opened)
+
+    def detach(self, slot: int) -> None:
+        """Look no more."""
+        for descriptor in self.links.pop(slot, ()):
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Detach from all."""
+        for slot in list(self.links):
+            self.detach(slot)
+
+    def flows(self, cookie: int) -> tuple[Flow, Flow] | None:
+        """Both directions of a connection as far as it has come: OUT, IN; None if the kernel has forgotten it."""
+        out = self.kernel.entry("flows", FlowRecord, FlowKey(cookie, Direction.OUT))
+        into = self.kernel.entry("flows", FlowRecord, FlowKey(cookie, Direction.IN))
+        return (flow_of(out), flow_of(into or FlowRecord())) if out else None
+
+    def forget(self, cookie: int) -> None:
+        """The connection is over and counted."""
+        for direction in Direction:
+            self.kernel.remove("flows", FlowKey(cookie, direction))

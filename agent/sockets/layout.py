@@ -1,0 +1,114 @@
+"""The mirror of bpf/socket_event.h, as agent/trace/layout.py is that of event.h. A test compiles it against the C file.
+
+struct socket_opened { struct head head; __u64 cookie; __u8 local[16], remote[16]; __u16 local_port, remote_port;
+                       __u8 family, protocol, late, pad; };
+struct socket_tied   { struct head head; __u64 handle, cookie; };
+struct socket_hello  { struct head head; __u64 cookie; __u32 direction, kept; __u8 data[HELLO_LIMIT]; };
+struct socket_closing { struct head head; __u64 cookie; };
+struct flow_key      { __u64 cookie; __u32 direction, pad; };
+struct flow          { __u64 wire, bytes, handshake, awaited; __u32 records, handshake_records, next, remain, at, end;
+                       __u16 first[SIZES], last[SIZES]; __u8 header[5], have, tls, broken, closing, pad[7]; };
+"""
+
+import ctypes
+from ctypes import c_uint8, c_uint16, c_uint32, c_uint64
+from enum import IntEnum
+
+from chaperone.agent.trace.layout import Head
+
+HELLO_LIMIT = 2048
+SIZES = 8
+
+
+class SocketKind(IntEnum):
+    """`head.kind`."""
+
+    OPENED = 32
+    TIED = 33
+    HELLO = 34
+    CLOSING = 35
+
+
+class Broken(IntEnum):
+    """`flow.broken`: why a direction's records are not all counted."""
+
+    NOT = 0
+    HOLE = 1
+    LATE = 2
+    CROWDED = 3
+
+
+class OpenedRecord(ctypes.Structure):
+    """`struct socket_opened`."""
+
+    _fields_ = (
+        ("head", Head),
+        ("cookie", c_uint64),
+        ("local", c_uint8 * 16),
+        ("remote", c_uint8 * 16),
+        ("local_port", c_uint16),
+        ("remote_port", c_uint16),
+        ("family", c_uint8),
+        ("protocol", c_uint8),
+        ("late", c_uint8),
+        ("pad", c_uint8),
+    )
+
+
+class TiedRecord(ctypes.Structure):
+    """`struct socket_tied`."""
+
+    _fields_ = (("head", Head), ("handle", c_uint64), ("cookie", c_uint64))
+
+
+class HelloRecord(ctypes.Structure):
+    """`struct socket_hello`."""
+
+    _fields_ = (("head", Head), ("cookie", c_uint64), ("direction", c_uint32), ("kept", c_uint32), ("data", c_uint8 * HELLO_LIMIT))
+
+
+class ClosingRecord(ctypes.Structure):
+    """`struct socket_closing`."""
+
+    _fields_ = (("head", Head), ("cookie", c_uint64))
+
+
+class FlowKey(ctypes.Structure):
+    """`struct flow_key`."""
+
+    _fields_ = (("cookie", c_uint64), ("direction", c_uint32), ("pad", c_uint32))
+
+
+class FlowRecord(ctypes.Structure):
+    """`struct flow`."""
+
+    _fields_ = (
+        ("wire", c_uint64),
+        ("bytes", c_uint64),
+        ("handshake", c_uint64),
+        ("awaited", c_uint64),
+        ("records", c_uint32),
+        ("handshake_records", c_uint32),
+        ("next", c_uint32),
+        ("remain", c_uint32),
+        ("at", c_uint32),
+        ("end", c_uint32),
+        ("first", c_uint16 * SIZES),
+        ("last", c_uint16 * SIZES),
+        ("header", c_uint8 * 5),
+        ("have", c_uint8),
+        ("tls", c_uint8),
+        ("broken", c_uint8),
+        ("closing", c_uint8),
+        ("pad", c_uint8 * 7),
+    )
+
+
+MIRRORS: dict[str, type[ctypes.Structure]] = {
+    "socket_opened": OpenedRecord,
+    "socket_tied": TiedRecord,
+    "socket_hello": HelloRecord,
+    "socket_closing": ClosingRecord,
+    "flow_key": FlowKey,
+    "flow": FlowRecord,
+}

@@ -1,0 +1,122 @@
+"""What is said of one connection: a `Connection` record at its begin and end, notes where something is missing.
+
+Towards an apiserver, or where a stream was captured, a gap makes the recording incomplete. So does TLS of a process of which
+nothing is captured, unless the recording knows its apiservers and this is none of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from chaperone.agent.sockets.coverage import Coverage, Plaintext, coverage
+from chaperone.agent.sockets.suite import Suite
+from chaperone.agent.sockets.values import Flow, SocketOpened
+from chaperone.proto.ids import ProcessId, SessionId, connection_id
+from chaperone.proto.records import Connection, Direction, Note, ProcessSeen
+
+UNKNOWN = Suite("", -1)
+DISPLACED = Coverage("unproven", 0, why="the kernel's counts were displaced by those of other connections")
+
+
+@dataclass(slots=True)
+class Watched:
+    """An open connection."""
+
+    opened: SocketOpened
+    session: SessionId
+    process: ProcessSeen | None
+    apiservers: frozenset[str] = frozenset()
+    server_name: str = ""
+    suite: Suite = UNKNOWN
+    uninstrumented: bool = False
+
+    def record(self, ended: int = 0, result: "Result | None" = None) -> Connection:
+        """The connection as it is known now; `ended` 0: it goes on."""
+        opened = self.opened
+        process = self.process.process if self.process else ProcessId("")
+        id_ = connection_id(process, opened.cookie, opened.time)
+        about = (opened.cookie, opened.local, opened.remote, opened.protocol, self.server_name, self.suite.version)
+        begun = Connection(id_, self.session, process, opened.time, *about, ended)
+        return result.added_to(begun) if result else begun
+
+    def is_apiserver(self) -> bool:
+        """Whether this may lead to an apiserver: one of those known, or any if none is."""
+        port = self.opened.remote.rpartition(":")[2]
+        return not self.apiservers or bool({self.opened.remote, f"{self.server_name}:{port}"} & self.apiservers)
+
+    def stranger(self, time: int) -> Note:
+        """Its plaintext can't be read."""
+        text = f"TLS from an uninstrumented process: {self.who()} to {self.where()}; its plaintext is not recorded"
+        return Note(self.session, time, "connection", text, complete=not self.is_apiserver())
+
+    def who(self) -> str:
+        """Program and pid."""
+        exe = self.process.exe if self.process else ""
+        return f"{exe or 'an unknown program'} (pid {self.opened.pid})"
+
+    def where(self) -> str:
+        """Address and name asked for."""
+        return f"{self.opened.remote} ({self.server_name})" if self.server_name else self.opened.remote
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What streams amount to: per direction, and how many of their records were seen on another connection."""
+
+    plain: tuple[Plaintext, ...]
+    strays: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Per direction: payload, coverage (None: no TLS), bytes captured."""
+
+    wire: tuple[int, ...] = (0, 0)
+    coverage: tuple[Coverage | None, ...] = (None, None)
+    captured: tuple[int, ...] = (0, 0)
+
+    def added_to(self, begun: Connection) -> Connection:
+        """The record with these counts."""
+        app_out, app_in = (one.app if one else 0 for one in self.coverage)
+        said_out, said_in = (str(one or "") for one in self.coverage)
+        (wire_out, wire_in), (captured_out, captured_in) = self.wire, self.captured
+        wire = replace(begun, wire_out=wire_out, wire_in=wire_in, app_out=app_out, app_in=app_in)
+        return replace(wire, captured_out=captured_out, captured_in=captured_in, coverage_out=said_out, coverage_in=said_in)
+
+    def gap(self) -> int:
+        """Bytes missing in both directions."""
+        return sum(one.gap for one in self.coverage if one)
+
+
+def counted(watched: Watched, flows: tuple[Flow, Flow] | None, counts: Counted) -> Result:
+    """Compare what was carried with what was captured."""
+    captured = tuple(plain.captured for plain in counts.plain)
+    if flows is None:
+        return Result(coverage=(DISPLACED, DISPLACED), captured=captured)
+    wire = tuple(flow.wire for flow in flows)
+    if not any(flow.tls for flow in flows):
+        return Result(wire, captured=captured)
+    if counts.strays:
+        odd = Coverage("unproven", 0, why="a stream's records were seen on two connections")
+        return Result(wire, (odd, odd), captured)
+    out, into = (coverage(way, flow, watched.suite, plain) for way, flow, plain in zip(Direction, flows, counts.plain, strict=True))
+    if out.app > counts.plain[Direction.OUT].reached and into.state == "complete":
+        into = replace(into, state="unproven", why="the probes came late, so what looks like tickets may have been data")
+    return Result(wire, (out, into), captured)
+
+
+def notes_of(watched: Watched, result: Result, time: int) -> Iterator[Note]:
+    """What a reader must know; what was said when it happened is not repeated."""
+    if not result.gap() or watched.uninstrumented:
+        return
+    parts = (f"{one.gap} bytes {way.name.lower()}" for way, one in zip(Direction, result.coverage, strict=True) if one and one.gap)
+    text = f"{' and '.join(parts)} were carried and not captured: {watched.who()} to {watched.where()}"
+    is_known = any(result.captured) or watched.is_apiserver()
+    yield Note(watched.session, time, "connection", text, complete=not is_known)
+
+
+def is_speaking(out: Flow, suite: Suite) -> bool:
+    """Whether a client has sent application bytes: in 1.3 its first records may be its handshake, Finished the last of them."""
+    if not suite.finished:
+        return bool(out.records)
+    sizes = [size - suite.overhead for size in out.first]
+    return suite.finished in sizes and out.records > sizes.index(suite.finished) + 1

@@ -1,0 +1,149 @@
+"""Streams ↔ sockets: which connection a stream's plaintext left on, and how much of each direction there was.
+
+Fed with the records that go to the collector, so that what is counted here is what was recorded.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from chaperone.agent.sockets.coverage import Plaintext
+from chaperone.agent.sockets.values import SocketTied
+from chaperone.proto.ids import ProcessId, StreamId
+from chaperone.proto.records import Bound, Chunk, Direction, Loss, Note, ProcessEnded, Record, StreamClosed, StreamOpened
+
+SPEAKERS = 65536
+Addresses = Callable[[int], tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Spoken:
+    """One stream: bytes per direction that went through (`reached`) and that were captured; `strays`: records seen on another socket.
+
+    `closed`: when it was; 0: it is open.
+    """
+
+    opened: StreamOpened
+    cookie: int = 0
+    strays: int = 0
+    closed: int = 0
+    reached: list[int] = field(default_factory=lambda: [0, 0])
+    captured: list[int] = field(default_factory=lambda: [0, 0])
+
+
+@dataclass(frozen=True, slots=True)
+class Untied:
+    """A connection with outward bytes of no known write: whose it is, since when, and how many such application bytes."""
+
+    cookie: int
+    process: ProcessId
+    opened: int
+    sent: int
+
+
+class Ties:
+    """`addresses` gives the local and remote address of a socket. Bounded by open streams and open connections."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self.addresses = addresses
+        self.speaking: dict[ProcessId, None] = {}  # the last processes of which plaintext was seen
+        self._loose: dict[StreamId, Spoken] = {}  # without a socket, open or just closed
+        self._streams: dict[StreamId, Spoken] = {}
+        self._handles: dict[tuple[ProcessId, int], StreamId] = {}
+        self._waiting: dict[ProcessId, dict[int, SocketTied]] = {}  # by TLS handle: its stream has not begun
+        self._cookies: dict[int, list[Spoken]] = {}
+
+    def saw(self, record: Record) -> Iterator[Record]:
+        """Count a record; what is to be said with it."""
+        match record:
+            case Chunk(stream, direction, position, data):
+                self._streams[stream].captured[direction] += len(data)
+                self._reach(stream, direction, position + len(data))
+            case Loss(stream, direction, position, size):
+                self._reach(stream, direction, position + size)
+            case StreamOpened():
+                yield from self._opened(record)
+            case StreamClosed():
+                yield from self._closed(record)
+            case ProcessEnded(process):
+                self._waiting.pop(process, None)
+
+    def tied(self, process: ProcessId, value: SocketTied) -> Iterator[Record]:
+        """A record of a TLS object left on a socket."""
+        stream = self._handles.get((process, value.handle))
+        if stream is None:
+            self._waiting.setdefault(process, {})[value.handle] = value
+        else:
+            yield from self._bind(self._streams[stream], value)
+
+    def match(self, untied: Untied, time: int) -> Iterator[Record]:
+        """Small records may wait for an acknowledgement (Nagle) and leave outside of the thread that wrote them. A connection like
+        that is tied if exactly one loose stream of its process (or of a child, by the same object), begun since, sent as many bytes."""
+        handles = {one.opened.handle for one in self.on(untied.cookie)}
+        found = [one for one in self._loose.values() if untied.sent > 0 and _fits(one, untied, handles)]
+        if len(found) == 1:
+            yield self._bound(found[0], untied.cookie, time)
+
+    def unassociated(self, before: int) -> Iterator[Record]:
+        """The streams that were closed before a time and are tied to no socket."""
+        for stream, spoken in list(self._loose.items()):
+            if 0 < spoken.closed < before:
+                del self._loose[stream]
+                text = f"unassociated: {sum(spoken.reached)} bytes are tied to no socket: no proof that they were sent"
+                yield Note(spoken.opened.session, spoken.closed, f"stream {stream}", text)
+
+    def on(self, cookie: int) -> list[Spoken]:
+        """The streams of a connection."""
+        return self._cookies.get(cookie, [])
+
+    def plaintext(self, cookie: int, direction: Direction) -> Plaintext:
+        """What they amount to."""
+        streams = self.on(cookie)
+        return Plaintext(sum(one.reached[direction] for one in streams), sum(one.captured[direction] for one in streams), bool(streams))
+
+    def forget(self, cookie: int) -> None:
+        """The connection is over."""
+        self._cookies.pop(cookie, None)
+
+    def _reach(self, stream: StreamId, direction: Direction, position: int) -> None:
+        reached = self._streams[stream].reached
+        reached[direction] = max(reached[direction], position)
+
+    def _opened(self, record: StreamOpened) -> Iterator[Record]:
+        spoken = self._streams[record.stream] = Spoken(record)
+        self._handles[record.process, record.handle] = record.stream
+        self._loose[record.stream] = spoken
+        self.speaking[record.process] = None
+        if len(self.speaking) > SPEAKERS:
+            del self.speaking[next(iter(self.speaking))]
+        waiting = self._waiting.get(record.process, {}).pop(record.handle, None)
+        if waiting and waiting.time >= record.time:  # an older one is of another object, which had this address
+            yield from self._bind(spoken, waiting)
+
+    def _bind(self, spoken: Spoken, value: SocketTied) -> Iterator[Record]:
+        if spoken.cookie:
+            spoken.strays += spoken.cookie != value.cookie
+            return
+        yield self._bound(spoken, value.cookie, value.time)
+
+    def _bound(self, spoken: Spoken, cookie: int, time: int) -> Bound:
+        spoken.cookie = cookie
+        self._loose.pop(spoken.opened.stream, None)
+        self._cookies.setdefault(cookie, []).append(spoken)
+        return Bound(spoken.opened.stream, time, cookie, *self.addresses(cookie), spoken.opened.session)
+
+    def _closed(self, record: StreamClosed) -> Iterator[Record]:
+        spoken = self._streams.pop(record.stream)
+        spoken.reached = [record.out_position, record.in_position]
+        about = spoken.opened
+        if self._handles.get((about.process, about.handle)) == record.stream:
+            del self._handles[about.process, about.handle]
+        spoken.closed = record.time
+        if spoken.strays:
+            text = f"{spoken.strays} of its records were seen on another connection than the first"
+            yield Note(about.session, record.time, f"stream {record.stream}", text)
+
+
+def _fits(spoken: Spoken, untied: Untied, handles: set[int]) -> bool:
+    about = spoken.opened
+    is_related = about.process == untied.process or about.handle in handles
+    return is_related and about.time >= untied.opened and spoken.reached[Direction.OUT] == untied.sent

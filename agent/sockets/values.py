@@ -1,0 +1,71 @@
+"""What the kernel told us about sockets, as values. `cookie`: the kernel's name for a socket, never given out twice in a boot."""
+
+from dataclasses import dataclass
+
+from chaperone.proto.records import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class SocketOpened:
+    """A socket's first packet out, in the thread of (pid, started). `late`: it had been open before, or was accepted."""
+
+    pid: int
+    started: int
+    time: int
+    workload: int
+    cookie: int
+    local: str
+    remote: str
+    protocol: str
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SocketTied:
+    """A thread wrote to a TLS object, and a record of that size left on this socket."""
+
+    pid: int
+    started: int
+    time: int
+    handle: int
+    cookie: int
+
+
+@dataclass(frozen=True, slots=True)
+class SocketHello:
+    """The first payload of a direction, which begins as a TLS handshake does, as far as it was kept."""
+
+    cookie: int
+    direction: Direction
+    data: bytes
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class SocketClosing:
+    """The first FIN or RST."""
+
+    cookie: int
+    time: int
+
+
+SocketValue = SocketOpened | SocketTied | SocketHello | SocketClosing
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What one direction carried. `wire`: payload; `bytes`, `records`: application-type records, bodies only, all of them.
+
+    `handshake…`: of these what came before the client's first. `first`, `last`: sizes of the others, in order, as far as they were kept.
+    `broken`: why records were not all counted; "" if they were.
+    """
+
+    wire: int = 0
+    bytes: int = 0
+    records: int = 0
+    handshake: int = 0
+    handshake_records: int = 0
+    first: tuple[int, ...] = ()
+    last: tuple[int, ...] = ()
+    tls: bool = False
+    broken: str = ""

@@ -1,0 +1,77 @@
+/* What user space is told about sockets, and the maps it reads: mirrored by agent/sockets/layout.py, as event.h is. */
+#ifndef CHAPERONE_SOCKET_EVENT_H
+#define CHAPERONE_SOCKET_EVENT_H
+
+#include "event.h"
+
+enum socket_kind { KIND_SOCKET_OPENED = 32, KIND_SOCKET_TIED, KIND_SOCKET_HELLO, KIND_SOCKET_CLOSING };
+enum broken { BROKEN_NOT, BROKEN_HOLE, BROKEN_LATE, BROKEN_CROWDED };
+
+#define HELLO_LIMIT 2048 /* bytes of a hello that are kept; a power of two */
+#define SIZES 8          /* sizes of records kept at each end of a direction; a power of two */
+
+/* A socket's first packet out. `late`: it was no SYN, so the socket was open before, or accepted. */
+struct socket_opened {
+  struct head head;
+  __u64 cookie;
+  __u8 local[16]; /* IPv4: the first four */
+  __u8 remote[16];
+  __u16 local_port;
+  __u16 remote_port;
+  __u8 family; /* 4 or 6 */
+  __u8 protocol;
+  __u8 late;
+  __u8 pad;
+};
+
+/* The thread that just began to write to a TLS object sent a record of that write's size. */
+struct socket_tied {
+  struct head head;
+  __u64 handle;
+  __u64 cookie;
+};
+
+/* The first payload of a direction, when it begins as a TLS handshake does. */
+struct socket_hello {
+  struct head head;
+  __u64 cookie;
+  __u32 direction;
+  __u32 kept;
+  __u8 data[HELLO_LIMIT];
+};
+
+/* The first FIN or RST, of either side. */
+struct socket_closing {
+  struct head head;
+  __u64 cookie;
+};
+
+struct flow_key {
+  __u64 cookie;
+  __u32 direction;
+  __u32 pad;
+};
+
+/* One direction of a connection: what it carried, and where its records' parser is. */
+struct flow {
+  __u64 wire;      /* payload bytes, each once */
+  __u64 bytes;     /* bodies of application-type records */
+  __u64 handshake; /* of these: IN, what came before the client's first */
+  __u64 awaited;   /* size of the write whose record may be in the current packet */
+  __u32 records;
+  __u32 handshake_records;
+  __u32 next;   /* sequence number */
+  __u32 remain; /* bytes of the current record's body to come */
+  __u32 at;     /* place in the current packet, and its end */
+  __u32 end;
+  __u16 first[SIZES]; /* the first sizes behind the handshake */
+  __u16 last[SIZES];  /* the last sizes, as a ring: that of record n lies at n % SIZES */
+  __u8 header[5];
+  __u8 have;   /* bytes of the header that have come */
+  __u8 tls;    /* 1: begins with a TLS handshake */
+  __u8 broken; /* enum broken: the counts of records are not whole */
+  __u8 closing;
+  __u8 pad[7];
+};
+
+#endif

@@ -1,0 +1,201 @@
+/* What governed workloads' sockets carry: cgroup_skb programs, which run for the sockets created in the cgroup. They let
+ * every packet pass. A packet seen again (retransmitted, or by the hook of a cgroup above) lies before `next` and counts nothing. */
+
+/* One packet: where its payload is, and whose. */
+struct span {
+  u64 cookie;
+  u32 at;
+  u32 end;
+  u32 direction;
+  u32 sequence;
+  u8 flags;
+  u8 protocol;
+  u8 family;
+  u8 transport; /* where the TCP or UDP header begins */
+};
+
+#define FIN 1
+#define SYN 2
+#define RST 4
+#define HOP_BY_HOP 0
+#define TCP 6
+#define UDP 17
+
+#include "tls_records.h"
+
+/* Of IPv6's extension headers only hop-by-hop options are followed: packets of more than 64 KiB have them (RFC 2675; the
+ * kernel sends such on ::1). One with others is not seen. 0: not ours. */
+static int find_transport(struct __sk_buff *skb, struct span *span) {
+  u8 first = 0;
+  bpf_skb_load_bytes(skb, 0, &first, 1);
+  span->family = first >> 4;
+  span->transport = span->family == 4 ? (first & 15) * 4 : 40;
+  bpf_skb_load_bytes(skb, span->family == 4 ? 9 : 6, &span->protocol, 1);
+  if (span->family == 6 && span->protocol == HOP_BY_HOP) {
+    u8 options[2] = {}; /* next header, length in units of 8 behind the first */
+    bpf_skb_load_bytes(skb, 40, options, 2);
+    span->protocol = options[0];
+    span->transport = 48 + options[1] * 8;
+  }
+  return span->family == 4 || span->family == 6;
+}
+
+static int find_payload(struct __sk_buff *skb, struct span *span) {
+  u32 sequence = 0, transport = span->transport;
+  u8 offset = 0;
+  span->end = skb->len;
+  span->at = transport + 8;
+  if (span->protocol == UDP) return span->at <= span->end;
+  if (span->protocol != TCP) return 0;
+  bpf_skb_load_bytes(skb, transport + 4, &sequence, 4);
+  bpf_skb_load_bytes(skb, transport + 12, &offset, 1);
+  bpf_skb_load_bytes(skb, transport + 13, &span->flags, 1);
+  span->sequence = __builtin_bswap32(sequence);
+  span->at = transport + (offset >> 4) * 4;
+  return span->at <= span->end;
+}
+
+static u32 slot_of(struct __sk_buff *skb) {
+  u64 id = bpf_skb_cgroup_id(skb), *known = verdicts.lookup(&id);
+  return known ? *known & 0xffff : 0;
+}
+
+/* A socket's first packet out leaves in the thread that called connect or send. */
+static void tell_opened(struct __sk_buff *skb, struct span *span) {
+  struct socket_opened opened = {};
+  u32 size = span->family == 4 ? 4 : 16, at = span->family == 4 ? 12 : 8;
+  opened.head = head_of_task(bpf_get_current_task(), KIND_SOCKET_OPENED, slot_of(skb));
+  opened.cookie = span->cookie;
+  if (span->family == 4) {
+    bpf_skb_load_bytes(skb, 12, opened.local, 4);
+    bpf_skb_load_bytes(skb, 16, opened.remote, 4);
+  } else {
+    bpf_skb_load_bytes(skb, 8, opened.local, 16);
+    bpf_skb_load_bytes(skb, 24, opened.remote, 16);
+  }
+  bpf_skb_load_bytes(skb, span->transport, &opened.local_port, 2);
+  bpf_skb_load_bytes(skb, span->transport + 2, &opened.remote_port, 2);
+  opened.local_port = __builtin_bswap16(opened.local_port);
+  opened.remote_port = __builtin_bswap16(opened.remote_port);
+  opened.family = span->family;
+  opened.protocol = span->protocol;
+  opened.late = span->protocol == TCP && !(span->flags & SYN);
+  if (events.ringbuf_output(&opened, sizeof(opened), wake())) count_event_lost();
+}
+
+/* Only what begins as a TLS handshake is copied: nothing of any other protocol leaves the node. */
+static void tell_hello(struct __sk_buff *skb, struct span *span, struct flow *flow) {
+  u8 type = 0;
+  bpf_skb_load_bytes(skb, span->at, &type, 1);
+  if (type != 22) return;
+  flow->tls = 1;
+  struct socket_hello *hello = events.ringbuf_reserve(sizeof(*hello));
+  if (!hello) {
+    count_event_lost();
+    return;
+  }
+  u64 last = span->end - span->at - 1;
+  if (last >= HELLO_LIMIT) last = HELLO_LIMIT - 1;
+  asm volatile("%0 &= %1" : "+r"(last) : "i"(HELLO_LIMIT - 1));
+  struct head head = {};
+  hello->head = head;
+  hello->head.time = bpf_ktime_get_boot_ns();
+  hello->head.kind = KIND_SOCKET_HELLO;
+  hello->cookie = span->cookie;
+  hello->direction = span->direction;
+  hello->kept = bpf_skb_load_bytes(skb, span->at, hello->data, last + 1) ? 0 : last + 1;
+  events.ringbuf_submit(hello, wake());
+}
+
+static void tell_closing(struct span *span, struct flow *out) {
+  if (!out || out->closing) return;
+  out->closing = 1;
+  struct socket_closing closing = {};
+  closing.head.time = bpf_ktime_get_boot_ns();
+  closing.head.kind = KIND_SOCKET_CLOSING;
+  closing.cookie = span->cookie;
+  if (events.ringbuf_output(&closing, sizeof(closing), wake())) count_event_lost();
+}
+
+/* Move `at` behind what was counted before. A hole inside a body leaves the records' count whole; 0: nothing new. */
+static int is_new(struct flow *flow, struct span *span) {
+  s32 ahead = span->sequence - flow->next;
+  u32 size = span->end - span->at;
+  if (ahead > 0) {
+    if (flow->remain >= ahead && !flow->have) flow->remain -= ahead;
+    else flow->broken = BROKEN_HOLE;
+  } else if (size <= -ahead) {
+    return 0;
+  } else {
+    span->at += -ahead;
+  }
+  flow->next = span->sequence + size;
+  return 1;
+}
+
+static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
+  struct flow_key key = {span->cookie, span->direction, 0};
+  struct flow *flow = flows.lookup(&key);
+  if (flow) return flow;
+  struct flow fresh = {};
+  fresh.next = span->sequence + (span->flags & SYN ? 1 : 0);
+  if (span->protocol == TCP && !(span->flags & SYN)) fresh.broken = BROKEN_LATE;
+  flows.update(&key, &fresh);
+  if (span->direction == DIRECTION_OUT) tell_opened(skb, span);
+  return flows.lookup(&key);
+}
+
+/* Whether there are records to count. */
+static int take_payload(struct __sk_buff *skb, struct span *span, struct flow *flow) {
+  if (!flow->wire && span->protocol == TCP) tell_hello(skb, span, flow);
+  flow->wire += span->end - span->at;
+  flow->at = span->at;
+  flow->end = span->end;
+  flow->awaited = span->direction == DIRECTION_OUT ? awaited() : 0;
+  return flow->tls && !flow->broken;
+}
+
+static int look(struct __sk_buff *skb, u32 direction) {
+  struct span span = {};
+  span.direction = direction;
+  if (!find_transport(skb, &span) || !find_payload(skb, &span)) return 0;
+  span.cookie = bpf_get_socket_cookie(skb);
+  struct flow_key other = {span.cookie, !direction, 0};
+  struct flow *back = flows.lookup(&other);
+  if (direction == DIRECTION_IN && !back) return 0; /* nothing was sent: a listening socket, or a packet to nobody */
+  struct flow *flow = flow_of(skb, &span);
+  if (!flow) return 0;
+  if (span.flags & (FIN | RST)) tell_closing(&span, direction == DIRECTION_OUT ? flow : back);
+  if (span.at >= span.end || (span.protocol == TCP && !is_new(flow, &span))) return 0;
+  return take_payload(skb, &span, flow);
+}
+
+int on_egress(struct __sk_buff *skb) {
+  if (look(skb, DIRECTION_OUT)) records.call(skb, DIRECTION_OUT);
+  return 1;
+}
+int on_ingress(struct __sk_buff *skb) {
+  if (look(skb, DIRECTION_IN)) records.call(skb, DIRECTION_IN);
+  return 1;
+}
+
+int on_records_out(struct __sk_buff *skb) {
+  struct flow_key key = {bpf_get_socket_cookie(skb), DIRECTION_OUT, 0};
+  struct flow *flow = flows.lookup(&key);
+  if (!flow) return 1;
+  int more = take_records(skb, flow, 0);
+  if (flow->awaited == MET) tell_tied(key.cookie);
+  if (!more) return 1;
+  records.call(skb, DIRECTION_OUT);
+  flow->broken = BROKEN_CROWDED;
+  return 1;
+}
+
+int on_records_in(struct __sk_buff *skb) {
+  struct flow_key key = {bpf_get_socket_cookie(skb), DIRECTION_IN, 0}, other = {key.cookie, DIRECTION_OUT, 0};
+  struct flow *flow = flows.lookup(&key);
+  if (!flow || !take_records(skb, flow, flows.lookup(&other))) return 1;
+  records.call(skb, DIRECTION_IN);
+  flow->broken = BROKEN_CROWDED;
+  return 1;
+}

@@ -1,0 +1,60 @@
+/* Which TLS object speaks on which socket: by thread, size and time. Only facts of the calls and of the wire, no struct offsets. */
+
+struct pending {
+  u64 handle;
+  u64 size;
+  u64 time;
+  u32 pid;
+  u32 pad;
+};
+
+struct tie {
+  u64 handle;
+  u64 cookie;
+  u64 pid;
+};
+
+#include "socket_maps.h"
+
+#define TIE_NS 50000000ULL /* a record leaves tens of µs after the call begins; node's event loop takes a millisecond */
+#define RECORD_LIMIT 16384
+
+/* By task pointer: cgroup_skb programs know no pid before 6.12, but the current task everywhere. */
+static void about_to_write(u64 handle, u64 size) {
+  u64 task = bpf_get_current_task();
+  struct pending pending = {handle, size, bpf_ktime_get_boot_ns(), bpf_get_current_pid_tgid() >> 32, 0};
+  writing.update(&task, &pending);
+}
+
+/* Whether a record body of `length` is the first one of a write of `size`: 1.3 adds 17 bytes, AES-GCM in 1.2 24, ChaCha20 in
+ * 1.2 16. Go begins a connection with records smaller than they could be. */
+static int is_record_of(u32 length, u64 size) {
+  u32 whole = size > RECORD_LIMIT ? RECORD_LIMIT : size;
+  if (length == whole + 17 || length == whole + 24 || length == whole + 16) return 1;
+  return length > 1000 && length < whole;
+}
+
+/* The size of the write that the current task has just begun; 0: none. */
+static u64 awaited(void) {
+  u64 task = bpf_get_current_task();
+  struct pending *pending = writing.lookup(&task);
+  return pending && bpf_ktime_get_boot_ns() - pending->time <= TIE_NS ? pending->size : 0;
+}
+#define MET (1ULL << 63) /* the size of no write */
+
+/* A record of that write left on this socket. */
+static void tell_tied(u64 cookie) {
+  u64 task = bpf_get_current_task();
+  struct pending *pending = writing.lookup(&task);
+  if (!pending) return;
+  struct tie tie = {pending->handle, cookie, pending->pid};
+  writing.delete(&task);
+  if (ties.lookup(&tie)) return;
+  struct socket_tied tied = {};
+  tied.head = head_of_task(task, KIND_SOCKET_TIED, 0);
+  tied.handle = tie.handle;
+  tied.cookie = cookie;
+  u8 one = 1;
+  if (events.ringbuf_output(&tied, sizeof(tied), wake())) count_event_lost();
+  else ties.update(&tie, &one);
+}

@@ -1,0 +1,126 @@
+"""The life of connections, with a kernel that is a dictionary."""
+
+import pytest
+
+from chaperone.agent.sockets.connections import QUIET_NS, SETTLE_NS, SUSPECT_NS, Connections, Kernel
+from chaperone.agent.sockets.suite import Suite
+from chaperone.agent.sockets.values import Flow, SocketClosing, SocketHello, SocketOpened, SocketTied
+from chaperone.agent.workload.lineage import Lineage
+from chaperone.proto.ids import SessionId
+from chaperone.proto.records import Bound, Chunk, Connection, Direction, Note, ProcessSeen, Record, StreamOpened
+
+SESSION, PID, STARTED = SessionId("s"), 2**22 + 7, 6
+OPENED = SocketOpened(PID, STARTED, 7, 1, 9, "127.0.0.1:4", "127.0.0.1:6443", "tcp")
+SPOKEN = Flow(200, 186, 2, 0, 0, (69, 117), (69, 117), True)
+ANSWERED = Flow(50, 37, 1, 0, 0, (37,), (37,), True)
+
+
+class Kept:
+    """Connections, their lineage and what the kernel counts."""
+
+    def __init__(self) -> None:
+        self.flows: dict[int, tuple[Flow, Flow]] = {9: (SPOKEN, ANSWERED)}
+        self.lineage = Lineage("boot", {1: SESSION})
+        self.process = ProcessSeen(self.lineage.id_of((PID, STARTED)), SESSION, 1, PID, "/usr/bin/wget")
+        self.lineage.living[PID, STARTED] = self.process
+        kernel = Kernel(self.flows.get, lambda cookie: self.flows.pop(cookie, None))
+        self.connections = Connections(self.lineage, kernel, {SESSION: frozenset({"127.0.0.1:6443"})})
+
+    def take(self, *values: SocketOpened | SocketTied | SocketHello | SocketClosing) -> list[Record]:
+        return [record for value in values for record in self.connections.take(value)]
+
+    def speak(self, out: int = 100) -> None:
+        """A stream of that process: so many bytes out, 20 in."""
+        opened = StreamOpened(self.lineage.id_of((1, 1)), self.process.process, SESSION, 7, "openssl", 0x10)  # type: ignore[arg-type]
+        for record in (opened, *(Chunk(opened.stream, way, 0, bytes(size), 8) for way, size in zip(Direction, (out, 20), strict=True))):
+            assert not list(self.connections.ties.saw(record))
+
+    def encrypt(self) -> None:
+        self.connections._open[9].suite = Suite("TLS 1.3", 17, 52)
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+def test_a_connection_is_told_at_its_begin_and_counted_after_its_end(kept: Kept) -> None:
+    [begun] = kept.take(OPENED)
+    assert isinstance(begun, Connection)
+    assert (begun.process, begun.remote, begun.ended) == (kept.process.process, "127.0.0.1:6443", 0)
+    kept.encrypt()
+    kept.speak()
+    [bound] = kept.take(SocketTied(PID, STARTED, 8, 0x10, 9))
+    assert isinstance(bound, Bound)
+    assert (bound.cookie, bound.local, bound.remote) == (9, "127.0.0.1:4", "127.0.0.1:6443")
+    assert kept.take(SocketClosing(9, 20)) == []
+    assert list(kept.connections.look(20)) == []
+    [over] = kept.connections.look(21 + SETTLE_NS)
+    assert isinstance(over, Connection)
+    assert (over.connection, over.ended, over.app_out, over.captured_in) == (begun.connection, 20, 100, 20)
+    assert (over.coverage_out, over.coverage_in) == ("complete", "complete")
+    assert kept.flows == {}
+
+
+def test_tls_of_a_process_without_streams_is_said_at_once_and_once(kept: Kept) -> None:
+    kept.take(OPENED, SocketHello(9, Direction.OUT, b"", 8))
+    kept.encrypt()
+    assert list(kept.connections.look(100)) == []
+    [note] = kept.connections.look(101 + SUSPECT_NS)
+    assert isinstance(note, Note)
+    assert not note.complete
+    assert note.text.startswith(f"TLS from an uninstrumented process: /usr/bin/wget (pid {PID}) to 127.0.0.1:6443")
+    [over] = kept.connections.end(10**10)
+    assert isinstance(over, Connection)
+    assert over.coverage_out == "gap: 100 bytes"
+
+
+def test_an_uninstrumented_process_that_is_gone_before_we_look_is_said_at_the_end(kept: Kept) -> None:
+    kept.take(OPENED, SocketHello(9, Direction.OUT, b"", 8))
+    kept.encrypt()
+    kinds = [type(record) for record in kept.connections.end(10)]
+    assert kinds == [Note, Connection]
+
+
+def test_a_handshake_alone_makes_nobody_a_stranger(kept: Kept) -> None:
+    kept.flows[9] = (Flow(200, 69, 1, 0, 0, (69,), (69,), True), Flow())
+    kept.take(OPENED, SocketHello(9, Direction.OUT, b"", 8))
+    kept.encrypt()
+    for time in (100, 10**10):
+        assert list(kept.connections.look(time)) == []
+
+
+def test_a_gap_of_a_process_that_is_captured_is_said_at_its_end(kept: Kept) -> None:
+    kept.take(OPENED, SocketHello(9, Direction.OUT, b"", 8))
+    kept.encrypt()
+    kept.speak(50)
+    for time in (100, 10**10):
+        assert list(kept.connections.look(time)) == []
+    over, note = kept.connections.end(10**10)
+    assert isinstance(over, Connection)
+    assert isinstance(note, Note)
+    assert "100 bytes out and 20 bytes in were carried and not captured" in note.text
+
+
+def test_a_record_that_left_outside_of_its_thread_is_tied_by_its_size(kept: Kept) -> None:
+    kept.take(OPENED, SocketHello(9, Direction.OUT, b"", 8))
+    kept.encrypt()
+    kept.speak()
+    bound, over = kept.connections.end(10)
+    assert isinstance(bound, Bound)
+    assert isinstance(over, Connection)
+    assert (bound.cookie, over.coverage_out, over.coverage_in) == (9, "complete", "complete")
+
+
+def test_a_udp_socket_is_over_when_it_was_quiet(kept: Kept) -> None:
+    kept.flows[9] = (Flow(40), Flow(80))
+    kept.take(SocketOpened(PID, STARTED, 7, 1, 9, "10.0.0.1:4", "10.0.0.2:53", "udp"))
+    assert list(kept.connections.look(8 + QUIET_NS)) == []
+    assert list(kept.connections.look(9 + QUIET_NS)) == []
+    [over] = kept.connections.look(9 + 2 * QUIET_NS)
+    assert isinstance(over, Connection)
+    assert (over.protocol, over.wire_out, over.wire_in, over.coverage_out) == ("udp", 40, 80, "")
+
+
+def test_what_is_said_of_an_unknown_socket_is_left_out(kept: Kept) -> None:
+    assert kept.take(SocketHello(1, Direction.OUT, b"", 8), SocketClosing(1, 9)) == []

@@ -1,0 +1,88 @@
+from dataclasses import replace
+
+from chaperone.agent.sockets.coverage import Coverage, Plaintext
+from chaperone.agent.sockets.report import Counted, Result, Watched, counted, is_speaking, notes_of
+from chaperone.agent.sockets.suite import Suite
+from chaperone.agent.sockets.values import Flow, SocketOpened
+from chaperone.proto.ids import ProcessId, SessionId
+from chaperone.proto.records import ProcessSeen
+
+SESSION, TLS_13 = SessionId("s"), Suite("TLS 1.3", 17, 52)
+PROCESS = ProcessSeen(ProcessId("p"), SESSION, 1, 42, "/usr/bin/wget")
+OPENED = SocketOpened(42, 6, 7, 1, 9, "127.0.0.1:4", "127.0.0.1:6443", "tcp")
+
+
+def watched(*apiservers: str) -> Watched:
+    return Watched(OPENED, SESSION, PROCESS, frozenset(apiservers), "api.test", TLS_13)
+
+
+def out(*sizes: int) -> Flow:
+    return Flow(sum(sizes) + 9, sum(sizes), len(sizes), 0, 0, sizes, sizes, True)
+
+
+FLOWS = (out(69, 117), Flow(50, 37, 1, 0, 0, (37,), (37,), True))
+
+
+def test_a_connection_at_its_begin_and_end() -> None:
+    begun = watched().record()
+    assert (begun.session, begun.process, begun.time, begun.cookie, begun.remote, begun.ended) == (SESSION, "p", 7, 9, "127.0.0.1:6443", 0)
+    result = counted(watched(), FLOWS, Counted((Plaintext(100, 100), Plaintext(20, 20))))
+    over = watched().record(99, result)
+    assert over == replace(
+        begun,
+        ended=99,
+        wire_out=195,
+        wire_in=50,
+        app_out=100,
+        app_in=20,
+        captured_out=100,
+        captured_in=20,
+        coverage_out="complete",
+        coverage_in="complete",
+    )
+
+
+def test_no_tls_has_no_coverage() -> None:
+    result = counted(watched(), (Flow(5), Flow(6)), Counted((Plaintext(), Plaintext())))
+    assert result == Result((5, 6))
+
+
+def test_counts_that_are_gone_or_ambiguous_prove_nothing() -> None:
+    whole = (Plaintext(100, 100), Plaintext(20, 20))
+    for result in (counted(watched(), None, Counted(whole)), counted(watched(), FLOWS, Counted(whole, strays=1))):
+        assert {one.state for one in result.coverage if one} == {"unproven"}
+
+
+def test_late_probes_do_not_take_data_for_tickets() -> None:
+    flows = (FLOWS[0], Flow(300, 287, 2, 0, 0, (250, 37), (250, 37), True))
+    late = counted(watched(), flows, Counted((Plaintext(), Plaintext(20, 20))))
+    assert [one.state for one in late.coverage if one] == ["gap", "unproven"]
+    in_time = counted(watched(), flows, Counted((Plaintext(100, 100), Plaintext(20, 20))))
+    assert [one.state for one in in_time.coverage if one] == ["complete", "complete"]
+
+
+def test_a_gap_makes_the_recording_incomplete_where_it_matters() -> None:
+    missing = Result((9, 9), (Coverage("gap", 30, 10), Coverage("gap", 5, 5)), (20, 0))
+    [note] = notes_of(watched("127.0.0.1:6443"), missing, 8)
+    assert note.text == "10 bytes out and 5 bytes in were carried and not captured: /usr/bin/wget (pid 42) to 127.0.0.1:6443 (api.test)"
+    assert not note.complete
+    elsewhere = replace(missing, captured=(0, 0))
+    assert [note.complete for note in notes_of(watched("10.0.0.1:443"), elsewhere, 8)] == [True]
+    assert [note.complete for note in notes_of(watched("api.test:6443"), elsewhere, 8)] == [False]
+    assert [note.complete for note in notes_of(watched(), elsewhere, 8)] == [False]
+    assert list(notes_of(watched(), Result((9, 9), (Coverage("complete", 9), None)), 8)) == []
+
+
+def test_tls_that_cannot_be_read_is_named() -> None:
+    note = watched("127.0.0.1:6443").stranger(8)
+    who = "/usr/bin/wget (pid 42) to 127.0.0.1:6443 (api.test)"
+    assert note.text == f"TLS from an uninstrumented process: {who}; its plaintext is not recorded"
+    assert not note.complete
+    assert watched("10.0.0.1:443").stranger(8).complete
+
+
+def test_a_client_speaks_behind_its_finished() -> None:
+    assert not is_speaking(out(), TLS_13)
+    assert not is_speaking(out(900, 69), TLS_13)
+    assert is_speaking(out(900, 69, 30), TLS_13)
+    assert is_speaking(out(30), Suite("TLS 1.2", 24))

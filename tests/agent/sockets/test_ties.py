@@ -1,0 +1,126 @@
+from chaperone.agent.sockets.coverage import Plaintext
+from chaperone.agent.sockets.ties import Ties, Untied
+from chaperone.agent.sockets.values import SocketTied
+from chaperone.proto.ids import ProcessId, SessionId, StreamId
+from chaperone.proto.records import Bound, Chunk, Direction, Loss, Note, ProcessEnded, Record, StreamClosed, StreamOpened
+
+PROCESS, SESSION, HANDLE = ProcessId("p"), SessionId("s"), 0x10
+OUT, IN = Direction.OUT, Direction.IN
+
+
+def ties() -> Ties:
+    return Ties(lambda cookie: (f"local:{cookie}", f"remote:{cookie}"))
+
+
+def opened(name: str = "a", time: int = 100, process: ProcessId = PROCESS) -> StreamOpened:
+    return StreamOpened(StreamId(name), process, SESSION, time, "openssl", HANDLE)
+
+
+def tied(cookie: int, time: int = 101) -> SocketTied:
+    return SocketTied(1, 2, time, HANDLE, cookie)
+
+
+def feed(to: Ties, *records: Record) -> list[Record]:
+    return [said for record in records for said in to.saw(record)]
+
+
+def test_a_tie_before_the_stream_waits_for_it() -> None:
+    to = ties()
+    assert list(to.tied(PROCESS, tied(7))) == []
+    assert feed(to, opened()) == [Bound(StreamId("a"), 101, 7, "local:7", "remote:7", SESSION)]
+
+
+def test_a_tie_after_the_streams_first_bytes_binds_it() -> None:
+    to = ties()
+    assert feed(to, opened()) == []
+    assert list(to.tied(PROCESS, tied(7))) == [Bound(StreamId("a"), 101, 7, "local:7", "remote:7", SESSION)]
+    assert list(to.tied(PROCESS, tied(7))) == []
+
+
+def test_a_tie_of_the_object_that_had_the_address_before_is_not_taken() -> None:
+    to = ties()
+    assert list(to.tied(PROCESS, tied(7, time=50))) == []
+    assert feed(to, opened(time=100)) == []
+
+
+def test_an_address_used_again_is_another_stream() -> None:
+    to = ties()
+    feed(to, opened("a"))
+    list(to.tied(PROCESS, tied(7)))
+    feed(to, StreamClosed(StreamId("a"), 110, 0, 0), opened("b", 120))
+    assert list(to.tied(PROCESS, tied(8, 121))) == [Bound(StreamId("b"), 121, 8, "local:8", "remote:8", SESSION)]
+
+
+def test_bytes_that_went_through_and_bytes_captured_are_counted_per_connection() -> None:
+    to = ties()
+    feed(to, opened("a"), opened("b", process=ProcessId("child")))
+    list(to.tied(PROCESS, tied(7)))
+    list(to.tied(ProcessId("child"), tied(7)))
+    a, b = StreamId("a"), StreamId("b")
+    feed(to, Chunk(a, OUT, 0, b"xy", 1), Loss(a, OUT, 2, 5, 1), Chunk(b, OUT, 0, b"z", 1), Chunk(a, IN, 0, b"123", 1))
+    assert to.plaintext(7, OUT) == Plaintext(8, 3)
+    assert to.plaintext(7, IN) == Plaintext(3, 3)
+    to.forget(7)
+    assert to.plaintext(7, OUT) == Plaintext(tied=False)
+
+
+def spoken(to: Ties, name: str = "a", size: int = 2) -> None:
+    stream = StreamId(name)
+    feed(to, opened(name), Chunk(stream, OUT, 0, bytes(size), 1), StreamClosed(stream, 9, size, 0))
+
+
+def test_plaintext_of_no_socket_is_unassociated() -> None:
+    to = ties()
+    spoken(to)
+    assert list(to.unassociated(9)) == []
+    [note] = to.unassociated(10)
+    text = "unassociated: 2 bytes are tied to no socket: no proof that they were sent"
+    assert note == Note(SESSION, 9, "stream a", text)
+    assert list(to.unassociated(99)) == []
+
+
+def test_a_record_that_waited_is_tied_by_the_number_of_bytes() -> None:
+    to = ties()
+    spoken(to)
+    assert list(to.match(Untied(7, PROCESS, 90, 3), 20)) == []
+    assert list(to.match(Untied(7, PROCESS, 101, 2), 20)) == []
+    assert list(to.match(Untied(7, ProcessId("other"), 90, 2), 20)) == []
+    assert list(to.match(Untied(7, PROCESS, 90, 2), 20)) == [Bound(StreamId("a"), 20, 7, "local:7", "remote:7", SESSION)]
+    assert list(to.unassociated(99)) == []
+
+
+def test_a_childs_record_that_waited_is_tied_by_its_parents_object() -> None:
+    to = ties()
+    feed(to, opened("parent"))
+    list(to.tied(PROCESS, tied(7)))
+    feed(to, opened("child", process=ProcessId("child")), Chunk(StreamId("child"), OUT, 0, b"abc", 1))
+    [bound] = to.match(Untied(7, PROCESS, 90, 3), 20)
+    assert isinstance(bound, Bound)
+    assert (bound.stream, bound.cookie) == ("child", 7)
+
+
+def test_two_streams_that_fit_are_not_guessed() -> None:
+    to = ties()
+    spoken(to, "a")
+    spoken(to, "b")
+    assert list(to.match(Untied(7, PROCESS, 90, 2), 20)) == []
+
+
+def test_records_on_a_second_socket_are_counted_and_said() -> None:
+    to = ties()
+    feed(to, opened())
+    for cookie in (7, 8, 8):
+        list(to.tied(PROCESS, tied(cookie)))
+    assert to.on(7)[0].strays == 2
+    assert to.on(8) == []
+    [note] = feed(to, StreamClosed(StreamId("a"), 9, 0, 0))
+    assert isinstance(note, Note)
+    assert note.text == "2 of its records were seen on another connection than the first"
+
+
+def test_a_process_that_ended_is_waited_for_no_more_but_has_spoken() -> None:
+    to = ties()
+    list(to.tied(PROCESS, tied(7)))
+    feed(to, ProcessEnded(PROCESS, 10))
+    assert feed(to, opened()) == []
+    assert PROCESS in to.speaking
