@@ -81,7 +81,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, store
     rows: list[Row] = []
     key = directory.key()
     pipeline = Pipeline(lambda: Masker(key), rows)
-    pipeline.recall(await store.open_sessions())
+    pipeline.recall(await store.past())
     intake = PipelineIntake(pipeline, rows, store)
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)])
     capture_pb2_grpc.add_CaptureServicer_to_server(CaptureService(intake, settings, activity), server)

@@ -1,11 +1,13 @@
 """Batches through the pipeline, in one thread, and what came out of it to the journal. It knows neither of the two."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from chaperone.collector.ingest.service import Arrival, Durable
+from chaperone.collector.ingest.ledger import Ledger
+from chaperone.collector.ingest.service import Arrival, Durable, Taken
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Note, Record
 
@@ -15,6 +17,10 @@ class Takes(Protocol):
 
     def take(self, record: Record, wall_offset: int) -> None:
         """One record, its rows to the pipeline's sink."""
+        ...
+
+    def marks(self) -> tuple[list[Any], Collection[str]]:
+        """Of the streams touched since the last call: marks (each names its `stream`), and which have none."""
         ...
 
 
@@ -29,9 +35,18 @@ class Journal(Protocol):
         """The lowest batch number of an agent that is not durable."""
         ...
 
-    def commit(self, rows: list[Any], agent: str = "", next_batch: int = 0) -> Durable:
-        """Until rows are durable."""
+    def commit(self, rows: list[Any], agent: str = "", next_batch: int = 0, marks: Sequence[Any] = ()) -> Durable:
+        """Until rows and marks are durable, and with them that `agent` need not say again what is below `next_batch`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Through:
+    """What a batch came to."""
+
+    rows: list[Any]
+    marks: list[Any]
+    unmarked: Collection[str]
 
 
 class PipelineIntake:
@@ -39,6 +54,8 @@ class PipelineIntake:
 
     def __init__(self, pipeline: Takes, rows: list[Any], journal: Journal) -> None:
         self._pipeline, self._rows, self._journal = pipeline, rows, journal
+        self._ledgers: dict[str, Ledger] = {}
+        self._lowest: dict[str, int] = {}
         self._thread = ThreadPoolExecutor(1, "pipeline")
 
     def refusal(self) -> str:
@@ -49,30 +66,34 @@ class PipelineIntake:
         """The lowest batch number of an agent that is not durable."""
         return await self._journal.next_batch(agent)
 
-    async def take(self, arrival: Arrival) -> Durable:
+    async def take(self, arrival: Arrival) -> Taken:
         """A batch's records through the pipeline; a bad batch leaves a note."""
         try:
-            rows = await self._run(lambda: self._through(arrival.records(), arrival.wall_offset))
+            through = await self._run(lambda: self._through(arrival.records(), arrival.wall_offset))
         except ValueError as error:
             note = Note(SessionId(""), 0, f"agent {arrival.agent}", f"batch {arrival.number} was refused: {error}", complete=False)
-            self._journal.commit(await self._run(lambda: self._through([note], arrival.wall_offset)))
+            self._journal.commit((await self._run(lambda: self._through([note], arrival.wall_offset))).rows)
             raise
-        return self._journal.commit(rows, arrival.agent, arrival.number + 1)
+        ledger = self._ledgers.setdefault(arrival.agent, Ledger())
+        lowest = ledger.take(arrival.number, arrival.size, [mark.stream for mark in through.marks], through.unmarked)
+        self._lowest[arrival.agent] = lowest
+        return Taken(self._journal.commit(through.rows, arrival.agent, lowest, through.marks), lowest - 1)
 
-    def settled(self) -> Durable:
-        """Until all that was taken so far is durable."""
-        return self._journal.commit([])
+    def settled(self, agent: str) -> Taken:
+        """All that was taken so far."""
+        return Taken(self._journal.commit([]), self._lowest[agent] - 1 if agent in self._lowest else None)
 
     def close(self) -> None:
         """No more batches."""
         self._thread.shutdown()
 
-    async def _run(self, function: Callable[[], list[Any]]) -> list[Any]:
+    async def _run(self, function: Callable[[], _Through]) -> _Through:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
-    def _through(self, records: list[Record], wall_offset: int) -> list[Any]:
+    def _through(self, records: list[Record], wall_offset: int) -> _Through:
         for record in records:
             self._pipeline.take(record, wall_offset)
+        marks, unmarked = self._pipeline.marks()
         rows = self._rows[:]
         self._rows.clear()
-        return rows
+        return _Through(rows, marks, unmarked)

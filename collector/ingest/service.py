@@ -1,4 +1,5 @@
-"""The Capture service: batches in, acks out. A batch is acked only once all its rows are durable.
+"""The Capture service: batches in, acks out. A batch is acked only once all its rows are durable, and of each stream in it a mark
+behind it (or it is over): so a later collector needs nothing of it.
 
 An agent's batches are numbered 1, 2, 3 … A number that was taken is not taken again, whether it comes twice on one stream or
 on the next one; its ack waits until the first taking is durable. A refusal ends the call with a status that says why:
@@ -35,6 +36,15 @@ class Arrival:
     number: int
     wall_offset: int
     records: Callable[[], list[Record]]
+    size: int = 0  # bytes of records, inflated
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Once `durable`, all batches up to `through` need not be sent again. None: as far as the one that was taken."""
+
+    durable: Durable
+    through: int | None = None
 
 
 class Intake(Protocol):
@@ -48,12 +58,12 @@ class Intake(Protocol):
         """The lowest batch number of an agent that is not durable."""
         ...
 
-    async def take(self, arrival: Arrival) -> Durable:
+    async def take(self, arrival: Arrival) -> Taken:
         """Take a batch's records, in order of the calls. On a ValueError nothing was taken but a note of it."""
         ...
 
-    def settled(self) -> Durable:
-        """Until all that was taken so far is durable."""
+    def settled(self, agent: str) -> Taken:
+        """All that was taken so far of an agent."""
         ...
 
 
@@ -113,17 +123,18 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         return pb.Welcome(contract=CONTRACT, version=version(), next_batch=durable)
 
     async def _acked(self, agent: _Agent, upward: AsyncIterator[pb.Upward]) -> AsyncIterator[int]:
-        """Numbers of batches as they become durable. Batches are taken meanwhile, a bounded number ahead."""
-        under_way: asyncio.Queue[tuple[int, Durable] | RefusedError | None] = asyncio.Queue(self._settings.batches_under_way)
+        """Numbers up to which nothing need come again, as batches become durable. Batches are taken meanwhile, a bounded number ahead."""
+        under_way: asyncio.Queue[tuple[int, Taken] | RefusedError | None] = asyncio.Queue(self._settings.batches_under_way)
         reading = asyncio.create_task(self._read(agent, upward, under_way))
         try:
             while (item := await under_way.get()) is not None:
                 if isinstance(item, RefusedError):
                     raise item
-                number, durable = item
-                if reason := await durable:
+                number, taken = item
+                if reason := await taken.durable:
                     _refuse_full(reason)
-                yield number
+                if through := number if taken.through is None else min(number, taken.through):
+                    yield through
             await reading
         finally:
             reading.cancel()
@@ -141,22 +152,22 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         else:
             await under_way.put(None)
 
-    async def _taken(self, agent: _Agent, batch: pb.Batch) -> Durable:
+    async def _taken(self, agent: _Agent, batch: pb.Batch) -> Taken:
         async with agent.turn:
             if batch.number <= agent.taken:
-                return self._intake.settled()
+                return self._intake.settled(agent.name)
             if batch.number != agent.taken + 1:
                 reason = f"batch {batch.number} follows batch {agent.taken}: numbers have no gaps"
                 raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, reason)
             if reason := self._intake.refusal():
                 _refuse_full(reason)
-            durable = await self._take(agent, batch)
+            taken = await self._take(agent, batch)
             agent.taken = batch.number
-            return durable
+            return taken
 
-    async def _take(self, agent: _Agent, batch: pb.Batch) -> Durable:
+    async def _take(self, agent: _Agent, batch: pb.Batch) -> Taken:
         limit = self._settings.batch_limit
-        arrival = Arrival(agent.name, batch.number, batch.wall_offset_ns, lambda: records_in(batch, limit))
+        arrival = Arrival(agent.name, batch.number, batch.wall_offset_ns, lambda: records_in(batch, limit), batch.size)
         try:
             return await self._intake.take(arrival)
         except ValueError as error:

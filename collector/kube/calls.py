@@ -51,7 +51,8 @@ class Calls:
         """Calls that go on from `mark`."""
         calls = cls(apiservers)
         calls._authorities = set(mark["authorities"])
-        calls._open = {int(position): restore_ongoing(saved, calls._budget) if saved else None for position, saved in mark["open"].items()}
+        calls._open = {position: restore_ongoing(saved, calls._budget) for position, saved in mark["open"].items()}
+        calls._open.update(dict.fromkeys(mark["others"]))
         return calls
 
     def _recognise(self, exchange: Exchange) -> Ongoing | None:

@@ -1,13 +1,15 @@
 """An open call's state as msgpack types, and back. Codings and channels in flight cannot be saved."""
 
+from dataclasses import replace
 from typing import Any
 
 from chaperone.collector.kube.body import Budget, Gatherer, read_body
-from chaperone.collector.kube.call import Body, Form
+from chaperone.collector.kube.call import Body, Form, Piece
 from chaperone.collector.kube.ongoing import Ongoing, Reader
 from chaperone.collector.kube.watch import EventStream, LogStream
 
 _READERS = {"gather": Gatherer, "watch": EventStream, "log": LogStream}
+_PIECE = ("channel", "direction", "position", "time")
 Saved = dict[str, Any]
 
 
@@ -34,6 +36,17 @@ def restore_ongoing(saved: Saved, budget: Budget) -> Ongoing:
     for name, state in saved["bodies"].items():
         setattr(ongoing, name, _restored_body(state))
     return ongoing
+
+
+def saved_piece(piece: Piece) -> Saved:
+    """What is known of a piece besides its text."""
+    plain = {name: getattr(piece, name) for name in _PIECE}
+    return plain | {"body": _saved_body(replace(piece.body, data=b"", object=None))}
+
+
+def restored_piece(saved: Saved) -> Piece:
+    """The piece that was saved."""
+    return Piece(**{name: saved[name] for name in _PIECE}, body=_restored_body(saved["body"]))
 
 
 def _name(reader: Reader) -> str:

@@ -120,6 +120,14 @@ class Masker:
         self._known[text] = masked = MaskedText(self._texts.mask_text(text))
         return masked
 
+    def mark(self) -> Any:
+        """What is held back of streaming calls, unmasked, of msgpack types only: for a sealed Mark."""
+        return self._pieces.mark()
+
+    def go_on(self, mark: Any) -> None:
+        """Continue where another was marked."""
+        self._pieces.go_on(mark)
+
     def _url(self, target: str) -> MaskedText:
         return MaskedText(mask_url(self._texts, self._fingerprint, target))
 

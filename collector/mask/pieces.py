@@ -6,8 +6,10 @@ the end of the piece before, and be empty. What is still held at the call's end 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from chaperone.collector.kube.call import Call, Piece
+from chaperone.collector.kube.marks import restored_piece, saved_piece
 from chaperone.collector.mask.body import Bodies, masked_body
 from chaperone.collector.mask.masked import MaskedPiece
 from chaperone.collector.mask.tail import Tail
@@ -17,6 +19,7 @@ from chaperone.collector.wire.exchange import Phase
 MOST_CALLS = 1024  # streaming calls with text held back; past that the oldest gives its tails up
 MOST_CHANNELS = 64  # of one call; past that the oldest is taken to be over
 
+_Key = tuple[int, int, str, tuple[Any, ...]]  # position, start, URL, headers
 _TEXTS = ("log", "stdin", "stdout", "stderr", "port/")
 
 
@@ -34,7 +37,7 @@ class Pieces:
     def __init__(self, texts: Texts, bodies: Bodies) -> None:
         self._texts = texts
         self._bodies = bodies
-        self._open: dict[object, _Open] = {}
+        self._open: dict[_Key, _Open] = {}
 
     def mask(self, call: Call, secret: bool) -> tuple[MaskedPiece, ...]:
         """The call's new pieces, and at its end what was held back."""
@@ -46,7 +49,20 @@ class Pieces:
             masked += (_last(tail, piece) for tail, piece in ended.tails.values())
         return tuple(piece for piece in masked if piece.body.size or piece.body.data or not piece.channel.startswith(_TEXTS))
 
-    def _piece(self, piece: Piece, key: object, secret: bool) -> Iterator[MaskedPiece]:
+    def mark(self) -> list[Any]:
+        """What is held back of each open call, unmasked, of msgpack types only."""
+        return [[list(key), opened.asked, _saved(opened)] for key, opened in self._open.items()]
+
+    def go_on(self, mark: list[Any]) -> None:
+        """Hold back what another did when it was marked."""
+        for (position, started, uri, headers), asked, tails in mark:
+            opened = self._open[position, started, uri, _tuples(headers)] = _Open(asked=asked)
+            for state, piece in tails:
+                tail, last = Tail(self._texts), restored_piece(piece)
+                tail.go_on(state)
+                opened.tails[last.channel, last.direction] = tail, last
+
+    def _piece(self, piece: Piece, key: _Key, secret: bool) -> Iterator[MaskedPiece]:
         if not piece.channel.startswith(_TEXTS):
             yield MaskedPiece(piece.channel, piece.direction, piece.position, piece.time, self._bodies.mask(piece.body, secret))
             return
@@ -58,10 +74,18 @@ class Pieces:
         opened.tails[channel] = tail, piece
         yield _shown(piece, _fed(opened, tail, piece))
 
-    def _opened(self, key: object) -> _Open:
+    def _opened(self, key: _Key) -> _Open:
         if key not in self._open and len(self._open) >= MOST_CALLS:
             self._open.pop(next(iter(self._open)))
         return self._open.setdefault(key, _Open())
+
+
+def _saved(opened: _Open) -> list[Any]:
+    return [[tail.saved(), saved_piece(piece)] for tail, piece in opened.tails.values()]
+
+
+def _tuples(headers: list[list[Any]]) -> tuple[Any, ...]:
+    return tuple(map(tuple, headers))
 
 
 def _fed(opened: _Open, tail: Tail, piece: Piece) -> bytes:

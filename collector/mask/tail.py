@@ -5,6 +5,8 @@ until it passes HELD bytes (then it is cut between words, or, inside one secret,
 the channel is over. What was given out stays known for BEHIND bytes, so a key's later lines are recognised by its first.
 """
 
+from typing import Any
+
 from chaperone.collector.mask.patterns import compiled
 from chaperone.collector.mask.text import Span, Texts
 
@@ -28,6 +30,14 @@ class Tail:
         self._held = b""
         self._inside = False
         self._answering = False
+
+    def saved(self) -> list[Any]:
+        """What is held back and remembered, unmasked: it goes into sealed Marks only."""
+        return [self._behind, self._held, self._inside, self._answering]
+
+    def go_on(self, saved: list[Any]) -> None:
+        """Continue where another was saved."""
+        self._behind, self._held, self._inside, self._answering = saved
 
     def feed(self, data: bytes, final: bool = False) -> bytes:
         """The masked text that these bytes make safe to give out; with `final` all of it."""

@@ -1,6 +1,6 @@
 """What the pipeline needs of masking: everything that leaves a stream goes through one of these."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from chaperone.collector.kube.call import Call, NotKubernetes
 from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedProcess, MaskedText
@@ -24,6 +24,14 @@ class Gate(Protocol):
 
     def argv(self, argv: tuple[str, ...]) -> tuple[MaskedText, ...]:
         """A command line without its secrets."""
+        ...
+
+    def mark(self) -> Any:
+        """What it holds back of streaming calls, of msgpack types only."""
+        ...
+
+    def go_on(self, mark: Any) -> None:
+        """Continue where another gate was marked."""
         ...
 
     def text(self, text: str) -> MaskedText:

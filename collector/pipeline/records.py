@@ -4,7 +4,7 @@ Memory is that of the readers of open streams, each bounded by its own limits, a
 end of a session lets go of all of it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,8 @@ from chaperone.collector.pipeline.gate import Gate
 from chaperone.collector.pipeline.stream import Home, Stream
 from chaperone.collector.store import facts
 from chaperone.collector.store.connection import connection
-from chaperone.collector.store.recall import OpenSession
+from chaperone.collector.store.marks import StreamMark
+from chaperone.collector.store.recall import Past
 from chaperone.collector.store.rows import Sink
 from chaperone.proto import records
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
@@ -37,6 +38,9 @@ class Pipeline:
         self._sessions: dict[SessionId, _Session] = {}
         self._streams: dict[StreamId, Stream] = {}
         self._homes: dict[ProcessId, SessionId] = {}
+        self._over: frozenset[StreamId] = frozenset()  # all of them is stored; an agent may say it once more
+        self._touched: dict[StreamId, None] = {}
+        self._marked: set[StreamId] = set()
 
     def take(self, record: Record, wall_offset: int) -> None:
         """One record; `wall_offset` is wall clock minus boot clock in ns. One that we fail on is noted, and the rest goes on."""
@@ -47,18 +51,26 @@ class Pipeline:
             session = SessionId(getattr(record, "session", ""))
             self._note(records.Note(session, getattr(record, "time", 0), "collector", text, complete=False), wall_offset)
 
-    def recall(self, sessions: Iterable[OpenSession]) -> None:
-        """Go on with sessions of which an earlier collector stored the beginning. Their streams are joined where they are."""
-        for found in sessions:
+    def marks(self) -> tuple[list[StreamMark], Collection[str]]:
+        """Of the streams that were touched since the last call: the marks of those that have one (empty: it is over), and which
+        have none now."""
+        touched, self._touched = self._touched, {}
+        marks = [mark for stream in touched if (mark := self._mark(stream))]
+        return marks, {*touched} - {mark.stream for mark in marks}
+
+    def recall(self, past: Past) -> None:
+        """Go on with sessions of which an earlier collector stored the beginning. A stream without a mark is joined where it is."""
+        self._over = past.over
+        for found in past.sessions:
             id_ = SessionId(found.session["id"])
             session = self._sessions[id_] = _Session(frozenset(found.session.get("apiservers", ())))
             session.processes.update((ProcessId(process["id"]), process) for process in found.processes)
             self._homes.update(dict.fromkeys(session.processes, id_))
             for stream in found.streams:
-                self._open((StreamId(stream["id"]), id_, ProcessId(stream["process"])), late=True)
+                self._reopen((StreamId(stream["id"]), id_, ProcessId(stream["process"])), past.marks)
 
     def _session_started(self, record: records.SessionStarted, offset: int) -> None:
-        self._sessions[record.session] = _Session(frozenset(record.apiservers))
+        self._session(record.session).apiservers = frozenset(record.apiservers)
         text = self._gate.text
         labels = {text(key): text(value) for key, value in (record.labels or {}).items()}
         command = facts.Command(self._gate.argv(record.argv), text(record.cwd), labels)
@@ -85,24 +97,30 @@ class Pipeline:
         self._session_processes(home).pop(record.process, None)
 
     def _stream_opened(self, record: records.StreamOpened, offset: int) -> None:
-        self._open((record.stream, record.session, record.process))
+        if not self._is_over(record) and record.stream not in self._marked:
+            self._open((record.stream, record.session, record.process))
         self._sink.append(facts.stream_begun(record, offset))
 
     def _bound(self, record: records.Bound, offset: int) -> None:
         self._sink.append(facts.stream_bound(record, record.session or self._session_of(record.stream), offset))
 
     def _chunk(self, record: records.Chunk, offset: int) -> None:
-        self._known(record, offset).feed(record, offset)
+        if not self._is_over(record):
+            self._known(record, offset).feed(record, offset)
 
     def _loss(self, record: records.Loss, offset: int) -> None:
-        self._known(record, offset).lose(record, offset)
+        if not self._is_over(record):
+            self._known(record, offset).lose(record, offset)
 
     def _stream_closed(self, record: records.StreamClosed, offset: int) -> None:
+        if self._is_over(record):
+            return
         stream = self._known(record, offset)
         stream.close(record, offset)
         self._sink.append(facts.stream_over(record, stream.home.session, offset))
         del self._streams[record.stream]
         self._session(stream.home.session).streams.discard(record.stream)
+        self._touched[record.stream] = None
 
     def _hold(self, record: records.Hold, offset: int) -> None:
         self._sink.append(facts.hold(record, self._session_of(record.stream), offset))
@@ -127,6 +145,22 @@ class Pipeline:
     def _session(self, id_: SessionId) -> _Session:
         return self._sessions.setdefault(id_, _Session())
 
+    def _is_over(self, record: records.StreamOpened | records.Chunk | records.Loss | records.StreamClosed) -> bool:
+        return record.stream in self._over
+
+    def _mark(self, id_: StreamId) -> StreamMark | None:
+        stream = self._streams.get(id_)
+        if stream is None:
+            return StreamMark(id_)
+        return StreamMark(id_, state) if (state := stream.mark()) else None
+
+    def _reopen(self, ids: tuple[StreamId, SessionId, ProcessId], marks: Mapping[str, bytes]) -> None:
+        """Go on with a stream that an earlier collector had."""
+        stream, mark = self._open(ids, late=True), marks.get(ids[0])
+        if mark is not None:
+            self._streams[ids[0]] = Stream.restore(mark, stream.home, self._new_gate(), self._sink)
+            self._marked.add(ids[0])
+
     def _open(self, ids: tuple[StreamId, SessionId, ProcessId], late: bool = False) -> Stream:
         session, process = self._session(ids[1]), ids[2]
         session.streams.add(ids[0])
@@ -136,6 +170,7 @@ class Pipeline:
 
     def _known(self, record: records.Chunk | records.Loss | records.StreamClosed, offset: int) -> Stream:
         """The record's stream, made up where nobody opened it: a note says that nothing else is known of it."""
+        self._touched[record.stream] = None
         if record.stream in self._streams:
             return self._streams[record.stream]
         self._note(records.Note(SessionId(""), record.time, f"stream {record.stream}", UNOPENED, complete=False), offset)

@@ -1,18 +1,23 @@
 """One stream: bytes → events → exchanges → calls → masked rows.
 
 What is missing is counted here, from positions alone: a reader says where it reads on, not what was lost.
+A Mark holds all that the next collector needs to make the same rows of the bytes that follow: reader, exchanges, calls, what
+masking holds back, and the bytes of a frame that has begun. It is unmasked: the store seals it.
 A stream that our code fails on is read no further, and a note says so with the exception's type and place, never its text;
 the other streams go on. `except Exception` is here, around a record (records.py) and around a call (ingest/service.py), nowhere else.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+
+import msgpack
 
 from chaperone.collector.fault import place_of
 from chaperone.collector.kube.call import Call
 from chaperone.collector.kube.calls import Calls
 from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedPiece
+from chaperone.collector.pipeline.behind import Behind, Fed, restored
 from chaperone.collector.pipeline.gate import Gate
 from chaperone.collector.store import facts
 from chaperone.collector.store.document import Place, call_document, exchange_document, piece_document
@@ -56,7 +61,46 @@ class Stream:
         self._reader, self._exchanges, self._calls = StreamReader(), Exchanges(), Calls(home.apiservers)
         self._joining = set(Direction) if late else set()
         self._ordinals: dict[str, dict[str, tuple[int, int]]] = {}  # by call and direction: a position and how many pieces came there
-        self._failed = False
+        self._failed = self._restored = False
+        self._behind = Behind()
+        self._last = 0, 0  # time and offset of the last record
+
+    def mark(self) -> bytes | None:
+        """State to go on from; None while something cannot be saved."""
+        found: list[bytes | None] = []
+        self._guarded(*self._last, lambda: found.append(_packed(self._state())))
+        return found[0] if found else _packed({"failed": True, "next": self.next})
+
+    def _state(self) -> dict[str, Any] | None:
+        reader = self._reader.mark()
+        calls = self._calls.mark() if reader else None
+        if reader is None or calls is None:
+            return None
+        positions = self.next if reader["kind"] == "unreadable" else reader["positions"]
+        if not self._behind.settle(positions):
+            return None
+        ordinals = [[call, direction, *last] for call, found in self._ordinals.items() for direction, last in found.items()]
+        states = {"reader": reader, "exchanges": self._exchanges.mark(), "calls": calls, "gate": self._gate.mark()}
+        return states | {"next": self.next, "failed": False, "ordinals": ordinals, "behind": self._behind.saved(positions)}
+
+    @classmethod
+    def restore(cls, mark: bytes, home: Home, gate: Gate, sink: Sink) -> Self:
+        """A stream that goes on from `mark`. If what comes next begins later, an earlier collector had what is between."""
+        stream = cls(home, gate, sink, late=True)
+        state = msgpack.unpackb(mark, strict_map_key=False, unicode_errors="surrogatepass")
+        stream.next, stream._failed, stream._restored = list(state["next"]), state["failed"], True
+        if not stream._failed:
+            stream._go_on(state)
+        return stream
+
+    def _go_on(self, state: dict[str, Any]) -> None:
+        self._reader, self._exchanges = StreamReader.restore(state["reader"]), Exchanges.restore(state["exchanges"])
+        self._calls = Calls.restore(state["calls"], self.home.apiservers)
+        self._gate.go_on(state["gate"])
+        for call, direction, position, count in state["ordinals"]:
+            self._ordinals.setdefault(call, {})[direction] = position, count
+        for fed in restored(state["behind"]):
+            self._give(fed)
 
     def feed(self, chunk: Chunk, offset: int) -> None:
         """Take bytes. `offset` is wall clock minus boot clock in ns."""
@@ -73,6 +117,7 @@ class Stream:
         self._guarded(closed.time, offset, lambda: self._close(closed, offset))
 
     def _guarded(self, time: int, offset: int, work: Callable[[], None]) -> None:
+        self._last = time, offset
         if self._failed:
             return
         try:
@@ -88,7 +133,17 @@ class Stream:
 
     def _feed(self, chunk: Chunk, offset: int) -> None:
         self._jump(chunk.direction, chunk.position, chunk.time, offset)
-        self._take(self._reader.feed(chunk.direction, chunk.position, chunk.data, chunk.time), offset)
+        here = self.next[chunk.direction]
+        fed = Fed(chunk.direction, chunk.position, len(chunk.data), chunk.time, chunk.data)
+        if fed.end > here:
+            self._take(self._give(fed.after(here) if fed.position < here else fed), offset)
+
+    def _give(self, fed: Fed) -> list[Event]:
+        """To the reader, and remember it until that has settled it."""
+        self._behind.add(fed)
+        if fed.data is None:
+            return self._reader.lose(fed.direction, fed.size, fed.time, fed.cause)
+        return self._reader.feed(fed.direction, fed.position, fed.data, fed.time)
 
     def _lose(self, loss: Loss, offset: int) -> None:
         self._jump(loss.direction, loss.position, loss.time, offset)
@@ -109,11 +164,11 @@ class Stream:
             found = facts.Hole(self.home.stream, direction.name.lower(), position, size, why.time, why.cause, why.lost)
             self._sink.append(facts.hole(found, self.home.session, offset))
             self._reach(direction, end)
-            self._take(self._reader.lose(direction, size, why.time, why.cause), offset)
+            self._take(self._give(Fed(direction, position, size, why.time, None, why.cause)), offset)
 
     def _close(self, closed: StreamClosed, offset: int) -> None:
         for direction, length in ((Direction.OUT, closed.out_position), (Direction.IN, closed.in_position)):
-            if direction not in self._joining:
+            if self._restored or direction not in self._joining:
                 self._jump(direction, length, closed.time, offset)
         self._take(self._reader.close(closed.time), offset)
         self._report(self._exchanges.close(closed.time), offset)
@@ -167,6 +222,10 @@ class Stream:
     def _place(self, offset: int) -> Place:
         home = self.home
         return Place(home.session, home.stream, {"id": home.process_id} | home.process(), offset)
+
+
+def _packed(state: dict[str, Any] | None) -> bytes | None:
+    return None if state is None else msgpack.packb(state, unicode_errors="surrogatepass")
 
 
 def _unread(stream: StreamId, event: Unreadable | Resumed) -> facts.Hole:

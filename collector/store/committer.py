@@ -5,10 +5,11 @@ tries again until there is space; meanwhile `refusal` says why nothing new is ta
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from chaperone.collector.store.engine import StoreError
+from chaperone.collector.store.marks import StreamMark
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
 
@@ -26,11 +27,12 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """One batch's rows: with them, all of `agent` below `next_batch` is stored. No agent: the collector's own."""
+    """One batch's rows: with them and the marks, all of `agent` below `next_batch` is stored. No agent: the collector's own."""
 
     rows: list[Row]
     agent: str = ""
     next_batch: int = 0
+    marks: Sequence[StreamMark] = ()
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class Committer:
     def put(self, portion: Portion) -> "asyncio.Future[str]":
         """Resolves to "" when the portion is durable, or to why it is not (yet). One without rows waits for those before it."""
         ticket: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        if not portion.rows and self._is_settled():
+        if not (portion.rows or portion.agent) and self._is_settled():
             ticket.set_result("")
             return ticket
         self._waiting.portions.append(portion)
@@ -93,6 +95,8 @@ class Committer:
         for portion in portions:
             for row in portion.rows:
                 self._writer.append(row)
+            for mark in portion.marks:
+                self._writer.mark(mark)
             if portion.agent:
                 self._writer.advance(portion.agent, portion.next_batch)
         self._writer.flush()

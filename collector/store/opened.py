@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -13,7 +13,8 @@ from chaperone.collector.store import queries, writer
 from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
 from chaperone.collector.store.engine import Engine
-from chaperone.collector.store.recall import OpenSession, open_sessions
+from chaperone.collector.store.marks import Marks, StreamMark
+from chaperone.collector.store.recall import Past, past
 from chaperone.collector.store.rows import Row
 from chaperone.collector.store.schema import migrate
 
@@ -23,9 +24,9 @@ T = TypeVar("T")
 class Store:
     """What services ask for: commit, how far an agent is, an answer. Made by `opened`."""
 
-    def __init__(self, engine: Engine, thread: ThreadPoolExecutor, pace: Pace) -> None:
-        self._engine, self._thread, self._since = engine, thread, time.monotonic()
-        self._committer = Committer(writer.Writer(engine), self.run, pace)
+    def __init__(self, engine: Engine, marks: Marks, thread: ThreadPoolExecutor, pace: Pace) -> None:
+        self._engine, self._marks, self._thread, self._since = engine, marks, thread, time.monotonic()
+        self._committer = Committer(writer.Writer(engine, marks), self.run, pace)
 
     async def run(self, function: Callable[[], T]) -> T:
         """A function in the store's thread."""
@@ -35,18 +36,18 @@ class Store:
         """Why nothing new can be stored now; "" when it can."""
         return self._committer.refusal
 
-    def commit(self, rows: list[Row], agent: str = "", next_batch: int = 0) -> Awaitable[str]:
+    def commit(self, rows: list[Row], agent: str = "", next_batch: int = 0, marks: Sequence[StreamMark] = ()) -> Awaitable[str]:
         """Rows in the order of the calls; what is awaited says "" once they are durable, or why they are not yet: then they
         are kept and tried again."""
-        return self._committer.put(Portion(rows, agent, next_batch))
+        return self._committer.put(Portion(rows, agent, next_batch, marks))
 
     async def next_batch(self, agent: str) -> int:
         """The lowest batch number of an agent that is not durable."""
         return await self.run(lambda: writer.next_batch(self._engine, agent))
 
-    async def open_sessions(self) -> list[OpenSession]:
+    async def past(self) -> Past:
         """What an earlier collector stored of sessions that go on."""
-        return await self.run(lambda: open_sessions(self._engine))
+        return await self.run(lambda: past(self._engine, self._marks))
 
     async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
         """Answer a named question (store/queries.py); "status" also says which process answers."""
@@ -70,8 +71,8 @@ class Store:
 async def opened(directory: StoreDirectory, pace: Pace) -> AsyncIterator[Store]:
     """Open the database of a held directory, bring it up to date, write until the end and close it."""
     loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "store")
-    engine = await loop.run_in_executor(thread, lambda: _open(directory))
-    store = Store(engine, thread, pace)
+    engine, marks = await loop.run_in_executor(thread, lambda: _open(directory))
+    store = Store(engine, marks, thread, pace)
     try:
         async with asyncio.TaskGroup() as tasks:  # when writing crashes, so does all that relies on it
             writing = tasks.create_task(store.serve())
@@ -83,7 +84,7 @@ async def opened(directory: StoreDirectory, pace: Pace) -> AsyncIterator[Store]:
         thread.shutdown()
 
 
-def _open(directory: StoreDirectory) -> Engine:
+def _open(directory: StoreDirectory) -> tuple[Engine, Marks]:
     engine = Engine(directory.database)
     migrate(engine, directory.version_file)
-    return engine
+    return engine, Marks(engine, directory.key())

@@ -6,6 +6,7 @@ from typing import Any
 from chaperone.collector.store.bodies import StoredBody, set_aside
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.marks import Marks, StreamMark
 from chaperone.collector.store.rows import Kind, Row
 
 _FILTERED = ("verb", "resource", "subresource", "namespace", "name", "user")
@@ -14,30 +15,37 @@ _FILTERED = ("verb", "resource", "subresource", "namespace", "name", "user")
 class Writer:
     """Gathers rows and what makes them durable. Used by one thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, marks: Marks) -> None:
+        self._engine, self._table = engine, marks
         self._arrived = _last_arrival(engine)
         self._rows: dict[tuple[object, ...], Row] = {}
         self._agents: dict[str, int] = {}
+        self._marks: dict[str, StreamMark] = {}
 
     def append(self, row: Row) -> None:
         """Take a row. Of a call's versions in one flush the latest says it all, so it takes the place of the earlier ones."""
         is_exchange = row.kind in (Kind.CALL, Kind.EXCHANGE)
         self._rows[(row.session, row.id) if is_exchange else (row.kind, row.session, row.id, row.phase, row.position)] = row
 
+    def mark(self, mark: StreamMark) -> None:
+        """The state of a stream behind all rows taken so far; it takes the place of the one before."""
+        self._marks[mark.stream] = mark
+
     def advance(self, agent: str, next_batch: int) -> None:
         """All that `agent` sent below `next_batch` is among the rows taken so far."""
         self._agents[agent] = max(next_batch, self._agents.get(agent, 0))
 
     def flush(self) -> None:
-        """Write all that was taken: bodies, records, then how far each agent is. On an error all of it stays to be
+        """Write all that was taken: bodies, records, marks, then how far each agent is. On an error all of it stays to be
         written, and what may have been written lands on itself."""
         lines, bodies = self._lines()
         self._engine.insert("bodies", [{"digest": b.digest, "encoding": b.encoding, "data": b.data} for b in self._new(bodies)])
         self._engine.insert("records", lines)
+        self._table.write(self._marks.values())
         self._engine.insert("agents", [{"agent": agent, "next_batch": number} for agent, number in self._agents.items()])
         self._arrived += len(lines)
         self._rows.clear()
+        self._marks.clear()
         self._agents.clear()
 
     def _lines(self) -> tuple[list[dict[str, Any]], dict[str, StoredBody]]:

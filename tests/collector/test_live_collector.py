@@ -87,10 +87,22 @@ def test_a_batch_sent_twice_is_taken_once(tmp_path: Path) -> None:
         assert uris(tmp_path) == expected(2)
 
 
-def test_a_stream_goes_on_after_a_restart_and_says_that_it_was_cut(tmp_path: Path) -> None:
+def test_a_stream_goes_on_after_a_restart_from_its_mark(tmp_path: Path) -> None:
     messages = conversation(4)
     with collector(tmp_path):
         send(tmp_path, [hello(), *messages[:3]])
+    with collector(tmp_path):
+        send(tmp_path, [hello(), *messages[3:]])
+        [session] = ask(tmp_path, "sessions.list")
+        assert uris(tmp_path) == expected(4)
+        assert (session["complete"], session["missing"]) == (True, [])
+
+
+def test_a_stream_whose_mark_is_lost_is_joined_late_and_says_so(tmp_path: Path) -> None:
+    messages = conversation(4)
+    with collector(tmp_path):
+        send(tmp_path, [hello(), *messages[:3]])
+    (tmp_path / "fingerprint.key").write_bytes(b"another key, so that marks do not open"[:32])
     with collector(tmp_path):
         send(tmp_path, [hello(), *messages[3:]])
         [session] = ask(tmp_path, "sessions.list")

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -11,10 +11,15 @@ from chaperone.proto.records import Note, Record
 
 
 class Rows(list[Any]):
-    """A pipeline that makes one row of each record: the record."""
+    """A pipeline that makes one row of each record: the record. `open`: streams that have no mark."""
+
+    open: tuple[str, ...] = ()
 
     def take(self, record: Record, wall_offset: int) -> None:
         self.append((record, wall_offset))
+
+    def marks(self) -> tuple[list[Any], set[str]]:
+        return [], set(self.open)
 
 
 class Kept:
@@ -29,7 +34,7 @@ class Kept:
     async def next_batch(self, agent: str) -> int:
         return 7
 
-    def commit(self, rows: list[Any], agent: str = "", next_batch: int = 0) -> Awaitable[str]:
+    def commit(self, rows: list[Any], agent: str = "", next_batch: int = 0, marks: Sequence[Any] = ()) -> Awaitable[str]:
         self.commits.append((rows, agent, next_batch))
         durable: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         durable.set_result("")
@@ -85,3 +90,20 @@ def test_a_bad_batch_leaves_a_note_and_advances_nobody() -> None:
 
 def test_what_the_journal_knows_is_handed_on() -> None:
     assert through(Kept(), lambda intake: intake.next_batch("a")) == 7
+
+
+def test_an_agent_is_only_advanced_to_what_no_stream_needs_again() -> None:
+    journal, rows = Kept(), Rows()
+    rows.open = ("s",)
+
+    async def work(intake: PipelineIntake) -> list[int | None]:
+        first = await intake.take(Arrival("a", 1, 0, lambda: [note("1")]))
+        second = await intake.take(Arrival("a", 2, 0, lambda: [note("2")]))
+        return [first.through, second.through, intake.settled("a").through, intake.settled("b").through]
+
+    intake = PipelineIntake(rows, rows, journal)
+    try:
+        assert asyncio.run(work(intake)) == [0, 0, 0, None]
+    finally:
+        intake.close()
+    assert [next_batch for _, agent, next_batch in journal.commits if agent] == [1, 1]

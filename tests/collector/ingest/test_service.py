@@ -1,7 +1,6 @@
 """The service behind a real gRPC server on a Unix socket; what takes batches is a fake that can be told to be full or slow."""
 
 import asyncio
-from collections.abc import Awaitable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import grpc
 import pytest
 from support.collectors import acked, batch, hello
 
-from chaperone.collector.ingest.service import Arrival, CaptureService
+from chaperone.collector.ingest.service import Arrival, CaptureService, Taken
 from chaperone.collector.settings import CollectorSettings
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.capture_pb2_grpc import CaptureStub, add_CaptureServicer_to_server
@@ -26,6 +25,7 @@ class Intake:
     def __init__(self, stored: int = 1) -> None:
         self.taken: list[int] = []
         self.stored, self.full = stored, ""
+        self.through: int | None = None
         self.durable = asyncio.Event()
         self.durable.set()
 
@@ -35,13 +35,13 @@ class Intake:
     async def next_batch(self, agent: str) -> int:
         return self.stored
 
-    async def take(self, arrival: Arrival) -> Awaitable[str]:
+    async def take(self, arrival: Arrival) -> Taken:
         arrival.records()
         self.taken.append(arrival.number)
-        return asyncio.ensure_future(self._wait())
+        return Taken(asyncio.ensure_future(self._wait()), self.through)
 
-    def settled(self) -> Awaitable[str]:
-        return asyncio.ensure_future(self._wait())
+    def settled(self, agent: str) -> Taken:
+        return Taken(asyncio.ensure_future(self._wait()), self.through)
 
     async def _wait(self) -> str:
         await self.durable.wait()
@@ -86,6 +86,14 @@ def test_batches_are_acked_in_order(tmp_path: Path) -> None:
     found = answers(tmp_path, intake, hello(), *[batch(number, [NOTE]) for number in (1, 2, 3)])
     assert (found[0].welcome.contract, found[0].welcome.next_batch) == (1, 1)
     assert acked(found) == intake.taken == [1, 2, 3]
+
+
+def test_no_batch_is_acked_that_a_stream_still_needs(tmp_path: Path) -> None:
+    intake = Intake()
+    intake.through = 1
+    assert acked(answers(tmp_path, intake, hello(), *(batch(number, [NOTE]) for number in (1, 2, 3)))) == [1, 1, 1]
+    intake.through = 0
+    assert acked(answers(tmp_path, intake, hello("b"), batch(1, [NOTE]))) == []
 
 
 def test_nothing_is_acked_before_it_is_durable(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from support.conversations import Conversation, pods
 
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline import Pipeline
-from chaperone.collector.store.recall import OpenSession
+from chaperone.collector.store.recall import OpenSession, Past
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, StreamId
 from chaperone.proto.records import (
@@ -31,7 +31,7 @@ OFFSET = 1_700_000_000_000_000_000
 def taken(records: list[Record], recalled: tuple[OpenSession, ...] = ()) -> list[Row]:
     rows: list[Row] = []
     pipeline = Pipeline(lambda: Masker(b"k" * 32), rows)
-    pipeline.recall(recalled)
+    pipeline.recall(Past(list(recalled)))
     for record in records:
         pipeline.take(record, OFFSET)
     return rows

@@ -49,7 +49,7 @@ def test_what_still_waits_at_the_end_is_written(tmp_path: Path) -> None:
 def test_sessions_that_go_on_are_recalled(tmp_path: Path) -> None:
     async def begin(store: Store) -> Any:
         await store.commit(session_rows(ended=False))
-        return await store.open_sessions()
+        return (await store.past()).sessions
 
     assert len(used(tmp_path, begin)) == 1
 

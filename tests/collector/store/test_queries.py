@@ -6,17 +6,20 @@ from support.made_rows import OFFSET, SESSION, STREAM, body_row, call_row, sessi
 
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.queries import QUESTIONS, ask
 from chaperone.collector.store.questions import QuestionError
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
 from chaperone.collector.wire.exchange import Phase
 
+KEY = b"k" * 32
+
 OTHER = "0f" * 16
 
 
 def written(engine: Engine, *rows: Row) -> None:
-    writer = Writer(engine)
+    writer = Writer(engine, Marks(engine, KEY))
     for row in rows:
         writer.append(row)
     writer.flush()

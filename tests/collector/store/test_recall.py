@@ -1,15 +1,18 @@
 from support.made_rows import OFFSET, SESSION, session_rows
 
 from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.recall import open_sessions
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
+
+KEY = b"k" * 32
 
 OTHER = "0f" * 16
 
 
 def test_only_what_has_not_ended_is_recalled(engine: Engine) -> None:
-    writer = Writer(engine)
+    writer = Writer(engine, Marks(engine, KEY))
     begun = [
         Row(kind, SESSION, id_, 1, 0, OFFSET, {"id": id_})
         for kind, id_ in [(Kind.PROCESS, "p1"), (Kind.PROCESS, "p2"), (Kind.STREAM, "t1")]

@@ -3,14 +3,17 @@ from typing import Any
 from support.made_rows import OFFSET, SESSION, STREAM, call_row, session_rows
 
 from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.summary import merged, summary
 from chaperone.collector.store.writer import Writer
 from chaperone.collector.wire.exchange import Phase
 
+KEY = b"k" * 32
+
 
 def written(engine: Engine, *rows: Row) -> None:
-    writer = Writer(engine)
+    writer = Writer(engine, Marks(engine, KEY))
     for row in rows:
         writer.append(row)
     writer.flush()

@@ -6,14 +6,17 @@ import pytest
 from support.made_rows import OFFSET, body_row, call_row, session_rows
 
 from chaperone.collector.store.engine import Engine, StoreError
+from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.writer import Writer, next_batch
 from chaperone.collector.wire.exchange import Phase
+
+KEY = b"k" * 32
 
 LARGE = "x" * 5000
 
 
 def test_a_row_has_the_columns_that_are_filtered_by(engine: Engine) -> None:
-    writer = Writer(engine)
+    writer = Writer(engine, Marks(engine, KEY))
     writer.append(call_row())
     writer.flush()
     [row] = engine.rows("SELECT *, toUnixTimestamp64Nano(time) AS at FROM records")
@@ -25,7 +28,7 @@ def test_a_row_has_the_columns_that_are_filtered_by(engine: Engine) -> None:
 
 def test_a_repeated_row_lands_on_itself(engine: Engine) -> None:
     for _ in range(3):
-        writer = Writer(engine)
+        writer = Writer(engine, Marks(engine, KEY))
         writer.append(call_row())
         writer.flush()
     assert engine.rows("SELECT count() AS n FROM calls") == [{"n": 1}]
@@ -35,7 +38,7 @@ def test_a_repeated_row_lands_on_itself(engine: Engine) -> None:
 
 def test_equal_large_bodies_are_stored_once_also_over_flushes_and_restarts(engine: Engine) -> None:
     for position in range(3):
-        writer = Writer(engine)
+        writer = Writer(engine, Marks(engine, KEY))
         writer.append(body_row(LARGE, position))
         writer.append(body_row(LARGE, position + 10))
         writer.flush()
@@ -44,7 +47,7 @@ def test_equal_large_bodies_are_stored_once_also_over_flushes_and_restarts(engin
 
 
 def test_of_a_call_only_the_last_version_of_a_flush_is_written(engine: Engine) -> None:
-    writer = Writer(engine)
+    writer = Writer(engine, Marks(engine, KEY))
     writer.append(call_row(phase=Phase.REQUEST, at=1, ended=None))
     for at in range(5):
         writer.append(call_row(phase=Phase.STREAM, at=at, ended=None))
@@ -55,7 +58,7 @@ def test_of_a_call_only_the_last_version_of_a_flush_is_written(engine: Engine) -
 
 
 def test_the_latest_version_is_the_call(engine: Engine) -> None:
-    writer = Writer(engine)
+    writer = Writer(engine, Marks(engine, KEY))
     writer.append(call_row(at=9))
     writer.flush()
     writer.append(call_row(phase=Phase.REQUEST, at=50, code=None, ended=None))
@@ -65,7 +68,7 @@ def test_the_latest_version_is_the_call(engine: Engine) -> None:
 
 def test_arrival_goes_on_after_a_restart(engine: Engine) -> None:
     for position in range(3):
-        writer = Writer(engine)
+        writer = Writer(engine, Marks(engine, KEY))
         writer.append(call_row(position))
         writer.flush()
     assert [row["arrived"] for row in engine.rows("SELECT arrived FROM records ORDER BY position, arrived")] == [1, 2, 3]
@@ -74,14 +77,14 @@ def test_arrival_goes_on_after_a_restart(engine: Engine) -> None:
 def test_how_far_an_agent_is_survives_and_never_goes_back(engine: Engine) -> None:
     assert next_batch(engine, "a") == 1
     for number in (5, 3):
-        writer = Writer(engine)
+        writer = Writer(engine, Marks(engine, KEY))
         writer.advance("a", number)
         writer.flush()
     assert (next_batch(engine, "a"), next_batch(engine, "b")) == (5, 1)
 
 
 def test_a_flush_that_fails_keeps_everything_for_the_next(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer, insert = Writer(engine), engine.insert
+    writer, insert = Writer(engine, Marks(engine, KEY)), engine.insert
     for row in [*session_rows(), body_row(LARGE)]:
         writer.append(row)
     writer.advance("a", 2)
@@ -103,7 +106,7 @@ def test_a_flush_that_fails_keeps_everything_for_the_next(engine: Engine, monkey
 
 
 def test_an_answer_code_beyond_its_column_is_left_to_the_document(engine: Engine) -> None:
-    writer = Writer(engine)
+    writer = Writer(engine, Marks(engine, KEY))
     writer.append(call_row(code=99_999))
     writer.flush()
     [row] = engine.rows("SELECT code, document FROM records")
