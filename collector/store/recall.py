@@ -1,7 +1,8 @@
 """What a restarted collector must know of sessions that go on: their documents, their processes' and open streams'.
 
-An agent says again what was not acknowledged; of that some streams may already be stored to their end (the rows of one write
-are there together). Those are among the streams that ended within the last REPLAYED rows, and are not taken twice.
+An agent says again what was not acknowledged; of that some things may already be stored to their end (the rows of one write
+are there together). They are among those that ended within the last REPLAYED rows: such streams are not taken twice, such
+processes and sessions are still known.
 """
 
 from collections.abc import Mapping
@@ -14,14 +15,14 @@ from chaperone.collector.store.summary import merged
 from chaperone.proto.ids import StreamId
 
 REPLAYED = 50_000
-_OVER = "SELECT id FROM records WHERE kind = 'stream' AND phase = 4 AND arrived + {rows:UInt64} > (SELECT max(arrived) FROM records)"
 
-_OPEN = "SELECT session FROM records WHERE kind = 'session' GROUP BY session HAVING max(phase) < 4 ORDER BY session"
+_LATELY = "arrived + {rows:UInt64} > (SELECT max(arrived) FROM records)"
+_OPEN = f"SELECT session FROM records WHERE kind = 'session' GROUP BY session HAVING max(phase) < 4 OR max({_LATELY}) ORDER BY session"
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """A session without an end, in documents."""
+    """A session that goes on, or ended lately, in documents."""
 
     session: dict[str, Any]
     processes: list[dict[str, Any]]
@@ -39,21 +40,26 @@ class Past:
 
 def past(engine: Engine, marks: Marks) -> Past:
     """All of it."""
-    sessions = open_sessions(engine)
+    sessions = open_sessions(engine, REPLAYED)
     streams = [stream["id"] for session in sessions for stream in session.streams]
-    over = frozenset(StreamId(row["id"]) for row in engine.rows(_OVER, {"rows": REPLAYED}))
+    over = frozenset(map(StreamId, _over(engine, "stream", REPLAYED)))
     return Past(sessions, marks.of(streams), over)
 
 
-def open_sessions(engine: Engine) -> list[OpenSession]:
-    """Every session that has not ended."""
-    return [_open_session(engine, row["session"]) for row in engine.rows(_OPEN)]
+def open_sessions(engine: Engine, lately: int = 0) -> list[OpenSession]:
+    """Every session that has not ended, or only within the last `lately` rows; of it the same processes, and open streams."""
+    ended = _over(engine, "process", lately)
+    return [_open_session(engine, row["session"], ended) for row in engine.rows(_OPEN, {"rows": lately})]
 
 
-def _open_session(engine: Engine, session: str) -> OpenSession:
-    documents = merged(engine, session, ["session"])
+def _over(engine: Engine, kind: str, lately: int) -> set[str]:
+    statement = f"SELECT id FROM records WHERE kind = {{kind:String}} AND phase = 4 AND {_LATELY}"
+    return {row["id"] for row in engine.rows(statement, {"kind": kind, "rows": lately})}
+
+
+def _open_session(engine: Engine, session: str, ended: set[str]) -> OpenSession:
     return OpenSession(
-        documents[0],
-        [process for process in merged(engine, session, ["process"]) if "ended" not in process],
+        {"id": session} | merged(engine, session, ["session"])[0],
+        [process for process in merged(engine, session, ["process"]) if "ended" not in process or process["id"] in ended],
         [stream for stream in merged(engine, session, ["stream"]) if "ended" not in stream],
     )

@@ -49,7 +49,7 @@ class Life:
             merged.setdefault((kind, id_), {}).update(document)
         of = {kind: [document for (found, _), document in merged.items() if found is kind] for kind in Kind}
         streams = [stream for stream in of[Kind.STREAM] if "ended" not in stream]
-        sessions = [OpenSession(session, of[Kind.PROCESS], streams) for session in of[Kind.SESSION] if "ended" not in session]
+        sessions = [OpenSession(session, of[Kind.PROCESS], streams) for session in of[Kind.SESSION]]
         over = frozenset(StreamId(stream["id"]) for stream in of[Kind.STREAM] if "ended" in stream)
         return Past(sessions, self.marks, over)
 

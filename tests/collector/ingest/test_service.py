@@ -222,7 +222,7 @@ def test_only_so_many_batches_are_under_way(tmp_path: Path) -> None:
 class Broken(Intake):
     """Fails on a batch as only a fault of ours could."""
 
-    async def take(self, arrival: Arrival) -> Awaitable[str]:
+    async def take(self, arrival: Arrival) -> Taken:
         raise KeyError("payload-of-somebody")
 
 

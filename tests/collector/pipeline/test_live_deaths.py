@@ -9,7 +9,7 @@ from support.deaths import Table, lived
 
 from chaperone.collector.ingest.captures import read_capture
 from chaperone.collector.store.rows import Kind
-from chaperone.proto.records import Chunk, Record
+from chaperone.proto.records import Chunk, ProcessEnded, Record
 
 CAPTURES = sorted((Path(__file__).parents[2] / "captures").glob("*.jsonl.gz"))
 
@@ -57,3 +57,12 @@ def test_bytes_that_were_let_go_of_are_a_gap_of_a_joined_stream_not_a_loss() -> 
     table = lived(without, deaths=(2,))
     assert {key[0] for key in table} >= {Kind.CALL, Kind.GAP} and Kind.LOSS not in {key[0] for key in table}
     assert Kind.LOSS in {key[0] for key in lived(without)}
+
+
+def test_the_end_of_processes_and_sessions_said_again_changes_nothing() -> None:
+    one = Conversation()
+    gone: list[Record] = [ProcessEnded(one.process, one.tick())]
+    batches = [one.begun(), one.exchange("/api/v1/pods", pods()), gone, one.ended()]
+    for death in range(1, 5):
+        for unacked in range(5):
+            assert difference(lived(batches, (death,), unacked), lived(batches)) == {}

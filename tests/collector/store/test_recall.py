@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 from support.made_rows import OFFSET, SESSION, session_rows
 
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
-from chaperone.collector.store.recall import open_sessions
+from chaperone.collector.store.recall import open_sessions, past
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
 
@@ -25,6 +27,20 @@ def test_only_what_has_not_ended_is_recalled(engine: Engine) -> None:
     assert found.session["id"] == SESSION
     assert [process["id"] for process in found.processes] == ["p1"]
     assert [stream["id"] for stream in found.streams] == ["t1"]
+
+
+def test_what_ended_lately_is_still_known_but_its_streams_are_over(engine: Engine) -> None:
+    writer = Writer(engine, Marks(engine, KEY))
+    begun = [Row(kind, SESSION, id_, 1, 0, OFFSET, {"id": id_}) for kind, id_ in [(Kind.PROCESS, "p1"), (Kind.STREAM, "t1")]]
+    over = [replace(row, phase=4, document=row.document | {"ended": "2023-11-14T22:13:21.000000000Z"}) for row in begun]
+    only_ended = Row(Kind.SESSION, OTHER, OTHER, 4, 1, OFFSET, {"ended": "2023-11-14T22:13:21.000000000Z"})
+    for row in [*session_rows(SESSION), *begun, *over, only_ended]:
+        writer.append(row)
+    writer.flush()
+    found = past(engine, Marks(engine, KEY))
+    assert {session.session["id"] for session in found.sessions} == {SESSION, OTHER}
+    assert {process["id"] for session in found.sessions for process in session.processes} == {"p1"}
+    assert (found.over, [session.streams for session in found.sessions]) == ({"t1"}, [[], []])
 
 
 def test_an_empty_store_recalls_nothing(engine: Engine) -> None:
