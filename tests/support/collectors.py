@@ -32,7 +32,9 @@ def start(store: Path, *arguments: str) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "chaperone.collector", "--store", str(store), "--ready-fd", str(told), *arguments]
     process = subprocess.Popen(command, pass_fds=(told,), stderr=subprocess.PIPE)
     os.close(told)
-    readable, _, _ = select.select([ready], [], [], READY_S)
+    waiting = select.poll()  # descriptors may be above what select takes
+    waiting.register(ready, select.POLLIN)
+    readable = waiting.poll(READY_S * 1000)
     line = os.read(ready, 100) if readable else b""
     os.close(ready)
     assert line == b"ready\n", (line, process.stderr and process.stderr.read())
