@@ -1,0 +1,111 @@
+"""`chaperone rules`: check policies, try them on the past, list them and the words they are written in."""
+
+import secrets
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chaperone.collector.cli.decoded import decoded
+from chaperone.collector.cli.failed import CommandError
+from chaperone.collector.cli.output import is_coloured, say
+from chaperone.collector.cli.show.escape import escape
+from chaperone.collector.cli.show.table import table
+from chaperone.collector.ingest.captures import CaptureError
+from chaperone.collector.ingest.policies import read_rules
+from chaperone.collector.mask.masker import Masker
+from chaperone.collector.rules.document import Rule
+from chaperone.collector.rules.evaluate import evaluate
+from chaperone.collector.rules.event import Event, call_events, egress_event, in_order, piece_event
+from chaperone.collector.rules.memory import Memory
+from chaperone.collector.rules.nodes import PolicyError
+from chaperone.collector.rules.verdict import Verdict
+from chaperone.collector.rules.words import WORDS
+
+app = typer.Typer(no_args_is_help=True, help="Rules: what calls are judged by.", rich_markup_mode=None)
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", readable=False, help="Policy files or directories of them")]
+STEP = "chaperone rules words lists the words of rules"
+
+
+@app.command(epilog="Example: chaperone rules check policy.yaml")
+def check(files: Files) -> None:
+    """Check policy files: nothing is said but how many rules they have."""
+    for file in files:
+        rules = loaded([file])
+        typer.echo(f"{file}: {len(rules)} rule{'' if len(rules) == 1 else 's'}")
+
+
+@app.command("list", epilog="Example: chaperone rules list policy.yaml")
+def list_(files: Files) -> None:
+    """List the rules of policy files."""
+    columns = ["RULE", "POLICY", "AT", "DO", "ENFORCE", "SEVERITY", "MITRE"]
+    say(table(columns, [_row(rule) for rule in loaded(files)], is_coloured()))
+
+
+@app.command()
+def words() -> None:
+    """List the words of conditions and messages."""
+    rows = [[name, word.type, word.moment.name.lower(), word.doc] for name, word in WORDS.items()]
+    say(table(["WORD", "TYPE", "KNOWN AT", "MEANING"], rows, is_coloured()))
+
+
+@app.command(epilog="Example: chaperone rules test policy.yaml --capture kubectl-exec-ws.2.jsonl.gz")
+def test(
+    files: Files,
+    capture: Annotated[list[Path], typer.Option("--capture", readable=False, help="A capture file; may be repeated")],
+) -> None:
+    """Say what rules would have said of the past."""
+    rules = loaded(files)
+    for path in capture:
+        say(lines(path.name, judged(rules, capture_events(path))))
+
+
+def loaded(files: list[Path]) -> tuple[Rule, ...]:
+    """The rules of files; CommandError with file, line and key."""
+    try:
+        return read_rules(files)
+    except PolicyError as error:
+        raise CommandError(escape(str(error)), STEP) from None
+
+
+def capture_events(path: Path) -> list[Event]:
+    """What happened in a capture, in order."""
+    try:
+        found = decoded(path, partial(Masker, secrets.token_bytes(32)))
+    except (CaptureError, OSError) as error:
+        reason = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        raise CommandError(reason, "name a capture file") from None
+    session: dict[str, Any] = {}
+    events = [event for call in found.calls for event in call_events(call, session)]
+    events += [piece_event(piece, call, session) for call in found.calls for piece in found.pieces_of(call)]
+    events += [egress_event(document, session) for kind, document in found.others if kind == "exchange"]
+    return in_order(events)
+
+
+def judged(rules: tuple[Rule, ...], events: list[Event]) -> list[Verdict]:
+    """All verdicts on these events, in order."""
+    memory = Memory()
+    found: list[Verdict] = []
+    for event in events:
+        verdicts, memory = evaluate(rules, memory, event)
+        found += verdicts
+    return found
+
+
+def lines(name: str, verdicts: list[Verdict]) -> list[str]:
+    """One line for each verdict."""
+    if not verdicts:
+        return [f"{name}: no rule matches"]
+    return [escape(f"{name}: {_would(verdict)}") for verdict in verdicts]
+
+
+def _would(verdict: Verdict) -> str:
+    unknown = f" (unknown: {', '.join(verdict.evidence.unknown)})" if verdict.evidence.unknown else ""
+    place = f"{verdict.evidence.time[11:23]} {verdict.evidence.subject[:8]}"
+    return f"{place} {verdict.action} by {verdict.rule} [{verdict.severity}, {verdict.enforce}]: {verdict.message}{unknown}"
+
+
+def _row(rule: Rule) -> list[str]:
+    moment = rule.moment.name.lower()
+    return [rule.name, rule.policy, moment, str(rule.do), str(rule.enforce), str(rule.severity), " ".join(rule.mitre)]

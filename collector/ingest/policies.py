@@ -1,0 +1,44 @@
+"""Policy files and directories → rules. All or nothing: one bad file refuses them all."""
+
+from pathlib import Path
+
+from chaperone.collector.rules.document import Rule, merged, policies
+from chaperone.collector.rules.nodes import SIZE, PolicyError
+
+
+def read_rules(paths: list[Path]) -> tuple[Rule, ...]:
+    """The rules of files, and of directories' *.yaml and *.yml. PolicyError at the first mistake or unreadable file."""
+    return merged([policies(_text(file), str(file)) for path in paths for file in files_of(path)])
+
+
+def files_of(path: Path) -> list[Path]:
+    """A file itself, a directory's policy files by name."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
+    if not found:
+        raise PolicyError(str(path), 1, "", "expected *.yaml files in this directory, found none")
+    return found
+
+
+def stamp(paths: list[Path]) -> tuple[tuple[str, int, int], ...]:
+    """What changes when any of them does. Unreadable ones have no time."""
+    return tuple(_stamp(file) for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path]))
+
+
+def _stamp(file: Path) -> tuple[str, int, int]:
+    try:
+        status = file.stat()
+    except OSError:
+        return str(file), 0, 0
+    return str(file), status.st_mtime_ns, status.st_size
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(4 * SIZE + 1).decode()
+    except OSError as error:
+        raise PolicyError(str(file), 1, "", f"expected a file that can be read, found: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise PolicyError(str(file), 1, "", "expected UTF-8") from None

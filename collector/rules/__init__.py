@@ -1,0 +1,1 @@
+"""Rules: policies as values, and what they say of masked records. No I/O, no clock."""

@@ -1,0 +1,83 @@
+"""What the masked bodies of a call say: request objects, answered objects, pod specs wherever they stand.
+
+Bounded: a body over LIMIT is not opened, and of one tree NODES nodes are walked.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from chaperone.collector.rules.event import Document
+
+LIMIT = 8 << 20
+NODES = 200_000
+POD_TEMPLATES = frozenset(
+    {"pods", "deployments", "daemonsets", "statefulsets", "replicasets", "replicationcontrollers", "jobs", "cronjobs", "podtemplates"}
+)
+Pair = tuple[str, Any]
+
+
+class UnreadError(Exception):
+    """The body was not kept whole or can't be read: what it says is unknown."""
+
+
+def parsed(body: Document | None) -> Any:
+    """A body as JSON values; None where there is none. UnreadError when its content is unknown."""
+    if body is None or not body["size"]:
+        return None
+    data = body.get("data")
+    if data is None or not body["complete"] or body["encoding"] != "utf-8" or len(data) > LIMIT:
+        raise UnreadError
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise UnreadError from None
+
+
+def pairs(tree: Any) -> Iterator[Pair]:
+    """Every key and its value, outermost first; of a JSON patch each operation's last path segment and value."""
+    waiting, left = [tree], NODES
+    while waiting and left:
+        node, left = waiting.pop(), left - 1
+        if isinstance(node, Mapping):
+            if isinstance(node.get("path"), str) and "op" in node:
+                yield from _patched(node["path"].split("/")[-2:], node.get("value"))
+            yield from node.items()
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+
+
+def _patched(path: list[str], value: Any) -> Iterator[Pair]:
+    """/…/hostPath/path says the same as {hostPath: {path: …}}."""
+    yield path[-1], value
+    if len(path) > 1:
+        yield path[0], {path[-1]: value}
+
+
+def has(tree: Any, key: str, value: Any = True) -> bool:
+    """Is this key anywhere, with this value?"""
+    return any(name == key and found == value and type(found) is type(value) for name, found in pairs(tree))
+
+
+def texts(tree: Any, key: str) -> list[str]:
+    """The texts under this key, wherever it stands, also in lists."""
+    found = [value for name, value in pairs(tree) if name == key]
+    flat = [item for value in found for item in (value if isinstance(value, list) else [value])]
+    return sorted({item for item in flat if isinstance(item, str)})
+
+
+def inside(tree: Any, outer: str, key: str) -> list[str]:
+    """The texts under `key` inside any `outer`."""
+    return sorted({text for name, value in pairs(tree) if name == outer for text in texts(value, key)})
+
+
+def object_count(body: Any) -> int:
+    """How many objects an answer has: a list's items, a table's rows, else one."""
+    if not isinstance(body, Mapping) or body.get("kind") == "Status":
+        return 0
+    several = body.get("rows") if body.get("kind") == "Table" else body.get("items")
+    if isinstance(several, list):
+        return len(several)
+    return 0 if str(body.get("kind", "")).endswith("List") else 1

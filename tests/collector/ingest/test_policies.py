@@ -1,0 +1,36 @@
+"""Policy files and directories, all or nothing."""
+
+from pathlib import Path
+
+import pytest
+from support.policies import EXAMPLE
+
+from chaperone.collector.ingest.policies import files_of, read_rules, stamp
+from chaperone.collector.rules.nodes import PolicyError
+
+
+def test_a_directory_is_all_its_policy_files(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(EXAMPLE)
+    (tmp_path / "b.yml").write_text(EXAMPLE.replace("name: agents", "name: others"))
+    (tmp_path / "c.txt").write_text("nothing of ours")
+    assert [file.name for file in files_of(tmp_path)] == ["a.yaml", "b.yml"]
+    assert len(read_rules([tmp_path])) == 4
+
+
+def test_one_bad_file_refuses_all(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(EXAMPLE)
+    (tmp_path / "b.yaml").write_bytes(b"\xff")
+    with pytest.raises(PolicyError, match=r"b.yaml:1: expected UTF-8"):
+        read_rules([tmp_path])
+
+
+def test_no_file_is_said_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"nothing\.yaml:1: expected a file that can be read"):
+        read_rules([tmp_path / "nothing.yaml"])
+
+
+def test_the_stamp_changes_with_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("1")
+    before = stamp([tmp_path])
+    (tmp_path / "a.yaml").write_text("12")
+    assert stamp([tmp_path]) != before

@@ -1,0 +1,92 @@
+"""Policy documents: what loads, and what each mistake is told as."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.policies import EXAMPLE, HEAD, rules
+
+from chaperone.collector.rules.document import By, CountOf, merged, policies
+from chaperone.collector.rules.nodes import PolicyError
+from chaperone.collector.rules.verdict import Action, Enforce, Moment, Severity
+
+
+def test_the_example_loads_with_its_phases_and_windows() -> None:
+    first, second = rules(EXAMPLE)
+    assert (first.do, first.enforce, first.severity, first.mitre) == (Action.DENY, Enforce.ENFORCE, Severity.HIGH, ("T1609",))
+    assert (first.moment, second.moment) == (Moment.REQUEST, Moment.END)
+    assert (second.window.count, second.window.count_of, second.window.by) == (10, CountOf.OBJECTS, By.WORKLOAD)
+    assert second.then is not None
+    assert second.then.within_ns == 300 * 10**9
+
+
+MISTAKES = {
+    "- {name: a, when: call.vreb == 'x', do: alert}": "policy.yaml:5: rules[0].when: expected a CEL condition, found at 1:5: undeclared",
+    "- {name: a, when: call.code == 'x', do: alert}": "no matching overload",
+    "- {name: a, when: call.verb, do: alert}": "expected a condition that is true or false, found one of type STRING",
+    "- {name: a, when: 'true', do: shout}": "rules[0].do: expected one of deny, approve, kill, mask, alert, allow, found 'shout'",
+    "- {name: a, when: 'true'}": "expected the key do, which is missing",
+    "- {name: a, when: 'true', do: alert, doo: x}": "rules[0].doo: unknown key; expected one of name",
+    "- {name: a, name: b, when: 'true', do: alert}": "expected each key once",
+    "- {name: a, when: call.code < 300, do: deny}": "expected only words of the request to deny or approve by, found call.code",
+    "- {name: a, when: 'true', do: approve, phase: end}": "expected request or channel",
+    "- {name: a, when: call.code < 300, phase: request, do: alert}": "expected response by the words of its condition, found request",
+    "- {name: a, when: 'true', do: alert, count: 3}": "expected the key within beside count",
+    "- {name: a, when: 'true', do: alert, within: 3s}": "expected count beside it",
+    "- {name: a, when: 'true', do: alert, count: 3, within: 3 weeks}": "expected a time up to 24h",
+    "- {name: a, when: 'true', do: alert, message: 'x {call.boby}'}": "expected words such as {call.name} in braces, found {call.boby}",
+    "- {name: a, when: 'true', do: alert, message: 'x {call.body}'}": "expected words such as",
+    "- {name: a, when: 'true', do: alert, exceptions: [{user: x}]}": "unknown key; expected one of pod, serviceAccount",
+    "- &x {name: a, when: 'true', do: alert}": "expected no anchors",
+    "- {name: a, when: 'true', do: alert}\n- {name: a, when: 'true', do: alert}": "expected each rule's name once",
+    "- [": "expected YAML",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_mistake_is_named_with_its_place_and_what_was_expected(text: str) -> None:
+    with pytest.raises(PolicyError) as raised:
+        rules(text)
+    assert MISTAKES[text] in str(raised.value)
+    assert str(raised.value).startswith("policy.yaml:")
+
+
+def test_a_second_document_with_a_mistake_refuses_the_file_and_gives_its_line() -> None:
+    with pytest.raises(PolicyError, match=r"policy.yaml:\d+: kind: expected Policy, found 'Polcy'"):
+        policies(f"{EXAMPLE}---\napiVersion: chaperone.dev/v1\nkind: Polcy\nmetadata: {{name: b}}\nrules: []\n", "policy.yaml")
+
+
+def test_two_policies_of_one_name_are_refused() -> None:
+    with pytest.raises(PolicyError, match="expected one policy called agents"):
+        merged([policies(EXAMPLE, "a"), policies(EXAMPLE, "b")])
+
+
+def test_macros_and_lists_are_put_in_where_names_stand_and_nowhere_else() -> None:
+    text = f"""{HEAD}lists:
+- {{name: shells, items: [exec, attach]}}
+- {{name: strands, items: [shells, portforward]}}
+macros:
+- {{name: inside, when: call.subresource in strands}}
+- {{name: in_pod, when: inside && call.resource == "pods"}}
+rules:
+- {{name: a, when: 'in_pod && call.name != "inside"', do: alert}}
+"""
+    assert rules(text)[0].when.words == ("call.subresource", "call.resource", "call.name")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.text(max_size=200), st.text(alphabet="-{}[]:&*!|> \n'\"aw", max_size=80).map(lambda text: f"{HEAD}rules:\n{text}")))
+def test_any_text_loads_or_is_refused_with_the_stated_error(text: str) -> None:
+    try:
+        policies(text, "f")
+    except PolicyError as error:
+        assert str(error).startswith("f:")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet="call.verbodyin()[]{}\"'&|!=<>?:+-*/%0123 \n\\rx,", max_size=60))
+def test_any_condition_loads_or_is_refused_with_the_stated_error(when: str) -> None:
+    quoted = when.replace("'", "''")
+    try:
+        rules(f"- {{name: a, when: '{quoted}', do: alert}}")
+    except PolicyError as error:
+        assert "policy.yaml:" in str(error)

@@ -1,0 +1,60 @@
+"""Each word is documented, has an empty value of its type, and reads what the documents say."""
+
+import pytest
+from support.judged_events import body, call, egress, piece
+
+from chaperone.collector.rules.verdict import Moment
+from chaperone.collector.rules.words import EMPTY, WORDS, UnknownError, first_moment, read
+
+TYPES = {"string": str, "int": int, "bool": bool, "list(string)": list, "dyn": (dict, list)}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_word_is_documented_and_gives_its_type_or_nothing_at_all(name: str) -> None:
+    assert WORDS[name].doc.endswith((".", "?"))
+    for event in (call(), piece("stdin", "x"), egress("h:1")):
+        try:
+            value = read(name, event)
+        except UnknownError:
+            continue
+        assert isinstance(value, TYPES[WORDS[name].type])
+
+
+def test_the_eight_subjects_have_words() -> None:
+    subjects = {name.partition(".")[0] for name in WORDS}
+    assert subjects == {"call", "session", "process", "workload", "target", "channel", "egress", "secret"}
+
+
+def test_a_word_about_something_else_is_empty() -> None:
+    assert read("call.verb", egress("x")) == EMPTY["string"]
+    assert read("egress.external", call()) is False
+
+
+def test_host_paths_and_capabilities_are_found_in_any_pod_template() -> None:
+    spec = {"containers": [{"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}], "volumes": [{"hostPath": {"path": "/etc"}}]}
+    event = call(resource="deployments", verb="create", requestBody=body({"spec": {"template": {"spec": spec}}}))
+    assert (read("target.hostPaths", event), read("target.capabilities", event)) == (["/etc"], ["SYS_ADMIN"])
+
+
+def test_an_existing_pod_is_unknown_until_it_is_looked_up() -> None:
+    with pytest.raises(UnknownError):
+        read("target.privileged", call(resource="pods", subresource="exec"))
+
+
+def test_anonymous_means_no_credential() -> None:
+    assert read("call.anonymous", call(requestHeaders=[], user="system:anonymous"))
+    assert not read("call.anonymous", call())
+
+
+def test_the_command_of_an_exec_comes_from_the_url() -> None:
+    event = call(requestURI="/api/v1/namespaces/d/pods/p/exec?command=tar&command=cf&command=-&container=c")
+    assert read("call.command", event) == "tar cf -"
+
+
+def test_the_host_is_without_port_and_brackets() -> None:
+    assert [read("egress.host", egress(host)) for host in ("a.b:443", "[::1]:443", "a.b")] == ["a.b", "::1", "a.b"]
+
+
+def test_the_first_moment_is_the_latest_of_the_words() -> None:
+    assert first_moment(["call.verb", "call.code"]) is Moment.RESPONSE
+    assert first_moment([]) is Moment.REQUEST
