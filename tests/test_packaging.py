@@ -17,7 +17,12 @@ def test_every_package_on_disk_is_listed() -> None:
 
 def test_the_data_patterns_match_the_files_they_are_for() -> None:
     data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    folders = {"chaperone.bpf": "bpf", "chaperone.collector.store": "collector/store", "chaperone.proto": "proto"}
+    folders = {
+        "chaperone.bpf": "bpf",
+        "chaperone.collector.rules": "collector/rules",
+        "chaperone.collector.store": "collector/store",
+        "chaperone.proto": "proto",
+    }
     for package, patterns in data.items():
         for pattern in patterns:
             assert list((ROOT / folders[package]).glob(pattern)), f"{package}: {pattern}"

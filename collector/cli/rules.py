@@ -24,7 +24,12 @@ from chaperone.collector.rules.verdict import Verdict
 from chaperone.collector.rules.words import WORDS
 
 app = typer.Typer(no_args_is_help=True, help="Rules: what calls are judged by.", rich_markup_mode=None)
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", readable=False, help="Policy files or directories of them")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...", readable=False, help="Policy files, directories of them, or default: the pack that comes with Chaperone"
+    ),
+]
 STEP = "chaperone rules words lists the words of rules"
 
 
@@ -36,7 +41,7 @@ def check(files: Files) -> None:
         typer.echo(f"{file}: {len(rules)} rule{'' if len(rules) == 1 else 's'}")
 
 
-@app.command("list", epilog="Example: chaperone rules list policy.yaml")
+@app.command("list", epilog="Example: chaperone rules list default")
 def list_(files: Files) -> None:
     """List the rules of policy files."""
     columns = ["RULE", "POLICY", "AT", "DO", "ENFORCE", "SEVERITY", "MITRE"]

@@ -1,9 +1,12 @@
 """Policy files and directories → rules. All or nothing: one bad file refuses them all."""
 
+import importlib.resources
 from pathlib import Path
 
 from chaperone.collector.rules.document import Rule, merged, policies
 from chaperone.collector.rules.nodes import SIZE, PolicyError
+
+DEFAULT = Path("default")  # names the pack that comes with Chaperone
 
 
 def read_rules(paths: list[Path]) -> tuple[Rule, ...]:
@@ -12,7 +15,9 @@ def read_rules(paths: list[Path]) -> tuple[Rule, ...]:
 
 
 def files_of(path: Path) -> list[Path]:
-    """A file itself, a directory's policy files by name."""
+    """A file itself, a directory's policy files by name; of `default`, unless there is such a file, the pack's."""
+    if path == DEFAULT and not path.exists():
+        path = Path(str(importlib.resources.files("chaperone.collector.rules"))) / "pack"
     if not path.is_dir():
         return [path]
     found = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
