@@ -26,19 +26,6 @@ def files_of(path: Path) -> list[Path]:
     return found
 
 
-def stamp(paths: list[Path]) -> tuple[tuple[str, int, int], ...]:
-    """What changes when any of them does. Unreadable ones have no time."""
-    return tuple(_stamp(file) for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path]))
-
-
-def _stamp(file: Path) -> tuple[str, int, int]:
-    try:
-        status = file.stat()
-    except OSError:
-        return str(file), 0, 0
-    return str(file), status.st_mtime_ns, status.st_size
-
-
 def _text(file: Path) -> str:
     try:
         with file.open("rb") as opened:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.policies import EXAMPLE
 
-from chaperone.collector.ingest.policies import files_of, read_rules, stamp
+from chaperone.collector.ingest.policies import files_of, read_rules
 from chaperone.collector.rules.nodes import PolicyError
 
 
@@ -27,10 +27,3 @@ def test_one_bad_file_refuses_all(tmp_path: Path) -> None:
 def test_no_file_is_said_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"nothing\.yaml:1: expected a file that can be read"):
         read_rules([tmp_path / "nothing.yaml"])
-
-
-def test_the_stamp_changes_with_the_file(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("1")
-    before = stamp([tmp_path])
-    (tmp_path / "a.yaml").write_text("12")
-    assert stamp([tmp_path]) != before
