@@ -1,9 +1,10 @@
 """Four times as much takes less than nine times as long, through wire, kube and mask: a square would take sixteen."""
 
+import gc
 import gzip
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.exchanges import Pieces, answer, watched
@@ -55,6 +56,15 @@ def protobuf_fields(count: int) -> Pieces:
 
 def json_keys(count: int) -> Pieces:
     return answer(json.dumps({f"key-{number}": {"password": f"p-{number}"} for number in range(count)}).encode())
+
+
+@pytest.fixture(autouse=True)
+def others_objects_are_not_collected() -> Iterator[None]:
+    """A full collection walks whatever earlier tests left in this process, and only the larger run is long enough for one."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize(
