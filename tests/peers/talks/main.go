@@ -89,6 +89,8 @@ func newTalk(http2 bool) *talk {
 	protocols.SetHTTP1(!http2)
 	protocols.SetUnencryptedHTTP2(http2)
 	one.server.Config.Protocols = protocols
+	// Else the server allows 1 MiB, and whether its SETTINGS came before the request decides if the head is cut.
+	one.server.Config.HTTP2 = &http.HTTP2Config{MaxReadFrameSize: 16384}
 	one.server.Start()
 	transport := &http.Transport{Protocols: protocols, Dial: one.dial, DisableCompression: true, ExpectContinueTimeout: 5 * time.Second}
 	one.client = &http.Client{Transport: transport}
