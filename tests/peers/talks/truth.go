@@ -31,7 +31,8 @@ type call struct {
 
 type truth struct {
 	sync.Mutex
-	Calls []*call `json:"calls"`
+	running sync.WaitGroup // a server that closes does not wait for hijacked connections
+	Calls   []*call        `json:"calls"`
 }
 
 // seen passes a handler's answer on and counts it. `plain`: the bytes before a content coding.
@@ -91,6 +92,7 @@ type handler func(answer *seen, asked *http.Request)
 func (kept *truth) watching(handle handler) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, asked *http.Request) {
 		one := &call{Method: asked.Method, URI: asked.RequestURI, Status: 200, Interim: []int{}}
+		kept.running.Add(1)
 		kept.Lock()
 		kept.Calls = append(kept.Calls, one)
 		kept.Unlock()
@@ -100,12 +102,14 @@ func (kept *truth) watching(handle handler) http.Handler {
 		defer func() {
 			one.RequestSHA256, one.ResponseSHA256 = hex.EncodeToString(body.sum.Sum(nil)), hex.EncodeToString(answer.sum.Sum(nil))
 			one.RequestTrailer, one.Unread = asked.Trailer, !body.over
+			kept.running.Done()
 		}()
 		handle(answer, asked)
 	})
 }
 
 func (kept *truth) save(path string) {
+	kept.running.Wait()
 	kept.Lock()
 	defer kept.Unlock()
 	text, err := json.MarshalIndent(kept, "", " ")
