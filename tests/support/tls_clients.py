@@ -37,7 +37,18 @@ async def work(sizes):
 async def main(): await asyncio.gather(*(work({sizes}) for _ in range(3)))
 asyncio.run(main())
 """
-REUSED = "for number in range(20):\n    tls = connect()\n    ask(tls, number, number + 1)\n    tls.close()\n    del tls\n"
+# At least 20 objects, and on until the allocator gives an address again: CPython's ssl object has its SSL * behind two pointers.
+REUSED = """
+import ctypes
+context, handles = ssl.create_default_context(cafile=CERT), []
+while len(handles) < 20 or (len(set(handles)) == len(handles) < 1000):
+    plain = socket.create_connection(("127.0.0.1", PORT))
+    tls = context.wrap_socket(plain, server_hostname="127.0.0.1")
+    handles.append(ctypes.c_void_p.from_address(id(tls._sslobj) + 24).value)
+    ask(tls, len(handles), len(handles) + 1)
+    tls.close()
+    del tls
+"""
 FORK = """
 tls = connect()
 ask(tls, 100, 100)

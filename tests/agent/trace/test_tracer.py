@@ -66,7 +66,7 @@ def test_eight_threads_are_kept_apart(workload: Workload, server: TlsServer) -> 
 def test_an_address_that_comes_back_is_another_object(workload: Workload, server: TlsServer) -> None:
     seen = run(workload, server, tls_clients.REUSED)
     assert seen.conversations() == server.finished()
-    assert len({tls.handle for tls in seen.objects()}) < len(seen.objects()) == 20
+    assert len({tls.handle for tls in seen.objects()}) < len(seen.objects()) == len(server.conversations) >= 20
     ends = [(closed.out_position, closed.in_position) for closed in seen.of(TlsClosed)]
     assert ends == [(len(out), len(into)) for out, into in server.finished()]
 
