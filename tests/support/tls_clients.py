@@ -40,7 +40,8 @@ asyncio.run(main())
 # At least 20 objects, and on until the allocator gives an address again: CPython's ssl object has its SSL * behind two pointers.
 REUSED = """
 import ctypes
-context, handles = ssl.create_default_context(cafile=CERT), []
+context = ssl.create_default_context(cafile=CERT)
+handles = []
 while len(handles) < 20 or (len(set(handles)) == len(handles) < 1000):
     plain = socket.create_connection(("127.0.0.1", PORT))
     tls = context.wrap_socket(plain, server_hostname="127.0.0.1")
