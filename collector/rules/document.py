@@ -1,19 +1,21 @@
 """`kind: Policy` documents → frozen values. A file with one mistake is refused whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from chaperone.collector.rules.condition import Condition, ConditionError, compiled, expanded
 from chaperone.collector.rules.message import Message, MessageError, message
 from chaperone.collector.rules.nodes import Place, PolicyError, documents
+from chaperone.collector.rules.terms import DEFAULT, Mode, Terms, effective, terms
+from chaperone.collector.rules.terms import KEYS as TERMS
 from chaperone.collector.rules.verdict import Action, Enforce, Moment, Severity
 from chaperone.collector.rules.words import WORDS, first_moment
 
 API_VERSION = "chaperone.dev/v1"
 COUNT_LIMIT = 10_000
 RULE_LIMIT = 2_000
-_TOP = ("apiVersion", "kind", "metadata", "macros", "lists", "rules")
+_TOP = ("apiVersion", "kind", "metadata", *TERMS, "macros", "lists", "rules")
 _RULE = (
     "name", "description", "phase", "when", "count", "countOf", "within", "by", "distinct", "then", "do", "enforce", "severity",
     "mitre", "message", "exceptions", "onUnknown",
@@ -97,6 +99,12 @@ class Rule:
     exceptions: tuple[Exempt, ...]
     on_unknown: OnUnknown
     line: int
+    mode: Mode = Mode.ENFORCE  # the policy's
+
+    @property
+    def effective(self) -> Enforce:
+        """How seriously it is taken under its policy."""
+        return effective(self.mode, self.enforce)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,7 @@ class Policy:
     name: str
     rules: tuple[Rule, ...]
     file: str = ""
+    terms: Terms = DEFAULT
 
 
 def policies(text: str, file: str) -> tuple[Policy, ...]:
@@ -117,13 +126,13 @@ def policies(text: str, file: str) -> tuple[Policy, ...]:
 
 
 def merged(groups: list[tuple[Policy, ...]]) -> tuple[Rule, ...]:
-    """The rules of several files; PolicyError when a policy's name comes twice."""
+    """The rules of several files but those that are off; PolicyError when a policy's name comes twice."""
     seen: dict[str, str] = {}
     for policy in (policy for group in groups for policy in group):
         if policy.name in seen:
             raise PolicyError(policy.file, 1, "metadata.name", f"expected one policy called {policy.name}, also in {seen[policy.name]}")
         seen[policy.name] = policy.file
-    return tuple(rule for group in groups for policy in group for rule in policy.rules)
+    return tuple(rule for group in groups for policy in group for rule in policy.rules if policy.terms.mode is not Mode.OFF)
 
 
 def _policy(place: Place) -> Policy:
@@ -139,7 +148,8 @@ def _policy(place: Place) -> Policy:
             raise entry.error(f"expected each rule's name once, found {rule.name!r} again")
     if len(rules) > RULE_LIMIT:
         raise keys["rules"].error(f"expected at most {RULE_LIMIT} rules, found {len(rules)}")
-    return Policy(name, rules, place.file)
+    said = terms(keys)
+    return Policy(name, tuple(replace(rule, mode=said.mode) for rule in rules), place.file, said)
 
 
 def _fixed(place: Place, wanted: str) -> None:

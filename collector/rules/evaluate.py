@@ -169,7 +169,8 @@ def _verdict(rule: Rule, facts: Facts, said: Answer) -> Verdict:
     words = tuple((name, shown(name, facts)) for name in rule.when.words if WORDS[name].type != "dyn")
     evidence = Evidence(str(event.document["id"]), str(event.document["stream"]), event.time, words, said.unknown)
     told = rule.message.told(facts)
-    return Verdict(rule.do, rule.name, rule.policy, rule.enforce, rule.severity, rule.mitre, told, event.moment, evidence)
+    marks = rule.enforce, rule.severity, rule.mitre
+    return Verdict(rule.do, rule.name, rule.policy, *marks, told, event.moment, evidence, rule.effective)
 
 
 def time_ns(text: str) -> int:

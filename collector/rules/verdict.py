@@ -66,3 +66,4 @@ class Verdict:
     message: str
     moment: Moment
     evidence: Evidence
+    effective: Enforce = Enforce.OBSERVE  # the rule's `enforce` under its policy's `mode`

@@ -1,0 +1,22 @@
+"""Who acts on verdicts. The pipeline knows only this: what stands behind it (enforce/) is put there by __main__."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from chaperone.collector.rules.judged import Judged
+from chaperone.collector.rules.verdict import Action
+
+
+class Performer(Protocol):
+    """Carries out some kinds of action. Called in the pipeline's thread, once for each event in the order they are judged, also
+    without verdicts: it must not wait. The verdicts' rows are not durable yet; who must survive a crash reads them from the store.
+    """
+
+    @property
+    def actions(self) -> Collection[Action]:
+        """What it carries out; of other actions the recording says that they were not."""
+        ...
+
+    def perform(self, judged: Judged) -> None:
+        """Act on what `judged.verdicts` say; only those with `effective` enforce have an effect on the workload."""
+        ...

@@ -1,0 +1,94 @@
+"""What a policy says besides its rules: how a workload is governed, and what happens when nobody can decide."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chaperone.collector.rules.nodes import SECOND, Place
+from chaperone.collector.rules.verdict import Enforce
+
+KEYS = ("mode", "onFailure", "verdictTimeout", "holdLimit", "uncovered", "unreadable", "record", "bodies", "egress")
+
+
+class Mode(StrEnum):
+    """What a policy's rules may do. `off`: they are not asked."""
+
+    OFF = "off"
+    RECORD = "record"
+    ENFORCE = "enforce"
+
+
+class OnFailure(StrEnum):
+    """What becomes of a held request that nobody decides, and of what can't be read."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class Uncovered(StrEnum):
+    """What becomes of TLS that no probe can read."""
+
+    ALLOW = "allow"
+    ALERT = "alert"
+    DENY = "deny"
+
+
+class Keeping(StrEnum):
+    """Whether work may go on that can't be recorded."""
+
+    STRICT = "strict"
+    BEST_EFFORT = "best_effort"
+
+
+class Bodies(StrEnum):
+    """What is kept of bodies."""
+
+    MASKED = "masked"
+    METADATA = "metadata"
+    NONE = "none"
+
+
+class Scan(StrEnum):
+    """Whether other connections' plaintext is searched for secrets."""
+
+    OFF = "off"
+    ON = "on"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Of one policy. Without `mode`, each rule's own `enforce` decides."""
+
+    mode: Mode = Mode.ENFORCE
+    on_failure: OnFailure = OnFailure.ALLOW
+    verdict_timeout_ns: int = 2 * SECOND
+    hold_limit_ns: int = 10 * SECOND
+    uncovered: Uncovered = Uncovered.ALERT
+    unreadable: OnFailure = OnFailure.DENY
+    record: Keeping = Keeping.BEST_EFFORT
+    bodies: Bodies = Bodies.MASKED
+    egress_scan: Scan = Scan.OFF
+
+
+DEFAULT = Terms()
+
+
+def terms(keys: Mapping[str, Place]) -> Terms:
+    """The terms among a policy's keys. PolicyError at the first mistake."""
+    egress = keys["egress"].mapping(("scan",), ("scan",)) if "egress" in keys else {}
+    return Terms(
+        mode=keys["mode"].choice(Mode) if "mode" in keys else DEFAULT.mode,
+        on_failure=keys["onFailure"].choice(OnFailure) if "onFailure" in keys else DEFAULT.on_failure,
+        verdict_timeout_ns=keys["verdictTimeout"].duration_ns() if "verdictTimeout" in keys else DEFAULT.verdict_timeout_ns,
+        hold_limit_ns=keys["holdLimit"].duration_ns() if "holdLimit" in keys else DEFAULT.hold_limit_ns,
+        uncovered=keys["uncovered"].choice(Uncovered) if "uncovered" in keys else DEFAULT.uncovered,
+        unreadable=keys["unreadable"].choice(OnFailure) if "unreadable" in keys else DEFAULT.unreadable,
+        record=keys["record"].choice(Keeping) if "record" in keys else DEFAULT.record,
+        bodies=keys["bodies"].choice(Bodies) if "bodies" in keys else DEFAULT.bodies,
+        egress_scan=egress["scan"].choice(Scan) if "scan" in egress else DEFAULT.egress_scan,
+    )
+
+
+def effective(mode: Mode, enforce: Enforce) -> Enforce:
+    """A rule acts only if policy and rule both enforce."""
+    return Enforce.OBSERVE if enforce is Enforce.ENFORCE and mode is not Mode.ENFORCE else enforce
