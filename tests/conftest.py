@@ -1,5 +1,7 @@
 """Options and fixtures for every test."""
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,11 @@ Golden = Callable[[str, str], None]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the rendered text that golden tests compare with")
+
+
+def pytest_configure() -> None:
+    """The venv's programs (kubectl, chaperone) are found by name, as in a shell where it is active."""
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 SIZE = 1 << 20
 DEPTH = 50
+TOO_DEEP = f"expected at most {DEPTH} levels"
 SECOND = 1_000_000_000
 _UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h)")
@@ -103,7 +104,7 @@ def documents(text: str, file: str) -> Iterator[Place]:
                 yield Place(file, "", node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise PolicyError(file, mark.line + 1 if mark else 1, "", f"expected YAML, found: {error.problem or error.context}") from None
+        raise PolicyError(file, mark.line + 1 if mark else 1, "", _complaint(error)) from None
     except (yaml.YAMLError, UnicodeError):
         raise PolicyError(file, 1, "", "expected YAML, found characters that it cannot have") from None
 
@@ -116,7 +117,13 @@ def _refuse_odd(text: str, file: str) -> None:
         if getattr(event, "anchor", None):
             raise PolicyError(file, _line(event), "", "expected no anchors and aliases; use macros and lists")
         if depth > DEPTH:
-            raise PolicyError(file, _line(event), "", f"expected at most {DEPTH} levels")
+            raise PolicyError(file, _line(event), "", TOO_DEEP)
+
+
+def _complaint(error: yaml.MarkedYAMLError) -> str:
+    """A newer libyaml looks ahead, and may come to its own limit of levels (1000) before we have seen ours."""
+    is_deep = "nesting depth" in (error.problem or "")
+    return TOO_DEEP if is_deep else f"expected YAML, found: {error.problem or error.context}"
 
 
 def _line(event: yaml.Event) -> int:

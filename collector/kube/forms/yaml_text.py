@@ -13,6 +13,7 @@ from chaperone.collector.kube.forms.json_text import parse_json
 from chaperone.collector.kube.forms.parsed import Parsed, UnreadableError
 
 DEPTH_LIMIT = 200
+TOO_DEEP = f"YAML nested deeper than {DEPTH_LIMIT}"
 NODE_LIMIT = 200_000  # of one document, aliases counted at full size
 SECOND_DOCUMENT = "more than one YAML document"
 REPEATED_KEY = "a YAML key is repeated"
@@ -46,7 +47,13 @@ def parse_yaml(data: bytes | memoryview) -> Parsed:
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         if isinstance(error, UnreadableError):
             raise
-        raise UnreadableError(f"not YAML ({type(error).__name__})") from None
+        raise UnreadableError(_complaint(error)) from None
+
+
+def _complaint(error: Exception) -> str:
+    """libyaml looks ahead: a newer one may end at its own 1000 levels before the builder has seen DEPTH_LIMIT."""
+    is_deep = isinstance(error, yaml.MarkedYAMLError) and "nesting depth" in (error.problem or "")
+    return TOO_DEEP if is_deep else f"not YAML ({type(error).__name__})"
 
 
 class _Builder:
@@ -82,7 +89,7 @@ class _Builder:
 
     def _open(self, value: Any, anchor: str | None) -> None:
         if len(self.stack) >= DEPTH_LIMIT:
-            raise UnreadableError(f"YAML nested deeper than {DEPTH_LIMIT}")
+            raise UnreadableError(TOO_DEEP)
         self.stack.append(_Open(value, anchor))
 
     def _add(self, value: Any, anchor: str | None, weight: int) -> None:

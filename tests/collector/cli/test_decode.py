@@ -19,12 +19,17 @@ TIMES = {"requestReceivedTimestamp", "stageTimestamp"}
 
 def recordings() -> list[Path]:
     """All that are handed out, else those that are committed."""
-    return sorted((SHARED if SHARED.is_dir() else CAPTURES).glob("*.jsonl.gz"))
+    captures = (SHARED if SHARED.is_dir() else CAPTURES).glob("*.jsonl.gz")
+    return sorted(path for path in captures if truth_of(path).exists())
 
 
 def truth(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(str(path).replace(".jsonl.gz", ".truth.json")).read_text())
+    found: dict[str, Any] = json.loads(truth_of(path).read_text())
     return found
+
+
+def truth_of(path: Path) -> Path:
+    return path.with_name(path.name.replace(".jsonl.gz", ".truth.json"))
 
 
 def lines(path: Path, *options: str) -> list[dict[str, Any]]:
