@@ -10,7 +10,6 @@ import yaml
 from chaperone.collector.kube.call import Body, Form
 from chaperone.collector.mask.binary import view
 from chaperone.collector.mask.fingerprint import Fingerprint
-from chaperone.collector.mask.glance import may_hold_secrets
 from chaperone.collector.mask.masked import Masked, MaskedBody
 from chaperone.collector.mask.patterns import compiled
 from chaperone.collector.mask.text import Texts
@@ -50,7 +49,7 @@ class Bodies:
     def _json(self, body: Body, secret: bool) -> bytes:
         if body.object is None and body.data.strip() != b"null":
             return self._broken(body, secret)
-        if not secret and not may_hold_secrets(body.data):
+        if not secret and not self._texts.may_hold_secrets(body.data):
             return body.data
         masked = self._trees.mask(body.object, secret)
         return body.data if masked is body.object else _dumped(masked, body.data)
@@ -74,7 +73,7 @@ class Bodies:
 
     def _as_json(self, found: Any, secret: bool) -> bytes:
         written = _dumped(found, b"")
-        return written if not secret and not may_hold_secrets(written) else _dumped(self._trees.mask(found, secret), b"")
+        return written if not secret and not self._texts.may_hold_secrets(written) else _dumped(self._trees.mask(found, secret), b"")
 
     def _broken(self, body: Body, secret: bool) -> bytes:
         """Escapes of plain ASCII would hide a secret from the patterns."""

@@ -31,6 +31,10 @@ class Headers:
             "sec-websocket-protocol": self._protocols,
         }
 
+    def forget(self) -> None:
+        """Answers given so far may be out of date: something more is known to be secret."""
+        self._answers.clear()
+
     def mask(self, headers: tuple[Header, ...]) -> tuple[MaskedHeader, ...]:
         """The fields in their order."""
         answers = self._answers
@@ -70,7 +74,7 @@ class Headers:
         return self._texts.replaced(encoded, tokens).decode("utf-8", "surrogatepass") if tokens else self._texts.mask_text(value)
 
     def _url(self, value: str) -> str:
-        return mask_url(self._texts, self._fingerprint, value)
+        return mask_url(self._texts, value)
 
     def _unnamed(self, value: str) -> str:
         """A name that a table joined late does not know could be `authorization`; only an audit id is surely harmless."""

@@ -9,11 +9,13 @@ from chaperone.collector.mask.argv import argv_spans
 from chaperone.collector.mask.body import Bodies
 from chaperone.collector.mask.fingerprint import Fingerprint
 from chaperone.collector.mask.header import Headers
+from chaperone.collector.mask.known import Known, Origin
 from chaperone.collector.mask.masked import MaskedBody, MaskedCall, MaskedExchange, MaskedProcess, MaskedText, MaskedUser
 from chaperone.collector.mask.pieces import Pieces
 from chaperone.collector.mask.text import Texts
 from chaperone.collector.mask.url import mask_url
 from chaperone.collector.wire.exchange import Phase
+from chaperone.proto.ids import StreamId, call_id
 from chaperone.proto.records import ProcessSeen
 
 KEPT = 1024  # short texts, and request bodies of open calls, whose masked form is kept: they come again
@@ -32,9 +34,16 @@ class Masker:
         self._pieces = Pieces(self._texts, self._bodies)
         self._known: dict[str, MaskedText] = {}
         self._requests: dict[int, tuple[Body, MaskedBody]] = {}
+        self._stream = StreamId("")
+        self._generation = 0
+
+    def share(self, known: Known, stream: StreamId) -> None:
+        """Know the secrets of a session, and add to them those of this stream."""
+        self._texts.known, self._stream = known, stream
 
     def call(self, call: Call) -> MaskedCall:
         """A call without its secrets."""
+        self._texts.reading = self._origin(call)
         secret = _holds_secrets(call.info)
         return MaskedCall(
             position=call.position,
@@ -113,6 +122,8 @@ class Masker:
 
     def text(self, text: str) -> MaskedText:
         """Any other text without its secrets."""
+        if self._generation != self._texts.known.generation:
+            self._forget()
         if (known := self._known.get(text)) is not None:
             return known
         if len(self._known) >= KEPT:
@@ -128,8 +139,18 @@ class Masker:
         """Continue where another was marked."""
         self._pieces.go_on(mark)
 
+    def _forget(self) -> None:
+        """What was kept may be out of date: more is known to be secret."""
+        self._generation = self._texts.known.generation
+        self._known.clear()
+        self._headers.forget()
+
+    def _origin(self, call: Call) -> Origin:
+        info = call.info
+        return Origin(f"{info.namespace}/{info.name}", call_id(self._stream, call.position), call.started)
+
     def _url(self, target: str) -> MaskedText:
-        return MaskedText(mask_url(self._texts, self._fingerprint, target))
+        return MaskedText(mask_url(self._texts, target))
 
     def _request(self, call: Call, secret: bool) -> MaskedBody | None:
         """Each report of a call brings the request's body again."""

@@ -7,6 +7,7 @@ the channel is over. What was given out stays known for BEHIND bytes, so a key's
 
 from typing import Any
 
+from chaperone.collector.mask.forms import LONGEST
 from chaperone.collector.mask.patterns import compiled
 from chaperone.collector.mask.text import Span, Texts
 
@@ -90,7 +91,8 @@ class Tail:
             self._inside = len(text) - spans[-1][0] > HELD
             return len(text) if self._inside else spans[-1][0]
         floor = len(text) - HELD // 2
-        return _outside(max(floor, *(text.rfind(end, floor) + 1 for end in _WORD_ENDS)), spans)
+        last = len(text) - LONGEST  # behind it may stand the first part of a secret that is known
+        return _outside(max(floor, *(text.rfind(end, floor, last) + 1 for end in _WORD_ENDS)), spans)
 
     def _given_out(self, text: bytes, cut: int, spans: list[Span]) -> bytes:
         given, self._held = text[:cut], text[cut:]

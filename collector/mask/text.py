@@ -5,11 +5,15 @@ looking and a secret is replaced with the escapes that it spans.
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from itertools import accumulate
 
 from chaperone.collector.mask.fingerprint import STAND_IN, Fingerprint, is_masked
+from chaperone.collector.mask.glance import may_hold_secrets
+from chaperone.collector.mask.known import Known, Origin
 from chaperone.collector.mask.patterns import INNOCUOUS, PATTERNS, Pattern, compiled, matches_any
+from chaperone.collector.mask.worth import parts
 
 Span = tuple[int, int]
 
@@ -33,9 +37,11 @@ _QUOTES = (b'"', b"'")
 
 
 class Texts:
-    """Finds and replaces under one key."""
+    """Finds and replaces under one key. `known`: the secrets that were seen before."""
 
     def __init__(self, fingerprint: Fingerprint, patterns: tuple[Pattern, ...] = PATTERNS) -> None:
+        self.known = Known()
+        self.reading = Origin()  # where what is masked now comes from
         self._fingerprint = fingerprint
         self._patterns = [compiled(pattern.expression) for pattern in patterns]
         self._whole_lines = [pattern.name == "line" for pattern in patterns]
@@ -57,9 +63,20 @@ class Texts:
         """The text with these spans replaced."""
         parts, end = [], 0
         for start, stop in spans:
-            parts += [text[end:start], self._fingerprint.mask(_without_escapes(text[start:stop]))]
+            parts += [text[end:start], self.stand_in(text[start:stop])]
             end = stop
         return b"".join((*parts, text[end:]))
+
+    def stand_in(self, found: bytes) -> bytes:
+        """What takes a secret's place: for one that is known the same in every form."""
+        plain = _without_escapes(found)
+        return self._fingerprint.mask(self.known.value_of(plain) or plain)
+
+    def learn(self, value: bytes, secret: str) -> None:
+        """A secret was seen: look for it from now on."""
+        origin = replace(self.reading, secret=secret)
+        for part in parts(value, lambda text: _merged(self._found(text))):
+            self.known.add(part, origin)
 
     def hits(self, texts: Collection[str]) -> frozenset[str]:
         """Those that may hold a secret, found in one pass over all of them."""
@@ -67,16 +84,26 @@ class Texts:
         if joined.count(b"\0") != len(texts) - 1 or _has_escapes(joined):
             return frozenset(text for text in texts if self._may_hit(text.encode("utf-8", "surrogatepass")))
         ordered = list(texts)
-        return frozenset(ordered[index] for index in self._hit_indices(joined))
+        hit = frozenset(ordered[index] for index in self._hit_indices(joined))
+        known = _numbered(joined, (start for start, _ in self.known.spans(joined)))
+        return hit.union(ordered[index] for index in known) if self.known else hit
+
+    def may_hold_secrets(self, raw: bytes) -> bool:
+        """Whether JSON as it was sent must be looked at closely."""
+        return may_hold_secrets(raw) or raw in self.known
 
     def spans(self, text: bytes) -> list[Span]:
         """Where secrets are, in order and without overlap."""
         if _has_escapes(text):
             return self._spans_between_escapes(text)
-        return _merged(self._found(text)) if self._any.search(text) else []
+        return self._plain_spans(text)
+
+    def _plain_spans(self, text: bytes) -> list[Span]:
+        found = self._found(text) if self._any.search(text) else ()
+        return _merged((*found, *self.known.spans(text))) if found or self.known else []
 
     def _may_hit(self, text: bytes) -> bool:
-        return _has_escapes(text) or self._any.search(text) is not None
+        return _has_escapes(text) or self._any.search(text) is not None or text in self.known
 
     def _hit_indices(self, joined: bytes) -> Iterator[int]:
         position, index, counted = 0, 0, 0
@@ -103,8 +130,17 @@ class Texts:
         plain = _without_escapes(text)
         removed = [0, *accumulate(stop - start for start, stop in escapes)]
         borders = [start - gone for (start, _), gone in zip(escapes, removed, strict=False)]
-        found = _merged(self._found(plain)) if self._any.search(plain) else []
+        found = self._plain_spans(plain)
         return [(s + removed[bisect_right(borders, s)], e + removed[bisect_right(borders, e - 1)]) for s, e in found]
+
+
+def _numbered(joined: bytes, starts: Iterable[int]) -> Iterator[int]:
+    """In which of the texts that NULs part each place is."""
+    index, counted = 0, 0
+    for start in sorted(starts):
+        index += joined.count(b"\0", counted, start)
+        counted = start
+        yield index
 
 
 def _has_escapes(text: bytes) -> bool:
@@ -145,7 +181,7 @@ def _manifest_values(text: bytes) -> Iterator[Span]:
                 yield _trimmed(text, span)
 
 
-def _merged(spans: Iterator[Span]) -> list[Span]:
+def _merged(spans: Iterable[Span]) -> list[Span]:
     merged: list[Span] = []
     for start, stop in sorted(spans):
         if merged and start < merged[-1][1]:

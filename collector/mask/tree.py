@@ -17,7 +17,6 @@ import orjson
 
 from chaperone.collector.mask.argv import argv_spans
 from chaperone.collector.mask.fingerprint import Fingerprint
-from chaperone.collector.mask.glance import may_hold_secrets
 from chaperone.collector.mask.patterns import INNOCUOUS, SECRET_NAME
 from chaperone.collector.mask.text import Texts
 
@@ -48,7 +47,15 @@ class Trees:
         self.places: dict[str, _Place] = {}
 
     def mask(self, root: Any, secret: bool, embedded: int = 0) -> Any:
-        """The object without its secrets. `secret`: it belongs to the resource `secrets`, whatever it says itself."""
+        """The object without its secrets. `secret`: it belongs to the resource `secrets`, whatever it says itself.
+
+        One that brought a secret may show it elsewhere too, so it is looked at once more.
+        """
+        before = self.texts.known.generation
+        masked = self._masked(root, secret, embedded)
+        return masked if self.texts.known.generation == before or embedded else self._masked(masked, secret, embedded)
+
+    def _masked(self, root: Any, secret: bool, embedded: int) -> Any:
         many = None if secret else _list_of_many(root)
         if many is None:
             return self._rebuilt(root, secret, embedded)
@@ -59,7 +66,13 @@ class Trees:
 
     def _item(self, item: Any, embedded: int) -> Any:
         """One of many: written out and glanced at, which is far cheaper than a walk."""
-        return self._rebuilt(item, False, embedded) if _may_hold_secrets(item) else item
+        return self._rebuilt(item, False, embedded) if self._may_hold_secrets(item) else item
+
+    def _may_hold_secrets(self, item: Any) -> bool:
+        try:
+            return self.texts.may_hold_secrets(orjson.dumps(item, default=str))
+        except orjson.JSONEncodeError:  # a lone surrogate, an integer beyond 64 bits: looked at closely
+            return True
 
     def _rebuilt(self, root: Any, secret: bool, embedded: int) -> Any:
         return _Rebuilding(self, self.texts.hits(_strings(root)), embedded).value(root, secret)
@@ -102,13 +115,6 @@ def _list_of_many(root: Any) -> str | None:
     if type(root) is not dict or root.get("kind") == "SecretList":
         return None
     return next((key for key in ("items", "rows") if type(root.get(key)) is list), None)
-
-
-def _may_hold_secrets(item: Any) -> bool:
-    try:
-        return may_hold_secrets(orjson.dumps(item, default=str))
-    except orjson.JSONEncodeError:  # a lone surrogate, an integer beyond 64 bits: looked at closely
-        return True
 
 
 class _Place(Enum):
@@ -155,6 +161,8 @@ class _Rebuilding:
 
     def _mapping(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
         secret = secret or node.get("kind") in ("Secret", "SecretList")
+        if secret:
+            self._learn(node)
         special = self._special(node, secret)
         if any(special[key] is not node[key] for key in special):
             node = {**node, **special}
@@ -167,6 +175,24 @@ class _Rebuilding:
                     changed[key] = new
         node = {**node, **changed} if changed else node
         return self._keys(node, secret) if self._hits and not self._hits.isdisjoint(node) else node
+
+    def _learn(self, node: dict[Any, Any]) -> None:
+        """The values of a Secret, and a token that was asked for, are looked for from now on."""
+        learn, name = self._trees.texts.learn, self._name(node)
+        for place in ("data", "stringData"):
+            held = node.get(place)
+            for key, item in held.items() if type(held) is dict else ():
+                if type(item) is str:
+                    learn(_decoded(item) if place == "data" else item.encode("utf-8", "surrogatepass"), f"{name}:{key}")
+        if type(token := node.get("token")) is str:
+            learn(token.encode("utf-8", "surrogatepass"), f"{name}:token")
+
+    def _name(self, node: dict[Any, Any]) -> str:
+        """The object's, else what the URL says."""
+        meta = node.get("metadata")
+        if type(meta) is dict and type(meta.get("name")) is str:
+            return f"{meta.get('namespace') or ''}/{meta['name']}"
+        return self._trees.texts.reading.secret
 
     def _keys(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
         return {self._text(key, secret) if key in self._hits else key: item for key, item in node.items()}
@@ -220,6 +246,9 @@ class _Rebuilding:
         if len(parents) > DEEPEST // 2 or (last == "value" and "env" in parents[-2:]):
             return self._all(value, False)
         if secret and _PLACES.get("".join(parents[:1])) is _Place.DATA:
+            if type(value) is str:
+                encoded = value.encode("utf-8", "surrogatepass")
+                self._trees.texts.learn(encoded if parents[0] == "stringData" else _decoded(value), f"{self._name({})}:{last}")
             return self._all(value, parents[0] != "stringData")
         return self._placed(self._trees.place(last), last, value, secret)
 

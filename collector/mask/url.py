@@ -5,7 +5,7 @@ from itertools import accumulate
 from urllib.parse import unquote_to_bytes
 
 from chaperone.collector.mask.argv import argv_spans
-from chaperone.collector.mask.fingerprint import Fingerprint, is_masked
+from chaperone.collector.mask.fingerprint import is_masked
 from chaperone.collector.mask.patterns import compiled
 from chaperone.collector.mask.text import Span, Texts
 
@@ -18,14 +18,14 @@ _COMMANDS = frozenset((b"command", b"cmd"))
 _ENCODED = compiled(rb"(?s)%[0-9A-Fa-f]{2}|.")
 
 
-def mask_url(texts: Texts, fingerprint: Fingerprint, target: str) -> str:
+def mask_url(texts: Texts, target: str) -> str:
     """The target without its secrets: the same object when it has none."""
     raw = target.encode("utf-8", "surrogatepass")
     path = raw.partition(b"?")[0]
     spans = list(_mapped(path, 0, texts.spans(unquote_to_bytes(path))))
     if len(path) < len(raw):
         spans += _query_spans(texts, raw, len(path) + 1)
-    return _replaced(fingerprint, raw, spans) if spans else target
+    return _replaced(texts, raw, spans) if spans else target
 
 
 def _query_spans(texts: Texts, raw: bytes, start: int) -> list[Span]:
@@ -66,9 +66,9 @@ def _mapped(raw: bytes, start: int, spans: list[Span]) -> Iterator[Span]:
         yield from ((borders[first], borders[last]) for first, last in spans)
 
 
-def _replaced(fingerprint: Fingerprint, raw: bytes, spans: list[Span]) -> str:
+def _replaced(texts: Texts, raw: bytes, spans: list[Span]) -> str:
     parts, end = [], 0
     for start, stop in sorted(spans):
-        parts += [raw[end:start], fingerprint.mask(_decoded(raw[start:stop]))]
+        parts += [raw[end:start], texts.stand_in(_decoded(raw[start:stop]))]
         end = stop
     return b"".join((*parts, raw[end:])).decode("utf-8", "surrogatepass")

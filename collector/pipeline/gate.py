@@ -3,12 +3,18 @@
 from typing import Any, Protocol
 
 from chaperone.collector.kube.call import Call, NotKubernetes
+from chaperone.collector.mask.known import Known
 from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedProcess, MaskedText
+from chaperone.proto.ids import StreamId
 from chaperone.proto.records import ProcessSeen
 
 
 class Gate(Protocol):
     """mask.masker.Masker, or mask.reveal.Revealer for `decode --reveal`. One for all calls of one stream."""
+
+    def share(self, known: Known, stream: StreamId) -> None:
+        """Know the secrets of a session, and add to them those of this stream."""
+        ...
 
     def call(self, call: Call) -> MaskedCall:
         """A call without its secrets."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaperone.collector.fault import place_of
+from chaperone.collector.mask.known import Known
+from chaperone.collector.pipeline import knowledge
 from chaperone.collector.pipeline.gate import Gate
 from chaperone.collector.pipeline.stream import Home, Stream
 from chaperone.collector.store import facts
@@ -28,6 +30,9 @@ class _Session:
     apiservers: frozenset[str] = frozenset()
     processes: dict[ProcessId, dict[str, Any]] = field(default_factory=dict)
     streams: set[StreamId] = field(default_factory=set)
+    known: Known = field(default_factory=Known)
+    told: int = 0  # of how many secrets it was said that they are known no more
+    gate: Gate | None = None
 
 
 class Pipeline:
@@ -41,6 +46,7 @@ class Pipeline:
         self._over: frozenset[StreamId] = frozenset()  # all of them is stored; an agent may say it once more
         self._touched: dict[StreamId, None] = {}
         self._marked: set[StreamId] = set()
+        self._known_marks: list[StreamMark] = []
 
     def take(self, record: Record, wall_offset: int) -> None:
         """One record; `wall_offset` is wall clock minus boot clock in ns. One that we fail on is noted, and the rest goes on."""
@@ -53,17 +59,21 @@ class Pipeline:
 
     def marks(self) -> tuple[list[StreamMark], Collection[str]]:
         """Of the streams that were touched since the last call: the marks of those that have one (empty: it is over), and which
-        have none now."""
+        have none now. With them what sessions came to know."""
         touched, self._touched = self._touched, {}
         marks = [mark for stream in touched if (mark := self._mark(stream))]
-        return marks, {*touched} - {mark.stream for mark in marks}
+        known = [mark for id_, session in self._sessions.items() for mark in knowledge.marks(id_, session.known)]
+        known, self._known_marks = self._known_marks + known, []
+        return marks + known, {*touched} - {mark.stream for mark in marks}
 
     def recall(self, past: Past) -> None:
         """Go on with sessions of which an earlier collector stored the beginning. A stream without a mark is joined where it is."""
         self._over = past.over
+        self._known_marks = knowledge.left_over({found.session["id"]: found for found in past.sessions}, past.known)
         for found in past.sessions:
             id_ = SessionId(found.session["id"])
-            session = self._sessions[id_] = _Session(frozenset(found.session.get("apiservers", ())))
+            known = knowledge.recalled(id_, past.known)
+            session = self._sessions[id_] = _Session(frozenset(found.session.get("apiservers", ())), known=known)
             session.processes.update((ProcessId(process["id"]), process) for process in found.processes)
             self._homes.update(dict.fromkeys(session.processes, id_))
             for stream in found.streams:
@@ -71,9 +81,10 @@ class Pipeline:
 
     def _session_started(self, record: records.SessionStarted, offset: int) -> None:
         self._session(record.session).apiservers = frozenset(record.apiservers)
-        text = self._gate.text
+        gate = self._session_gate(record.session)
+        text = gate.text
         labels = {text(key): text(value) for key, value in (record.labels or {}).items()}
-        command = facts.Command(self._gate.argv(record.argv), text(record.cwd), labels)
+        command = facts.Command(gate.argv(record.argv), text(record.cwd), labels)
         self._sink.append(facts.session_begun(record, command, offset))
 
     def _session_ended(self, record: records.SessionEnded, offset: int) -> None:
@@ -82,12 +93,14 @@ class Pipeline:
             self._stream_closed(records.StreamClosed(stream, record.time, *self._streams[stream].next), offset)
         for process in session.processes:
             self._homes.pop(process, None)
+        self._known_marks += knowledge.marks(record.session, session.known)
         self._sessions.pop(record.session, None)
         self._sink.append(facts.session_over(record, offset))
 
     def _process_seen(self, record: records.ProcessSeen, offset: int) -> None:
-        row = facts.process_seen(self._gate.process(record), offset)
-        self._session(record.session).processes[record.process] = row.document
+        session = self._session(record.session)
+        row = facts.process_seen(self._session_gate(record.session).process(record), offset)
+        session.processes[record.process] = row.document
         self._homes[record.process] = record.session
         self._sink.append(row)
 
@@ -106,7 +119,9 @@ class Pipeline:
 
     def _chunk(self, record: records.Chunk, offset: int) -> None:
         if not self._is_over(record):
-            self._known(record, offset).feed(record, offset)
+            stream = self._known(record, offset)
+            stream.feed(record, offset)
+            self._say_forgotten(stream.home.session, record.time, offset)
 
     def _loss(self, record: records.Loss, offset: int) -> None:
         if not self._is_over(record):
@@ -129,10 +144,10 @@ class Pipeline:
         self._sink.append(facts.outcome(record, offset))
 
     def _connection(self, record: records.Connection, offset: int) -> None:
-        self._sink.append(connection(record, self._gate.text(record.server_name), offset))
+        self._sink.append(connection(record, self._session_gate(record.session).text(record.server_name), offset))
 
     def _note(self, record: records.Note, offset: int) -> None:
-        self._sink.append(facts.note(record, self._gate.text(record.text), offset))
+        self._sink.append(facts.note(record, self._session_gate(record.session).text(record.text), offset))
 
     def _unknown(self, record: records.Unknown, offset: int) -> None:
         unknown = f"records of kind {record.kind} are not known to this version"
@@ -141,6 +156,26 @@ class Pipeline:
 
     def _session_processes(self, id_: SessionId) -> dict[ProcessId, dict[str, Any]]:
         return self._sessions[id_].processes if id_ in self._sessions else {}
+
+    def _session_gate(self, id_: SessionId) -> Gate:
+        """For what belongs to a session and to no stream; where the session is not known, one that knows no secrets."""
+        session = self._sessions.get(id_)
+        if session is None:
+            return self._gate
+        if session.gate is None:
+            session.gate = self._gate_of(id_)
+        return session.gate
+
+    def _gate_of(self, id_: SessionId, stream: StreamId | None = None) -> Gate:
+        gate = self._new_gate()
+        gate.share(self._session(id_).known, stream or StreamId(""))
+        return gate
+
+    def _say_forgotten(self, id_: SessionId, time: int, offset: int) -> None:
+        session = self._session(id_)
+        if text := knowledge.forgotten(session.known, session.told):
+            session.told = session.known.forgotten
+            self._note(records.Note(id_, time, "collector", text, complete=False), offset)
 
     def _session(self, id_: SessionId) -> _Session:
         return self._sessions.setdefault(id_, _Session())
@@ -158,14 +193,14 @@ class Pipeline:
         """Go on with a stream that an earlier collector had."""
         stream, mark = self._open(ids, late=True), marks.get(ids[0])
         if mark is not None:
-            self._streams[ids[0]] = Stream.restore(mark, stream.home, self._new_gate(), self._sink)
+            self._streams[ids[0]] = Stream.restore(mark, stream.home, self._gate_of(ids[1], ids[0]), self._sink)
             self._marked.add(ids[0])
 
     def _open(self, ids: tuple[StreamId, SessionId, ProcessId], late: bool = False) -> Stream:
         session, process = self._session(ids[1]), ids[2]
         session.streams.add(ids[0])
         home = Home(*ids, lambda: session.processes.get(process, {}), session.apiservers)
-        stream = self._streams[ids[0]] = Stream(home, self._new_gate(), self._sink, late)
+        stream = self._streams[ids[0]] = Stream(home, self._gate_of(ids[1], ids[0]), self._sink, late)
         return stream
 
     def _known(self, record: records.Chunk | records.Loss | records.StreamClosed, offset: int) -> Stream:

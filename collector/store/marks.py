@@ -9,6 +9,7 @@ import base64
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -51,9 +52,14 @@ class Marks:
 
     def of(self, streams: Iterable[str]) -> dict[str, bytes]:
         """The latest state of each of these streams that has one."""
-        rows = self._engine.rows(
-            "SELECT stream, layout, state FROM marks WHERE stream IN {streams:Array(String)} ORDER BY taken", {"streams": list(streams)}
-        )
+        return self._latest("stream IN {streams:Array(String)}", {"streams": list(streams)})
+
+    def starting(self, prefix: str) -> dict[str, bytes]:
+        """The latest state of all whose name starts so."""
+        return self._latest("startsWith(stream, {prefix:String})", {"prefix": prefix})
+
+    def _latest(self, condition: str, values: dict[str, Any]) -> dict[str, bytes]:
+        rows = self._engine.rows(f"SELECT stream, layout, state FROM marks WHERE {condition} ORDER BY taken", values)
         latest = {row["stream"]: row for row in rows}
         found = {stream: self._opened(stream, row["state"]) for stream, row in latest.items() if row["state"] and row["layout"] == LAYOUT}
         return {stream: state for stream, state in found.items() if state is not None}

@@ -15,6 +15,7 @@ from chaperone.collector.store.summary import merged
 from chaperone.proto.ids import StreamId
 
 REPLAYED = 50_000
+KNOWN = "known/"  # what the marks of sessions begin with
 
 _LATELY = "arrived + {rows:UInt64} > (SELECT max(arrived) FROM records)"
 _OPEN = f"SELECT session FROM records WHERE kind = 'session' GROUP BY session HAVING max(phase) < 4 OR max({_LATELY}) ORDER BY session"
@@ -31,11 +32,12 @@ class OpenSession:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """`marks`: states of open streams by id. `over`: streams that ended lately."""
+    """`marks`: states of open streams by id. `over`: streams that ended lately. `known`: secrets seen, by KNOWN session/segment."""
 
     sessions: list[OpenSession] = field(default_factory=list)
     marks: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     over: frozenset[StreamId] = frozenset()
+    known: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def past(engine: Engine, marks: Marks) -> Past:
@@ -43,7 +45,7 @@ def past(engine: Engine, marks: Marks) -> Past:
     sessions = open_sessions(engine, REPLAYED)
     streams = [stream["id"] for session in sessions for stream in session.streams]
     over = frozenset(map(StreamId, _over(engine, "stream", REPLAYED)))
-    return Past(sessions, marks.of(streams), over)
+    return Past(sessions, marks.of(streams), over, marks.starting(KNOWN))
 
 
 def open_sessions(engine: Engine, lately: int = 0) -> list[OpenSession]:

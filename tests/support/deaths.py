@@ -5,7 +5,7 @@ from typing import Any
 from chaperone.collector.ingest.ledger import Ledger
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline import Pipeline
-from chaperone.collector.store.recall import OpenSession, Past
+from chaperone.collector.store.recall import KNOWN, OpenSession, Past
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Record
@@ -39,6 +39,8 @@ class Life:
         for mark in marks:
             if mark.state is not None:
                 self.marks[mark.stream] = mark.state
+            else:
+                self.marks.pop(mark.stream, None)
         for row in self.rows:
             self.table[row.kind, row.session, row.id, row.phase, row.position] = row.document
         self.rows.clear()
@@ -51,7 +53,8 @@ class Life:
         streams = [stream for stream in of[Kind.STREAM] if "ended" not in stream]
         sessions = [OpenSession(session, of[Kind.PROCESS], streams) for session in of[Kind.SESSION]]
         over = frozenset(StreamId(stream["id"]) for stream in of[Kind.STREAM] if "ended" in stream)
-        return Past(sessions, self.marks, over)
+        known = {name: state for name, state in self.marks.items() if name.startswith(KNOWN)}
+        return Past(sessions, self.marks, over, known)
 
 
 def lived(batches: list[list[Record]], deaths: tuple[int, ...] = (), unacked: int = 0) -> Table:

@@ -17,7 +17,7 @@ PARTS = compiled(STAND_IN)
 
 
 def masked(target: str) -> str:
-    return mask_url(TEXTS, FINGERPRINT, target)
+    return mask_url(TEXTS, target)
 
 
 @pytest.mark.parametrize(
