@@ -36,25 +36,35 @@ static u64 take(u64 *position, u64 size) {
  * Two threads cannot be in one direction of one SSL object (OpenSSL forbids it). Goroutines that write one tls.Conn
  * without a lock of their own get positions in the order in which their calls return, which may differ from the order
  * on the wire; Go's own HTTP/1 and HTTP/2 clients write under a lock. */
-static void account(struct call *call, u64 size, u32 library) {
-  struct tls tls = {};
-  tls.head = head_of_task(bpf_get_current_task(), KIND_BYTES, call->slot);
-  if (call->direction == DIRECTION_OUT) tls.head.time = call->time;
-  struct stream_key key = {tls.head.started, call->handle, tls.head.pid, tls.head.image};
-  struct stream *stream = stream_of(&key, call, tls.head.time, library);
+static int placed(struct call *call, u64 size, u32 library, struct tls *tls) {
+  tls->head = head_of_task(bpf_get_current_task(), KIND_BYTES, call->slot);
+  if (call->direction == DIRECTION_OUT) tls->head.time = call->time;
+  struct stream_key key = {tls->head.started, call->handle, tls->head.pid, tls->head.image};
+  struct stream *stream = stream_of(&key, call, tls->head.time, library);
   if (!stream) {
     u32 zero = 0;
     struct counters *count = counters.lookup(&zero);
     if (count) __sync_fetch_and_add(&count->streams, 1);
-    return;
+    return 0;
   }
-  tls.handle = call->handle;
-  tls.born = stream->born;
-  tls.size = size;
-  tls.direction = call->direction;
-  tls.library = library;
-  tls.position = take(call->direction == DIRECTION_OUT ? &stream->positions[0] : &stream->positions[1], size);
-  send(&tls, call->buffer);
+  tls->handle = call->handle;
+  tls->born = stream->born;
+  tls->size = size;
+  tls->direction = call->direction;
+  tls->library = library;
+  tls->position = take(call->direction == DIRECTION_OUT ? &stream->positions[0] : &stream->positions[1], size);
+  return 1;
+}
+
+static void account(struct call *call, u64 size, u32 library) {
+  struct tls tls = {};
+  if (placed(call, size, library, &tls)) send(&tls, call->buffer);
+}
+
+/* Bytes that went through and that lie in no buffer of the call. */
+static void account_unread(struct call *call, u64 size, u32 library, u32 cause) {
+  struct tls tls = {};
+  if (placed(call, size, library, &tls)) send_lost(&tls, size, cause);
 }
 
 /* The end of an object that could not be told: how long its directions became must not be forgotten. */

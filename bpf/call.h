@@ -12,7 +12,7 @@ struct call {
   u64 time; /* of the entry */
   u64 handle;
   u64 buffer;
-  u64 length; /* address of where the call reports its length; 0: it returns it */
+  u64 length; /* OpenSSL: address of where the call reports its length, 0: it returns it; GnuTLS: the bytes asked for */
   u64 stack;  /* stack pointer at entry (Go) */
   u32 slot;
   u32 direction;

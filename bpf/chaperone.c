@@ -10,6 +10,7 @@
 #include "account.h"
 #include "tie.h"
 #include "openssl.c"
+#include "gnutls.c"
 #include "go.c"
 #include "process.c"
 #include "sockets.c"

@@ -10,8 +10,8 @@
 
 enum kind { KIND_BYTES = 1, KIND_LOST, KIND_CLOSED, KIND_EXEC, KIND_FORK, KIND_EXIT };
 enum direction { DIRECTION_OUT, DIRECTION_IN };
-enum library { LIBRARY_OPENSSL = 1, LIBRARY_GO };
-enum cause { CAUSE_NONE, CAUSE_RING_FULL, CAUSE_PAGE_ABSENT, CAUSE_TOO_LONG };
+enum library { LIBRARY_OPENSSL = 1, LIBRARY_GO, LIBRARY_GNUTLS };
+enum cause { CAUSE_NONE, CAUSE_RING_FULL, CAUSE_PAGE_ABSENT, CAUSE_TOO_LONG, CAUSE_NO_BUFFER, CAUSE_EARLY };
 
 #define FILE_LIMIT 256  /* bytes of an executed file's name */
 #define ARGV_LIMIT 4096 /* bytes of argv, each argument with its closing 0; a power of two */

@@ -5,8 +5,8 @@ set -eu
 python=$1
 venv=$2
 
-# Behind the first two: what the demo and the tests call (procps for pgrep; node and wget as clients).
-packages="python3-bpfcc python3-venv curl openssl gcc libc6-dev procps strace nodejs wget"
+# Behind the first two: what the demo and the tests call (procps for pgrep; node, git and wget as clients), and what they build against.
+packages="python3-bpfcc python3-venv curl openssl gcc libc6-dev procps strace nodejs git wget libssl-dev libgnutls28-dev"
 missing=""
 for package in $packages; do
 	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"

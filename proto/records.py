@@ -29,6 +29,8 @@ class Cause(StrEnum):
     RING_FULL = "ring full"
     TOO_LONG = "longer than one call may carry"
     PAGE_ABSENT = "page not in memory"
+    NO_BUFFER = "moved by a call that has no buffer of them"
+    EARLY = "0-RTT data, which is not recorded"
     MEMORY = "agent's memory limit"
     DROPPED = "dropped on purpose"
     UNKNOWN = "unknown"

@@ -1,4 +1,4 @@
-"""Where SSL_write_ex and SSL_write, SSL_read_ex and SSL_read meet: the internal function that both call.
+"""Where two exported functions meet: SSL_write_ex and SSL_write, SSL_read_ex and SSL_read, gnutls_record_send and its successor.
 
 OpenSSL 1.1 to 3.1 build `SSL_write_ex` as `sub rsp, 8; call ssl_write_internal`, the arguments untouched, and `SSL_write`
 calls the same (ssl/ssl_lib.c). That function begins with `push`, which the kernel emulates; a probe on `sub rsp` is
@@ -11,6 +11,8 @@ from chaperone.agent.probe.elf import Elf
 
 HEAD = 64  # bytes of a function in which its call must come
 FORWARDS = (["sub", "call"], ["endbr64", "sub", "call"])
+FIRST = 6  # instructions: two arguments are set, then it goes on
+LINKAGE = (".plt", ".plt.sec", ".plt.got")
 EMULATED = ("push", "endbr64", "nop")
 
 
@@ -24,6 +26,19 @@ def forwarded(elf: Elf, ex_function: int, function: int) -> int | None:
         return None
     inner = int(target, 16)
     return inner if _listing(elf, inner)[0][0] in EMULATED else None
+
+
+def jumps_to(elf: Elf, function: int, target: int) -> bool:
+    """Whether `function` ends at once by going on in `target`: there, or through the linker's table of exported functions."""
+    for mnemonic, operand in _listing(elf, function)[:FIRST] if target else ():
+        if mnemonic in ("jmp", "call") and operand.startswith("0x"):
+            return int(operand, 16) == target or _is_linkage(elf, int(operand, 16))
+    return False
+
+
+def _is_linkage(elf: Elf, address: int) -> bool:
+    tables = [found for name in LINKAGE if (found := elf.section(name))]
+    return any(table.address <= address < table.address + table.size for table in tables)
 
 
 def _listing(elf: Elf, address: int) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from chaperone.agent.probe.elf import Elf, UnreadableError
-from chaperone.agent.probe.forward import forwarded
+from chaperone.agent.probe.forward import forwarded, jumps_to
 from chaperone.agent.probe.gopclntab import Function, GoTable, go_table
 from chaperone.agent.probe.prologue import places
 
@@ -19,6 +19,19 @@ OPENSSL = {
     "SSL_free": ("on_ssl_free_entry", ""),
 }
 OPENSSL_NEEDS = frozenset({"SSL_write", "SSL_read", "SSL_free"})
+GNUTLS = {
+    "gnutls_record_send": ("on_gnutls_send_entry", "on_gnutls_send_return"),
+    "gnutls_record_send2": ("on_gnutls_send_entry", "on_gnutls_send_return"),
+    "gnutls_record_send_range": ("on_gnutls_send_entry", "on_gnutls_send_return"),
+    "gnutls_record_send_early_data": ("on_gnutls_send_entry", "on_gnutls_early_return"),
+    "gnutls_record_recv": ("on_gnutls_receive_entry", "on_gnutls_receive_return"),
+    "gnutls_record_recv_seq": ("on_gnutls_receive_entry", "on_gnutls_receive_return"),
+    "gnutls_record_recv_packet": ("on_gnutls_receive_entry", "on_gnutls_packet_return"),
+    "gnutls_record_cork": ("on_gnutls_cork_entry", ""),
+    "gnutls_record_uncork": ("on_gnutls_uncork_entry", ""),
+    "gnutls_deinit": ("on_gnutls_deinit_entry", ""),
+}
+GNUTLS_NEEDS = frozenset({"gnutls_record_send", "gnutls_record_recv", "gnutls_deinit"})
 GO = {
     "crypto/tls.(*Conn).Write": ("on_go_write_entry", "on_go_write_return"),
     "crypto/tls.(*Conn).Read": ("on_go_read_entry", "on_go_read_return"),
@@ -44,7 +57,7 @@ def points(fd: int) -> tuple[Point, ...]:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise UnreadableError("not a regular file")
     elf = Elf(fd)
-    found = [*_openssl(elf), *_go(elf)]
+    found = [*_openssl(elf), *_gnutls(elf), *_go(elf)]
     if not found:
         raise UnreadableError("no TLS functions that we know")
     return tuple(sorted(found, key=lambda point: not point.program.endswith("_return")))
@@ -55,11 +68,14 @@ def _openssl(elf: Elf) -> Iterator[Point]:
     if not functions.keys() >= OPENSSL_NEEDS:
         return
     for name, address in _met(elf, functions).items():
-        offset = elf.offset_of(address)
-        entry, at_return = OPENSSL[name]
-        yield Point(name, entry, offset)
-        if at_return:
-            yield Point(name, at_return, offset, at_return=True)
+        yield from _pair(name, OPENSSL[name], elf.offset_of(address))
+
+
+def _pair(name: str, programs: tuple[str, str], offset: int) -> Iterator[Point]:
+    entry, at_return = programs
+    yield Point(name, entry, offset)
+    if at_return:
+        yield Point(name, at_return, offset, at_return=True)
 
 
 def _met(elf: Elf, functions: dict[str, int]) -> dict[str, int]:
@@ -69,6 +85,17 @@ def _met(elf: Elf, functions: dict[str, int]) -> dict[str, int]:
             functions = {**functions, ex_name: inner}
             del functions[name]
     return functions
+
+
+def _gnutls(elf: Elf) -> Iterator[Point]:
+    """Since 3.6.3 gnutls_record_send does nothing but go on in gnutls_record_send2: two probes there would count twice."""
+    functions = elf.functions(GNUTLS)
+    if not functions.keys() >= GNUTLS_NEEDS:
+        return
+    if jumps_to(elf, functions["gnutls_record_send"], functions.get("gnutls_record_send2", 0)):
+        del functions["gnutls_record_send"]
+    for name, address in functions.items():
+        yield from _pair(name, GNUTLS[name], elf.offset_of(address))
 
 
 def _go(elf: Elf) -> Iterator[Point]:

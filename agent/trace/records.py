@@ -7,8 +7,8 @@ from chaperone.agent.trace.layout import ClosedRecord, ExecRecord, Head, Kind, P
 from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork, Tls, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.proto.records import Cause, Direction
 
-LIBRARIES = {1: "openssl", 2: "go"}
-CAUSES = {1: Cause.RING_FULL, 2: Cause.PAGE_ABSENT, 3: Cause.TOO_LONG}
+LIBRARIES = {1: "openssl", 2: "go", 3: "gnutls"}
+CAUSES = {1: Cause.RING_FULL, 2: Cause.PAGE_ABSENT, 3: Cause.TOO_LONG, 4: Cause.NO_BUFFER, 5: Cause.EARLY}
 HEAD_SIZE = TlsRecord.kept.offset + 8  # where a chunk's data begins
 
 

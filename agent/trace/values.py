@@ -13,7 +13,7 @@ from chaperone.proto.records import Cause, Direction
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """One TLS object in one process image. `born`: time of its first event; `library`: "openssl" or "go".
+    """One TLS object in one process image. `born`: time of its first event; `library`: "openssl", "gnutls" or "go".
 
     `workload`: what `Tracer.govern` returned for the governed cgroup. The others tell it apart from everything else
     that ever had this address, so the value itself is a key for dictionaries.

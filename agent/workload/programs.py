@@ -17,6 +17,7 @@ from chaperone.agent.workload.processes import PROC
 
 LOOKS_S = (0.0, 0.02, 0.1, 0.4, 1.5, 5.0)  # after the exec: a loader takes milliseconds, an interpreter's import seconds
 YOUNG_LIMIT = 16384  # processes that are looked at again
+TLS_NAMES = (b"ssl", b"gnutls")  # in a library's file name
 FILE_LIMIT = 8192  # files that are tried
 GONE = (errno.ENOENT, errno.ESRCH)
 FileKey = tuple[int, int, int]  # device, inode, change of content in ns
@@ -83,7 +84,7 @@ def _tls_libraries(pid: int) -> Iterator[Path]:
     except OSError:
         return
     for row in (line.split(maxsplit=5) for line in lines):
-        if len(row) == 6 and b"x" in row[1] and b"ssl" in row[5].rpartition(b"/")[2]:
+        if len(row) == 6 and b"x" in row[1] and any(name in row[5].rpartition(b"/")[2] for name in TLS_NAMES):
             yield folder / "map_files" / row[0].decode("ascii")
 
 

@@ -14,7 +14,8 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TEXT_LIMIT = 256 * 1024  # bytes of a script that are searched for names of programs
 FILE_LIMIT = 64  # files probed before CMD starts; those it execs later are probed then
 WORD = re.compile(r"[\w.+/@-]+", re.ASCII)
-LIBRARIES_BESIDE = ("libssl.so*", "libpython3*.so*", "*/libssl.so*")  # under ../lib of an interpreter: conda, pyenv, uv
+LIBRARIES_BESIDE = ("libssl.so*", "libgnutls.so*", "libpython3*.so*", "*/libssl.so*")  # under ../lib of an interpreter: conda, pyenv, uv
+SYSTEM_LIBRARIES = ("libssl.so", "libgnutls.so")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def resolve(argv: tuple[str, ...], environment: Mapping[str, str]) -> Command:
 
 
 def files_to_probe(command: Command) -> tuple[Path, ...]:
-    """The ELF files behind CMD: itself, interpreters, programs its text names, and each libssl, by their real paths."""
+    """The ELF files behind CMD: itself, interpreters, programs its text names, and each TLS library, by their real paths."""
     programs = _elf_files(_programs(command))
     libraries = [*_beside(programs), *_system_libraries()]
     return tuple(dict.fromkeys([*programs[:FILE_LIMIT], *_elf_files(libraries)]))
@@ -117,12 +118,12 @@ def _beside(programs: Iterable[Path]) -> Iterator[Path]:
 
 
 def _system_libraries() -> Iterator[Path]:
-    """Each libssl the loader knows of (`ldconfig -p` reads /etc/ld.so.cache and runs nothing)."""
+    """Each TLS library the loader knows of (`ldconfig -p` reads /etc/ld.so.cache and runs nothing)."""
     try:
         listed = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=False).stdout
     except FileNotFoundError:  # no glibc: nothing to list
         return
     for line in listed.splitlines():
         name, _, path = line.strip().partition(" => ")
-        if name.startswith("libssl.so") and "x86-64" in name:
+        if name.startswith(SYSTEM_LIBRARIES) and "x86-64" in name:
             yield Path(path)

@@ -7,7 +7,7 @@ import pytest
 from support.elf_file import BASE, HEADERS, Part, elf_file
 
 from chaperone.agent.probe.elf import Elf
-from chaperone.agent.probe.forward import forwarded
+from chaperone.agent.probe.forward import forwarded, jumps_to
 
 INNER, EX, PLAIN = (BASE + HEADERS + at for at in (0, 16, 32))
 PUSH = bytes.fromhex("55 4889e5 5d c3")  # push rbp; mov rbp, rsp; pop rbp; ret
@@ -50,3 +50,38 @@ def test_a_function_that_only_forwards_gives_the_inner_one(tmp_path: Path, head:
 )
 def test_anything_else_is_left_alone(tmp_path: Path, inner: bytes, ex: bytes, plain: bytes) -> None:
     assert found(tmp_path / "lib", inner, ex, plain) is None
+
+
+ZEROS = bytes.fromhex("4531c0 31c9")  # xor r8d, r8d; xor ecx, ecx
+
+
+def jump(at: int, target: int) -> bytes:
+    return b"\xe9" + (target - at - 5).to_bytes(4, "little", signed=True)
+
+
+def goes_on(path: Path, code: bytes, target: int) -> bool:
+    path.write_bytes(elf_file(Part(".text", code.ljust(64, b"\x90") + bytes(64)), Part(".plt", bytes(64))))
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return jumps_to(Elf(fd), INNER, target)
+    finally:
+        os.close(fd)
+
+
+TABLE = INNER + 128 + 16  # an entry of .plt
+
+
+@pytest.mark.parametrize(
+    ("code", "target", "expected"),
+    [
+        (ZEROS + jump(INNER + 5, EX), EX, True),
+        (ZEROS + jump(INNER + 5, TABLE), EX, True),
+        (SUB + ZEROS + call(INNER + 9, TABLE), EX, True),
+        (ZEROS + jump(INNER + 5, PLAIN), EX, False),
+        (PUSH, EX, False),
+        (ZEROS + jump(INNER + 5, EX), 0, False),
+    ],
+    ids=["itself", "the linker's table", "a call", "a clone", "no jump", "no successor"],
+)
+def test_a_function_goes_on_in_its_successor_or_not(tmp_path: Path, code: bytes, target: int, expected: bool) -> None:
+    assert goes_on(tmp_path / "lib", code, target) == expected

@@ -12,10 +12,11 @@ from support.elf_file import BASE, HEADERS, Part, elf_file, go_functions, symbol
 from support.go_code import LARGE_FRAME, SMALL_FRAME
 
 from chaperone.agent.probe.elf import UnreadableError
-from chaperone.agent.probe.points import GO, OPENSSL, Point, points
+from chaperone.agent.probe.points import GNUTLS, GO, OPENSSL, Point, points
 
 TLS = {"crypto/tls.(*Conn).Write": LARGE_FRAME, "crypto/tls.(*Conn).Read": SMALL_FRAME, "crypto/tls.(*Conn).Close": SMALL_FRAME}
 LIBRARY = elf_file(*symbols({name: BASE + 0x40 + 16 * index for index, name in enumerate(OPENSSL)}, 2))
+GNUTLS_LIBRARY = elf_file(*symbols({name: BASE + 0x40 + 16 * index for index, name in enumerate(GNUTLS)}, 2))
 GO_PROGRAM = elf_file(*go_functions(TLS))
 KUBECTL = Path(sys.executable).parent / "kubectl"
 
@@ -52,6 +53,13 @@ def test_a_library_without_the_ex_functions_is_covered(tmp_path: Path) -> None:
     assert {point.function for point in points_of(tmp_path / "lib", older)} == {"SSL_write", "SSL_read", "SSL_free"}
 
 
+def test_gnutls_gets_its_entries_and_returns(tmp_path: Path) -> None:
+    found = points_of(tmp_path / "lib", GNUTLS_LIBRARY)
+    assert {point.function for point in found} == set(GNUTLS)
+    assert Point("gnutls_record_recv_packet", "on_gnutls_packet_return", 0x40 + 16 * 6, at_return=True) in found
+    assert sum(point.at_return for point in found) == 7
+
+
 def test_a_go_program_is_probed_behind_the_stack_check_and_at_each_return(tmp_path: Path) -> None:
     found = points_of(tmp_path / "go", GO_PROGRAM)
     read = HEADERS + len(LARGE_FRAME)
@@ -85,7 +93,7 @@ edits = st.lists(st.tuples(st.integers(0, 4095), st.binary(min_size=1, max_size=
 
 
 @settings(max_examples=400, deadline=1000)
-@given(st.sampled_from([LIBRARY, GO_PROGRAM]), edits, st.integers(0, 4095))
+@given(st.sampled_from([LIBRARY, GNUTLS_LIBRARY, GO_PROGRAM]), edits, st.integers(0, 4095))
 def test_mutated_files_give_probes_inside_them_or_a_reason(
     tmp_path_factory: pytest.TempPathFactory, original: bytes, edits: list[tuple[int, bytes]], cut: int
 ) -> None:

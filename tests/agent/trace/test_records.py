@@ -1,5 +1,7 @@
 """Ring records, made with the mirror, become values."""
 
+from dataclasses import replace
+
 from chaperone.agent.trace.layout import ClosedRecord, ExecRecord, Head, Kind, ProcessRecord, TlsRecord
 from chaperone.agent.trace.records import decode, shell_status
 from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork, Tls, TlsBytes, TlsClosed, TlsLost
@@ -20,6 +22,11 @@ def test_a_chunk_ends_where_its_bytes_end() -> None:
 def test_a_loss_has_size_and_cause() -> None:
     raw = TlsRecord(head=head(Kind.LOST), handle=0x1000, born=9, position=40, size=1 << 33, direction=0, library=2, cause=3)
     assert decode(bytes(raw)) == TlsLost(TLS, Direction.OUT, 40, 1 << 33, 11, Cause.TOO_LONG)
+
+
+def test_a_loss_of_gnutls_may_have_causes_of_its_own() -> None:
+    raw = TlsRecord(head=head(Kind.LOST), handle=0x1000, born=9, position=40, size=7, direction=1, library=3, cause=4)
+    assert decode(bytes(raw)) == TlsLost(replace(TLS, library="gnutls"), Direction.IN, 40, 7, 11, Cause.NO_BUFFER)
 
 
 def test_an_end_has_both_positions() -> None:

@@ -77,8 +77,10 @@ def test_a_library_that_an_interpreter_brings_along_is_probed(tmp_path: Path) ->
     assert library in probed(python)
 
 
-def test_each_system_libssl_is_probed_once_by_its_real_path() -> None:
-    files = [file for file in probed(Path("/bin/true")) if file.name.startswith("libssl.so")]
+@pytest.mark.parametrize("name", ["libssl.so", "libgnutls.so"])
+def test_each_tls_library_of_the_system_is_probed_once_by_its_real_path(name: str) -> None:
+    files = [file for file in probed(Path("/bin/true")) if file.name.startswith(name)]
+    assert files
     assert all(file == Path(os.path.realpath(file)) for file in files)
     assert len(set(files)) == len(files)
 
