@@ -15,11 +15,11 @@ from chaperone.collector.cli.show.table import table
 from chaperone.collector.ingest.captures import CaptureError
 from chaperone.collector.ingest.policies import read_rules
 from chaperone.collector.mask.masker import Masker
+from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.document import Rule
 from chaperone.collector.rules.evaluate import evaluate
 from chaperone.collector.rules.event import Event, call_events, egress_event, in_order, piece_event
 from chaperone.collector.rules.memory import Memory
-from chaperone.collector.rules.nodes import PolicyError
 from chaperone.collector.rules.verdict import Verdict
 from chaperone.collector.rules.words import WORDS
 

@@ -3,8 +3,8 @@
 import importlib.resources
 from pathlib import Path
 
+from chaperone.collector.nodes import SIZE, PolicyError
 from chaperone.collector.rules.document import Rule, merged, policies
-from chaperone.collector.rules.nodes import SIZE, PolicyError
 
 DEFAULT = Path("default")  # names the pack that comes with Chaperone
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from chaperone.collector.nodes import Place, PolicyError, documents
 from chaperone.collector.rules.condition import Condition, ConditionError, compiled, expanded
 from chaperone.collector.rules.message import Message, MessageError, message
-from chaperone.collector.rules.nodes import Place, PolicyError, documents
 from chaperone.collector.rules.terms import DEFAULT, Mode, Terms, effective, terms
 from chaperone.collector.rules.terms import KEYS as TERMS
 from chaperone.collector.rules.verdict import Action, Enforce, Moment, Severity

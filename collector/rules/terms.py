@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chaperone.collector.rules.nodes import SECOND, Place
+from chaperone.collector.nodes import SECOND, Place
 from chaperone.collector.rules.verdict import Enforce
 
 KEYS = ("mode", "onFailure", "verdictTimeout", "holdLimit", "uncovered", "unreadable", "record", "bodies", "egress")

@@ -6,7 +6,7 @@ import pytest
 from support.policies import EXAMPLE
 
 from chaperone.collector.ingest.policies import files_of, read_rules
-from chaperone.collector.rules.nodes import PolicyError
+from chaperone.collector.nodes import PolicyError
 
 
 def test_a_directory_is_all_its_policy_files(tmp_path: Path) -> None:

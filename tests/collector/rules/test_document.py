@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.policies import EXAMPLE, HEAD, rules
 
+from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.document import By, CountOf, merged, policies
-from chaperone.collector.rules.nodes import PolicyError
 from chaperone.collector.rules.verdict import Action, Enforce, Moment, Severity
 
 

@@ -1,8 +1,8 @@
 import pytest
 from support.policies import HEAD
 
+from chaperone.collector.nodes import SECOND, PolicyError
 from chaperone.collector.rules.document import policies
-from chaperone.collector.rules.nodes import SECOND, PolicyError
 from chaperone.collector.rules.terms import Keeping, Mode, OnFailure, Scan, Terms, Uncovered, effective
 from chaperone.collector.rules.verdict import Enforce
 

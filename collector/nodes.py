@@ -19,7 +19,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class PolicyError(ValueError):
-    """A policy that can't be used: `FILE:LINE: KEY: expected …, found …`."""
+    """A file that can't be used: `FILE:LINE: KEY: expected …, found …`."""
 
     def __init__(self, file: str, line: int, key: str, problem: str) -> None:
         super().__init__(f"{file}:{line}: {key + ': ' if key else ''}{problem}")

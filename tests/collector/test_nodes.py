@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaperone.collector.rules.nodes import DEPTH, SECOND, PolicyError, documents
+from chaperone.collector.nodes import DEPTH, SECOND, PolicyError, documents
 
 
 def test_a_complaint_has_file_line_and_key() -> None:
