@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
+from chaperone.agent.probe.stack import Stacks
 from chaperone.agent.settings import Settings
 from chaperone.agent.sockets.connections import Connections, Kernel
 from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied
 from chaperone.agent.trace.tracer import Tracer
-from chaperone.agent.trace.values import NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
+from chaperone.agent.trace.values import Attached, NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns
 from chaperone.agent.workload.programs import Programs
@@ -43,7 +44,7 @@ class Recording:
         self.streams = Streams(self.lineage)
         self.programs, self.refused = Programs(self._attach), 0
         apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
-        self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget), apiservers)
+        self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, Stacks(self._is_probed).of), apiservers)
         for session in sessions:
             self._put(session.begin())
         if uncovered:
@@ -79,6 +80,9 @@ class Recording:
         """Probe a file; that the kernel refuses it although it speaks TLS must be said."""
         found = self.tracer.attach(descriptor)
         self.refused += isinstance(found, NotCovered) and found.refused
+
+    def _is_probed(self, descriptor: int) -> bool:
+        return isinstance(self.tracer.attach(descriptor), Attached)
 
     def _note_strays(self) -> None:
         """Processes that moved, or were moved, out of their governed cgroup: from then on nothing of them was seen."""

@@ -27,10 +27,11 @@ LIMIT = 65536  # connections at once, as the kernel's table
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What the kernel counted: `flows` of a cookie; `forget` when it is over."""
+    """What the kernel counted: `flows` of a cookie; `forget` when it is over. `stack_of` a pid: whose TLS it speaks."""
 
     flows: FlowLookup
     forget: Callable[[int], None]
+    stack_of: Callable[[int], str] = lambda _pid: ""
 
 
 class Connections:
@@ -90,6 +91,8 @@ class Connections:
         if value.direction is Direction.OUT:
             watched.server_name = server_name(value.data)
             self._untied[value.cookie] = 0
+            if not self._is_read(watched):
+                self._name_stack(watched)
         else:
             watched.suite = suite_of(agreed(value.data))
 
@@ -103,8 +106,17 @@ class Connections:
             del self._untied[cookie]
             yield from self._uninstrumented(watched, now)
 
+    def _name_stack(self, watched: Watched) -> None:
+        """At the hello of a process that was never read, which may be gone when that is certain; else when it is."""
+        if not watched.stack:
+            watched.stack = self.kernel.stack_of(watched.opened.pid)
+
+    def _is_read(self, watched: Watched) -> bool:
+        return watched.process is not None and watched.process.process in self.ties.speaking
+
     def _uninstrumented(self, watched: Watched, now: int) -> Iterator[Record]:
-        if watched.process is None or watched.process.process not in self.ties.speaking:
+        self._name_stack(watched)
+        if not self._is_read(watched):
             watched.uninstrumented = True
             yield watched.stranger(now)
 

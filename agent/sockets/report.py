@@ -28,6 +28,7 @@ class Watched:
     server_name: str = ""
     suite: Suite = UNKNOWN
     uninstrumented: bool = False
+    stack: str = ""  # whose TLS it is, where no probe reads it
 
     def record(self, ended: int = 0, result: "Result | None" = None) -> Connection:
         """The connection as it is known now; `ended` 0: it goes on."""
@@ -49,9 +50,10 @@ class Watched:
         return Note(self.session, time, "connection", text, complete=not self.is_apiserver())
 
     def who(self) -> str:
-        """Program and pid."""
+        """Program, pid and TLS stack."""
         exe = self.process.exe if self.process else ""
-        return f"{exe or 'an unknown program'} (pid {self.opened.pid})"
+        stack = f", {self.stack}" if self.stack else ""
+        return f"{exe or 'an unknown program'} (pid {self.opened.pid}{stack})"
 
     def where(self) -> str:
         """Address and name asked for."""

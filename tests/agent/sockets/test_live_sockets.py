@@ -133,6 +133,7 @@ def test_nothing_probed_is_an_event_at_once_and_a_gap_of_everything(tracer: Trac
     records = recorded(tracer, [program, str(server.port), server.certificate], linger_s=1.0)
     first, *_ = of(records, Note)
     assert f"TLS from an uninstrumented process: {program} (pid " in first.text
+    assert ", OpenSSL) " in first.text
     assert f"to 127.0.0.1:{server.port} (localhost); its plaintext is not recorded" in first.text
     assert not first.complete
     [one] = over(records)
