@@ -15,11 +15,13 @@ from dataclasses import asdict
 from importlib.metadata import version
 from types import FrameType
 
+from chaperone.agent.deliver.cargo import load
+from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
-from chaperone.agent.deliver.uplink import CONTRACT, Uplink
+from chaperone.agent.deliver.uplink import CONTRACT, Cargo, Uplink
 from chaperone.agent.own_process import guard
 from chaperone.agent.recording import Ended, Recording, told
-from chaperone.agent.settings import Check, Settings, parse
+from chaperone.agent.settings import Check, Deliver, Settings, parse
 from chaperone.agent.trace.requirements import Problem, problems
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.workload.processes import boot_id
@@ -56,6 +58,8 @@ def main() -> int:
     settings = parse()
     if isinstance(settings, Check):
         return check(settings)
+    if isinstance(settings, Deliver):
+        return deliver(settings)
     if missing := problems():
         return fail(settings, missing[0])
     try:
@@ -92,12 +96,14 @@ def refusal(error: OSError | RuntimeError) -> Problem:
 def record(settings: Settings) -> int:
     """Govern, probe, say that it may begin, record, end."""
     stop = Stop(settings.control_fd)
-    outbox = Outbox(Limits(memory=settings.memory))
-    hello = wire.Hello(contract=CONTRACT, agent=uuid.uuid4().hex, boot_id=boot_id(), node=settings.node, version=version("kube-chaperone"))
-    uplink = Uplink(settings.target, hello, outbox)
+    hello = greeting(settings.node)
+    cargo, trouble = load(settings, hello.agent)
+    uplink = Uplink(settings.target, hello, cargo)
     uplink.start()  # first: a collector that was started for us ends when nobody calls
     with Tracer() as tracer:
-        recording = Recording(tracer, outbox, settings)
+        recording = Recording(tracer, cargo.outbox, settings)
+        if trouble:
+            recording.note("spool", f"nothing is kept on disk while no collector answers: {trouble}")
         if settings.ready_fd >= 0 and not is_accepted(uplink, stop):
             return fail(settings, Problem(uplink.trouble, "name another directory with --store, or see: chaperone doctor"))
         tell(settings, {"session": next(iter(recording.sessions.values())).id})
@@ -105,6 +111,28 @@ def record(settings: Settings) -> int:
             recording.step()
         recording.end(stop.ended)
         return report(recording, uplink)  # first: nobody should wait for probes to be taken off
+
+
+def greeting(node: str) -> wire.Hello:
+    """The first message of this process."""
+    return wire.Hello(contract=CONTRACT, agent=uuid.uuid4().hex, boot_id=boot_id(), node=node, version=version("kube-chaperone"))
+
+
+def deliver(settings: Deliver) -> int:
+    """Pass on what dead agents left; say which sessions have their end now."""
+    leftovers = Leftovers(settings.storage.spool, settings.storage.limit, settings.ended)
+    leftovers.find()
+    uplink = Uplink(settings.target, greeting(""), Cargo(Outbox(Limits()), leftovers))
+    uplink.start()
+    deadline = time.monotonic() + LAST_ACK_S
+    while leftovers.under_way() and not uplink.is_refused and time.monotonic() < deadline:
+        time.sleep(0.02)
+    uplink.finish(0)
+    leftovers.close()
+    refusals = [start.refusal for start in leftovers.starts.values() if start.refusal]
+    trouble = "; ".join(dict.fromkeys(refusals)) or (uplink.trouble if leftovers.starts else "")
+    print(json.dumps({"ended": leftovers.ended, "trouble": trouble}), flush=True)  # noqa: T201
+    return 1 if leftovers.starts else 0
 
 
 def is_accepted(uplink: Uplink, stop: Stop) -> bool:
@@ -121,6 +149,9 @@ def report(recording: Recording, uplink: Uplink) -> int:
     is_confirmed = uplink.finish(LAST_ACK_S)
     batches, size = uplink.outbox.unacknowledged()
     trouble = "" if is_confirmed else f"{batches} batches ({size} bytes) were never confirmed: {uplink.trouble}"
+    if uplink.outbox.spool:
+        trouble += f"; they wait in {uplink.outbox.spool.folder.parent}" if trouble and not uplink.outbox.spool.trouble else ""
+        uplink.outbox.spool.close()
     streams = recording.streams
     lost = streams.lost + uplink.outbox.lost
     said = {"bytes": streams.size, "chunks": streams.chunks, "lost": lost, "unconfirmed": batches, "trouble": trouble}

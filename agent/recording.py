@@ -48,7 +48,7 @@ class Recording:
         for session in sessions:
             self._put(session.begin())
         if uncovered:
-            self._note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")
+            self.note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")
         self.outbox.flush()  # a session that is announced is known to the collector, whatever happens to us
 
     def step(self) -> int:
@@ -71,7 +71,7 @@ class Recording:
         self._note_strays()
         self._put(self.connections.end(now_ns()))
         for what, count in self._shortcomings():
-            self._note("kernel", f"{count} {what}", complete=False)
+            self.note("kernel", f"{count} {what}", complete=False)
         for session in self.sessions.values():
             self._put(session.end(ended.status, ended.left))
         self.outbox.flush()
@@ -93,7 +93,7 @@ class Recording:
             continue
         left = len(strays & self.lineage.living.keys())
         if left and all(group.exists() for group in groups):
-            self._note("workload", f"{left} of its processes left its cgroup: what they did there is not recorded", complete=False)
+            self.note("workload", f"{left} of its processes left its cgroup: what they did there is not recorded", complete=False)
 
     def _records(self, value: Value) -> Iterator[Record]:
         match value:
@@ -125,7 +125,8 @@ class Recording:
         yield "programs or libraries were not looked into, too many at once", self.programs.missed
         yield "files that speak TLS got no probes from the kernel", self.refused
 
-    def _note(self, subject: str, text: str, complete: bool = True) -> None:
+    def note(self, subject: str, text: str, complete: bool = True) -> None:
+        """Say something in every session."""
         for session in self.sessions.values():
             self.outbox.put(Note(session.id, now_ns(), subject, text, complete))
 

@@ -1,16 +1,21 @@
 """What the agent is told: options → frozen values. It decides nothing that is not written here."""
 
 import argparse
+import base64
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from chaperone.proto.sealed import KEY_SIZE
+
 DEFAULT_SOCKET = Path("/var/lib/chaperone/collector.sock")
+DEFAULT_SPOOL = Path("/var/lib/chaperone/spool")
 MEMORY_MIB = 64
+SPOOL_MIB = 1024
 SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
 
 
@@ -27,8 +32,17 @@ class SessionOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """Where unconfirmed batches wait. `key`: the collectors' public key; empty: the one that they welcome us with."""
+
+    spool: Path = DEFAULT_SPOOL
+    limit: int = SPOOL_MIB << 20
+    key: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Descriptors are -1 where nobody listens. `memory`: bytes of unconfirmed records kept while no collector answers."""
+    """Descriptors are -1 where nobody listens. `memory`: bytes of unconfirmed records kept where the spool can't take them."""
 
     cgroups: tuple[Path, ...]
     attach: tuple[Path, ...]
@@ -38,6 +52,24 @@ class Settings:
     ready_fd: int = -1
     memory: int = MEMORY_MIB << 20
     node: str = ""
+    storage: Storage = Storage()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a session of a dead agent ended: a status as a shell shows it, -1 if unknown, and why its recording ended before."""
+
+    status: int = -1
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """`--deliver`: pass on what dead agents left, then end. `ended`: sessions of whose end somebody knows."""
+
+    target: str
+    storage: Storage
+    ended: Mapping[str, Ended]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +79,28 @@ class Check:
     output: str = "table"
 
 
-def parse(arguments: Sequence[str] | None = None) -> Settings | Check:
+def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver:
     """The command line as values; usage errors end the process with status 2."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.check:
         return Check(options.output)
+    target = options.target or _target(options.socket)
+    storage = Storage(options.spool, options.spool_limit << 20, options.collector_key)
+    if options.deliver:
+        return Deliver(target, storage, dict(options.ended))
     if not options.cgroup:
         parser.error("name at least one --cgroup")
     return Settings(
         tuple(options.cgroup),
         tuple(options.attach),
-        options.target or _target(options.socket),
+        target,
         options.session,
         options.control_fd,
         options.ready_fd,
         options.memory << 20,
         options.node,
+        storage,
     )
 
 
@@ -94,6 +131,23 @@ def _value(name: str, value: object) -> str | tuple[str, ...]:
     raise ValueError(name)
 
 
+def _key(file: str) -> bytes:
+    """A public key as the collector writes it: 32 bytes in base64."""
+    try:
+        key = base64.b64decode(Path(file).read_bytes().strip(), validate=True)
+    except (OSError, ValueError):
+        key = b""
+    if len(key) != KEY_SIZE:
+        raise argparse.ArgumentTypeError(f"{file} is no collector's public key; it is in the store, as spool.pub")
+    return key
+
+
+def _ended(text: str) -> tuple[str, Ended]:
+    session, _, rest = text.partition("=")
+    status, _, why = rest.partition(":")
+    return session, Ended(int(status), why)
+
+
 TEXTS = frozenset(field.name for field in fields(SessionOptions) if field.default == "")
 LISTS = frozenset(field.name for field in fields(SessionOptions)) - TEXTS
 
@@ -108,7 +162,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--attach", type=Path, action="append", default=[], help="probe this file from the start (any number)")
     add("--socket", type=Path, default=DEFAULT_SOCKET, help="the collector's Unix socket")
     add("--target", default="", help="the collector as a gRPC target, instead of --socket")
-    add("--memory", type=int, default=MEMORY_MIB, metavar="MIB", help="of records kept while no collector answers")
+    add("--memory", type=int, default=MEMORY_MIB, metavar="MIB", help="of records kept where the spool can't take them")
+    add("--spool", type=Path, default=DEFAULT_SPOOL, metavar="DIR", help="where unconfirmed records wait, sealed")
+    add("--spool-limit", type=int, default=SPOOL_MIB, metavar="MIB", help="the most that may wait there")
+    add("--collector-key", type=_key, default=b"", metavar="FILE", help="seal the spool to this key [default: the collector's own]")
+    add("--deliver", action="store_true", help="deliver what dead agents left in the spool, then end")
+    add("--ended", type=_ended, action="append", default=[], metavar="SESSION=STATUS:WHY", help="with --deliver: how a session ended")
     add("--node", default=platform.node(), help="name of this node")
     add("--control-fd", type=int, default=-1, help='end when this is closed; may say {"status": N, "left": N} before')
     add("--ready-fd", type=int, default=-1, help="write one JSON line here when the probes are in place, or why not")

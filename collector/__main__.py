@@ -16,6 +16,7 @@ from pathlib import Path
 import grpc
 
 from chaperone.collector.ingest.intake import PipelineIntake
+from chaperone.collector.ingest.leftovers import Opener
 from chaperone.collector.ingest.service import CaptureService
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline import Pipeline
@@ -84,7 +85,8 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, store
     pipeline.recall(await store.past())
     intake = PipelineIntake(pipeline, rows, store)
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)])
-    capture_pb2_grpc.add_CaptureServicer_to_server(CaptureService(intake, settings, activity), server)
+    capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
+    capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(store.ask, activity), server)
     await _listen(server, directory.path)
     try:

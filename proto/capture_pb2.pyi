@@ -15,26 +15,30 @@ OUT: Direction
 IN: Direction
 
 class Upward(_message.Message):
-    __slots__ = ("hello", "batch")
+    __slots__ = ("hello", "batch", "leftover")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    LEFTOVER_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     batch: Batch
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ...) -> None: ...
+    leftover: Leftover
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., leftover: _Optional[_Union[Leftover, _Mapping]] = ...) -> None: ...
 
 class Downward(_message.Message):
-    __slots__ = ("welcome", "ack", "order", "hold_from", "settings")
+    __slots__ = ("welcome", "ack", "order", "hold_from", "settings", "leftover_refused")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     HOLD_FROM_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    LEFTOVER_REFUSED_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     ack: Ack
     order: Order
     hold_from: HoldFrom
     settings: Settings
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., hold_from: _Optional[_Union[HoldFrom, _Mapping]] = ..., settings: _Optional[_Union[Settings, _Mapping]] = ...) -> None: ...
+    leftover_refused: LeftoverRefused
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., hold_from: _Optional[_Union[HoldFrom, _Mapping]] = ..., settings: _Optional[_Union[Settings, _Mapping]] = ..., leftover_refused: _Optional[_Union[LeftoverRefused, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("contract", "agent", "boot_id", "node", "version")
@@ -51,14 +55,16 @@ class Hello(_message.Message):
     def __init__(self, contract: _Optional[int] = ..., agent: _Optional[str] = ..., boot_id: _Optional[str] = ..., node: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("contract", "version", "next_batch")
+    __slots__ = ("contract", "version", "next_batch", "collector_key")
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NEXT_BATCH_FIELD_NUMBER: _ClassVar[int]
+    COLLECTOR_KEY_FIELD_NUMBER: _ClassVar[int]
     contract: int
     version: str
     next_batch: int
-    def __init__(self, contract: _Optional[int] = ..., version: _Optional[str] = ..., next_batch: _Optional[int] = ...) -> None: ...
+    collector_key: bytes
+    def __init__(self, contract: _Optional[int] = ..., version: _Optional[str] = ..., next_batch: _Optional[int] = ..., collector_key: _Optional[bytes] = ...) -> None: ...
 
 class Batch(_message.Message):
     __slots__ = ("number", "wall_offset_ns", "records", "size")
@@ -72,13 +78,37 @@ class Batch(_message.Message):
     size: int
     def __init__(self, number: _Optional[int] = ..., wall_offset_ns: _Optional[int] = ..., records: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
 
+class Leftover(_message.Message):
+    __slots__ = ("agent", "sealed_key", "number", "frame", "last")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    SEALED_KEY_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    sealed_key: bytes
+    number: int
+    frame: bytes
+    last: Batch
+    def __init__(self, agent: _Optional[str] = ..., sealed_key: _Optional[bytes] = ..., number: _Optional[int] = ..., frame: _Optional[bytes] = ..., last: _Optional[_Union[Batch, _Mapping]] = ...) -> None: ...
+
+class LeftoverRefused(_message.Message):
+    __slots__ = ("agent", "reason")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    reason: str
+    def __init__(self, agent: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class Ack(_message.Message):
-    __slots__ = ("batch", "low_water")
+    __slots__ = ("batch", "low_water", "agent")
     BATCH_FIELD_NUMBER: _ClassVar[int]
     LOW_WATER_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
     batch: int
     low_water: _containers.RepeatedCompositeFieldContainer[LowWater]
-    def __init__(self, batch: _Optional[int] = ..., low_water: _Optional[_Iterable[_Union[LowWater, _Mapping]]] = ...) -> None: ...
+    agent: str
+    def __init__(self, batch: _Optional[int] = ..., low_water: _Optional[_Iterable[_Union[LowWater, _Mapping]]] = ..., agent: _Optional[str] = ...) -> None: ...
 
 class LowWater(_message.Message):
     __slots__ = ("stream", "direction", "position")

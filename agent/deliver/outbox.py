@@ -1,70 +1,111 @@
 """Records on their way to the collector: one open batch, then numbered batches until they are acknowledged.
 
-Memory is bounded. Past the limit the newest payload is given up: a chunk becomes a `Loss` of exactly its bytes, and
-losses that follow one another are joined. Batches that have a number never change. If even the facts (processes,
-streams, losses) reach twice the limit, further ones are left out and counted; the recording then says so.
+Closed batches go to the spool (spool.py) and, where that cannot take them, stay in memory, which is bounded. Past the limit
+payload is given up: a chunk becomes a `Loss` of exactly its bytes, and losses that follow one another are joined. What is given up
+is that of sessions over their share (shares.py). Batches that have a number never change. If even the facts (processes, streams,
+losses) reach twice the limit, further ones are left out and counted; the recording then says so.
 """
 
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass, replace
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import zstandard
 
+from chaperone.agent.deliver.shares import Shares
+from chaperone.agent.deliver.spool import Spool
 from chaperone.proto import capture_pb2 as wire
-from chaperone.proto.records import Cause, Chunk, Loss, Record, pack
+from chaperone.proto.ids import SessionId
+from chaperone.proto.records import Cause, Chunk, Loss, Note, Record, SessionEnded, SessionStarted, pack
 
 FACT_SIZE = 200  # bytes that a record without payload is taken for
+CACHE = 4 << 20  # bytes of batches that are kept in memory although they are on disk: a collector that is there gets these
+BATCH_LIMIT = 16 << 20  # bytes of records in one batch, whatever a collector asks for
+RETRY_S = 1.0  # before a disk that refused a batch is asked again
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a batch closes, and how much may wait."""
+    """When a batch closes, and how much may wait in memory."""
 
-    memory: int = 64 << 20  # bytes of unacknowledged records
+    memory: int = 64 << 20  # bytes of unacknowledged records that are not on disk
     batch: int = 256 << 10  # bytes of records in one batch
     delay_ns: int = 50_000_000
+
+
+def wall_offset_ns() -> int:
+    """Wall clock minus boot clock, now."""
+    return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+@dataclass(slots=True)
+class _Closed:
+    """A batch. `parts`: bytes of it by session; `ended`: sessions that it ends; `batch`: None where only the spool has it."""
+
+    number: int
+    size: int
+    parts: dict[SessionId, int]
+    batch: wire.Batch | None
+    ended: tuple[SessionId, ...] = ()
+    is_spooled: bool = False
+
+
+@dataclass(slots=True)
+class _Open:
+    """The batch that is being filled."""
+
+    records: list[Record] = field(default_factory=list)
+    size: int = 0
+    since_ns: int = 0
+    parts: Counter[SessionId] = field(default_factory=Counter)
 
 
 class Outbox:
     """Filled by the thread that reads the kernel, emptied by the one that talks to the collector."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.left_out = 0  # facts dropped past twice the limit
+    def __init__(self, limits: Limits, spool: Spool | None = None, offset: Callable[[], int] = wall_offset_ns) -> None:
+        self.limits, self.spool, self.offset = limits, spool, offset
+        self.missed: Counter[SessionId] = Counter()  # facts dropped past twice the limit
         self.lost = 0  # payload bytes given up here
         self._changed = threading.Condition()
-        self._open: list[Record] = []
-        self._open_size = 0
-        self._opened_ns = 0
-        self._closed: deque[wire.Batch] = deque()
-        self._held = 0
+        self._open, self._closed = _Open(), deque[_Closed]()
+        self._unspooled = deque[_Closed]()  # of these, the ones at the end that are in memory alone
+        self._held = self._spooled = self._cached = 0  # bytes that wait in memory alone; on disk; of these in memory too
         self._number = 0
+        self._retry = 0.0
+        self._shares = Shares()
+
+    @property
+    def left_out(self) -> int:
+        """Facts dropped past twice the limit, of all sessions."""
+        return self.missed.total()
 
     def put(self, record: Record) -> None:
-        """Take one record; never blocks."""
+        """Take one record; never blocks but on the disk."""
         with self._changed:
+            owner = self._shares.owner(record)
             size = FACT_SIZE + (len(record.data) if isinstance(record, Chunk) else 0)
-            if isinstance(record, Chunk) and self._waiting() + size > self.limits.memory:
+            if isinstance(record, Chunk) and not self._has_room(owner, size):
                 record, size = _given_up(record), FACT_SIZE
                 self.lost += record.size
-            if self._waiting() + size > 2 * self.limits.memory:
-                self.left_out += 1
+            if not self._shares.is_within(owner, size, self._free() + self.limits.memory):
+                self.missed[owner] += 1
             elif not self._joined(record):
-                self._append(record, size)
+                self._append(record, size, owner)
 
     def tick(self) -> None:
         """Close the open batch if it is old enough, unless memory is full: then losses go on being joined in it."""
         with self._changed:
-            is_due = self._open and time.monotonic_ns() - self._opened_ns >= self.limits.delay_ns
+            is_due = self._open.records and time.monotonic_ns() - self._open.since_ns >= self.limits.delay_ns
             if is_due and self._waiting() < self.limits.memory:
                 self._close()
 
     def flush(self) -> None:
         """Close the open batch now."""
         with self._changed:
-            if self._open:
+            if self._open.records:
                 self._close()
 
     def after(self, number: int, timeout_s: float) -> wire.Batch | None:
@@ -73,19 +114,29 @@ class Outbox:
             self._changed.wait_for(lambda: self._number > number, timeout_s)
             if not self._closed or self._number <= number:
                 return None
-            return self._closed[max(0, number + 1 - self._closed[0].number)]
+            return self._batch(self._closed[max(0, number + 1 - self._closed[0].number)])
 
     def acknowledge(self, number: int) -> None:
         """Forget all batches up to this number."""
         with self._changed:
             while self._closed and self._closed[0].number <= number:
-                self._held -= len(self._closed.popleft().records)
+                self._forget(self._closed.popleft())
+            if self.spool:
+                self.spool.release(number)
             self._changed.notify_all()
+
+    def remember(self, key: bytes) -> None:
+        """The public key with which a collector welcomed us."""
+        with self._changed:
+            if self.spool:
+                self.spool.remember(key)
 
     def change(self, batch: int, delay_ns: int) -> None:
         """Use the collector's size and age for further batches; 0 leaves one as it is."""
         with self._changed:
-            self.limits = replace(self.limits, batch=batch or self.limits.batch, delay_ns=delay_ns or self.limits.delay_ns)
+            self.limits = replace(
+                self.limits, batch=min(batch, BATCH_LIMIT) or self.limits.batch, delay_ns=delay_ns or self.limits.delay_ns
+            )
 
     def wait_empty(self, timeout_s: float) -> bool:
         """Whether everything closed was acknowledged in that time."""
@@ -95,40 +146,110 @@ class Outbox:
     def unacknowledged(self) -> tuple[int, int]:
         """Batches and bytes that nobody has confirmed."""
         with self._changed:
-            return len(self._closed), self._held
+            return len(self._closed), self._held + self._spooled
 
     def _waiting(self) -> int:
-        return self._held + self._open_size
+        """Bytes that wait in memory alone."""
+        return self._held + self._open.size
 
-    def _append(self, record: Record, size: int) -> None:
-        if not self._open:
-            self._opened_ns = time.monotonic_ns()
-        self._open.append(record)
-        self._open_size += size
-        if self._open_size >= self.limits.batch:
+    def _free(self) -> int:
+        """Bytes of room in memory and, while the disk takes anything, there."""
+        disk = self.spool.limit - self._spooled if self.spool and not self.spool.trouble else 0
+        return self.limits.memory - self._waiting() + max(0, disk)
+
+    def _has_room(self, owner: SessionId, size: int) -> bool:
+        """Whether payload can be kept: there is memory for it, and it is within its session's share of memory and disk."""
+        return self._waiting() + size <= self.limits.memory and self._shares.is_within(owner, size, self._free())
+
+    def _append(self, record: Record, size: int, owner: SessionId) -> None:
+        if not self._open.records:
+            self._open.since_ns = time.monotonic_ns()
+        self._open.records.append(record)
+        self._open.size += size
+        self._open.parts[owner] += size
+        self._shares.add(owner, size)
+        if self._open.size >= self.limits.batch:
             self._close()
 
     def _joined(self, record: Record) -> bool:
         """Make one loss of two that touch, if the newest record is the first of them."""
-        last = self._open[-1] if self._open else None
+        last = self._open.records[-1] if self._open.records else None
         if not (isinstance(record, Loss) and isinstance(last, Loss) and _touch(last, record)):
             return False
-        self._open[-1] = Loss(last.stream, last.direction, last.position, last.size + record.size, last.time, last.cause)
+        self._open.records[-1] = replace(last, size=last.size + record.size)
         return True
 
     def _close(self) -> None:
-        data = pack(self._open)
+        done, self._open = self._open, _Open()
+        data = pack(done.records)
         self._number += 1
         frame = zstandard.ZstdCompressor(level=1).compress(data)
-        self._closed.append(wire.Batch(number=self._number, wall_offset_ns=wall_offset_ns(), records=frame, size=len(data)))
+        batch = wire.Batch(number=self._number, wall_offset_ns=self.offset(), records=frame, size=len(data))
+        parts = {owner: size * len(frame) // done.size for owner, size in done.parts.items()}
+        self._shares.take(dict(done.parts))
+        for owner, size in parts.items():
+            self._shares.add(owner, size)
+        ended = tuple(record.session for record in done.records if isinstance(record, SessionEnded))
+        self._closed.append(closed := _Closed(self._number, len(frame), parts, batch, ended))
+        self._unspooled.append(closed)
         self._held += len(frame)
-        self._open, self._open_size = [], 0
+        if self.spool:
+            self._to_disk(self.spool, done.records)
         self._changed.notify_all()
 
+    def _to_disk(self, spool: Spool, records: list[Record]) -> None:
+        """What is not on disk yet, in order, as far as the disk takes it."""
+        for record in records:
+            if isinstance(record, SessionStarted):
+                spool.begin(record.session)
+        if spool.trouble and time.monotonic() < self._retry:
+            return
+        self._retry = time.monotonic() + RETRY_S
+        while self._unspooled and self._is_moved(spool, self._unspooled[0]):
+            self._unspooled.popleft()
 
-def wall_offset_ns() -> int:
-    """Wall clock minus boot clock, now."""
-    return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    def _is_moved(self, spool: Spool, closed: _Closed) -> bool:
+        """Whether a batch is on disk now; then memory has it only as long as there is room for what is there twice."""
+        assert closed.batch is not None, "what is in memory alone is there"
+        if not spool.append(closed.batch):
+            return False
+        spool.end(closed.ended)
+        closed.is_spooled = True
+        self._held -= closed.size
+        self._spooled += closed.size
+        if self._cached + closed.size <= CACHE:
+            self._cached += closed.size
+        else:
+            closed.batch = None
+        return True
+
+    def _batch(self, closed: _Closed) -> wire.Batch:
+        if closed.batch is not None:
+            return closed.batch
+        found = self.spool.read(closed.number) if self.spool else None
+        if found is None:
+            found = closed.batch = self._in_place_of(closed)
+            self._cached += closed.size
+        return found
+
+    def _in_place_of(self, closed: _Closed) -> wire.Batch:
+        """What is said instead of a batch that the disk did not keep. Streams that go on show how many bytes it had."""
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        text = f"batch {closed.number} was damaged on disk: {closed.size} bytes of records are lost"
+        data = pack(Note(session, now, "spool", text, complete=False) for session in closed.parts)
+        frame = zstandard.ZstdCompressor(level=1).compress(data)
+        return wire.Batch(number=closed.number, wall_offset_ns=self.offset(), records=frame, size=len(data))
+
+    def _forget(self, closed: _Closed) -> None:
+        self._shares.take(closed.parts)
+        if closed.is_spooled:
+            self._spooled -= closed.size
+            self._cached -= closed.size if closed.batch is not None else 0
+            return
+        self._held -= closed.size
+        self._unspooled.popleft()
+        if self.spool:
+            self.spool.end(closed.ended)
 
 
 def _given_up(chunk: Chunk) -> Loss:

@@ -1,13 +1,17 @@
 """The one call to the collector: Hello, batches in order, acks. Reconnects for ever and sends what was not confirmed.
 
+What dead agents left goes between the batches, one frame after one batch: neither waits for the end of the other.
+
 Runs in threads of its own (grpc's Python API for one long stream each way), so the kernel's rings are read meanwhile.
 """
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import grpc
 
+from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.capture_pb2_grpc import CaptureStub
@@ -18,11 +22,20 @@ REFUSALS = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.FAILED_PRECONDIT
 MESSAGE_LIMIT = 64 << 20  # bytes: a batch holds at most one chunk more than its limit
 
 
-class Uplink:
-    """Empties an outbox into a collector. `trouble` names what is wrong while nothing can be sent."""
+@dataclass(frozen=True, slots=True)
+class Cargo:
+    """What there is to deliver. `trusts`: what is on disk is sealed to the key with which a collector welcomes us."""
 
-    def __init__(self, target: str, hello: wire.Hello, outbox: Outbox) -> None:
-        self.target, self.hello, self.outbox = target, hello, outbox
+    outbox: Outbox
+    leftovers: Leftovers | None = None
+    trusts: bool = True
+
+
+class Uplink:
+    """Empties an outbox, and what earlier agents left, into a collector. `trouble` names what is wrong while nothing can be sent."""
+
+    def __init__(self, target: str, hello: wire.Hello, cargo: Cargo) -> None:
+        self.target, self.hello, self.cargo, self.outbox = target, hello, cargo, cargo.outbox
         self.trouble = "no collector answered yet"
         self.is_refused = False  # it answered, and will not take what we send
         self._stopping = threading.Event()
@@ -52,31 +65,43 @@ class Uplink:
 
     def _converse(self) -> bool:
         """One call until it ends. True if the collector welcomed us."""
-        conversation = _Conversation(self.hello, self.outbox, self._stopping)
+        conversation = _Conversation(self.hello, self.cargo, self._stopping)
         with grpc.insecure_channel(self.target, options=_OPTIONS) as channel:
             answers = CaptureStub(channel).Stream(conversation.messages())
             try:
                 for answer in answers:
                     conversation.take(answer)
-                    self.trouble = ""
+                    self._heard(answer)
             finally:
                 conversation.over.set()
-        self.trouble = "" if self._stopping.is_set() else "the collector hung up"
+        if not self.is_refused:
+            self.trouble = "" if self._stopping.is_set() else "the collector hung up"
         return conversation.welcomed.is_set()
+
+    def _heard(self, answer: wire.Downward) -> None:
+        """A collector answers. One that refused a batch welcomes us again before it refuses it again: only an ack undoes that."""
+        if answer.WhichOneof("message") == "ack":
+            self.is_refused = False
+        if not self.is_refused:
+            self.trouble = ""
 
 
 class _Conversation:
     """What is said in one call: nothing but Hello before the Welcome, then batches from the first unconfirmed one."""
 
-    def __init__(self, hello: wire.Hello, outbox: Outbox, stopping: threading.Event) -> None:
-        self.hello, self.outbox, self.stopping = hello, outbox, stopping
+    def __init__(self, hello: wire.Hello, cargo: Cargo, stopping: threading.Event) -> None:
+        self.hello, self.cargo, self.outbox, self.stopping = hello, cargo, cargo.outbox, stopping
         self.welcomed, self.over = threading.Event(), threading.Event()
+        self.takes_leftovers = False
 
     def messages(self) -> Iterator[wire.Upward]:
         yield wire.Upward(hello=self.hello)
-        sent = 0
+        sent, left = 0, self._left()
         while not self._is_over():
-            batch = self.outbox.after(sent, 0.1) if self.welcomed.wait(0.1) else None
+            passed_on = next(left, None)
+            if passed_on is not None:
+                yield passed_on
+            batch = self.outbox.after(sent, 0.0 if passed_on else 0.1) if self.welcomed.wait(0.1) else None
             if batch is not None:
                 sent = batch.number
                 yield wire.Upward(batch=batch)
@@ -85,12 +110,33 @@ class _Conversation:
         """Act on what the collector says. What this version does not know (orders) is for a later one."""
         kind = answer.WhichOneof("message")
         if kind == "welcome":
-            self.outbox.acknowledge(answer.welcome.next_batch - 1)
-            self.welcomed.set()
+            self._welcome(answer.welcome)
         elif kind == "ack":
-            self.outbox.acknowledge(answer.ack.batch)
+            self._acknowledge(answer.ack)
         elif kind == "settings":
             self.outbox.change(answer.settings.batch_bytes, answer.settings.batch_delay_ms * 1_000_000)
+        elif kind == "leftover_refused" and self.cargo.leftovers:
+            self.cargo.leftovers.refuse(answer.leftover_refused.agent, answer.leftover_refused.reason)
+
+    def _welcome(self, welcome: wire.Welcome) -> None:
+        self.outbox.acknowledge(welcome.next_batch - 1)
+        if welcome.collector_key and self.cargo.trusts:
+            self.outbox.remember(welcome.collector_key)
+        self.takes_leftovers = bool(welcome.collector_key)
+        self.welcomed.set()
+
+    def _acknowledge(self, ack: wire.Ack) -> None:
+        if not ack.agent:
+            self.outbox.acknowledge(ack.batch)
+        elif self.cargo.leftovers:
+            self.cargo.leftovers.acknowledge(ack.agent, ack.batch)
+
+    def _left(self) -> Iterator[wire.Upward | None]:
+        """What earlier agents left, once a collector that takes such things has welcomed us; None: not yet."""
+        while not self.welcomed.is_set():
+            yield None
+        if self.takes_leftovers and self.cargo.leftovers:
+            yield from self.cargo.leftovers.messages()
 
     def _is_over(self) -> bool:
         return self.over.is_set() or self.stopping.is_set()

@@ -4,6 +4,7 @@ behind it (or it is over): so a later collector needs nothing of it.
 An agent's batches are numbered 1, 2, 3 … A number that was taken is not taken again, whether it comes twice on one stream or
 on the next one; its ack waits until the first taking is durable. A refusal ends the call with a status that says why:
 INVALID_ARGUMENT (no batch), FAILED_PRECONDITION (contract), RESOURCE_EXHAUSTED (the store cannot write now; come again).
+What a dead agent left is taken in its name, as if it said it itself; numbers that were damaged on disk are jumped over.
 """
 
 import asyncio
@@ -16,10 +17,12 @@ import grpc
 
 from chaperone.collector.fault import place_of
 from chaperone.collector.ingest.batches import records_in
+from chaperone.collector.ingest.leftovers import Opener
 from chaperone.collector.settings import CollectorSettings, version
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto import capture_pb2_grpc
 from chaperone.proto.records import Record
+from chaperone.proto.sealed import SealError
 
 CONTRACT = 1
 SUPPORTED = (CONTRACT, CONTRACT - 1)
@@ -84,11 +87,22 @@ class _Agent:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class CaptureService(capture_pb2_grpc.CaptureServicer):
-    """Serves agents. `activity` is entered while one is connected."""
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A batch that was taken. `of`: whose leftover it was; "" for the agent's own."""
 
-    def __init__(self, intake: Intake, settings: CollectorSettings, activity: AbstractContextManager[Any]) -> None:
-        self._intake, self._settings, self._activity = intake, settings, activity
+    number: int
+    taken: Taken
+    of: str = ""
+
+
+class CaptureService(capture_pb2_grpc.CaptureServicer):
+    """Serves agents. `activity` is entered while one is connected; `opener` opens what dead agents left."""
+
+    def __init__(
+        self, intake: Intake, settings: CollectorSettings, activity: AbstractContextManager[Any], opener: Opener | None = None
+    ) -> None:
+        self._intake, self._settings, self._activity, self._opener = intake, settings, activity, opener or Opener()
         self._agents: dict[str, _Agent] = {}
 
     async def Stream(self, upward: AsyncIterator[pb.Upward], context: Any) -> AsyncIterator[pb.Downward]:  # noqa: N802 - named by gRPC
@@ -97,8 +111,8 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
             try:
                 agent = await self._greeted(upward)
                 yield pb.Downward(welcome=await self._welcome(agent))
-                async for number in self._acked(agent, upward):
-                    yield pb.Downward(ack=pb.Ack(batch=number))
+                async for answer in self._answers(agent, upward):
+                    yield answer
             except RefusedError as refused:
                 await context.abort(refused.status, refused.reason)
             except Exception as error:  # noqa: BLE001 - grpc would send and log its text, which might quote payload
@@ -120,21 +134,18 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
     async def _welcome(self, agent: _Agent) -> pb.Welcome:
         durable = await self._intake.next_batch(agent.name)
         agent.taken = max(agent.taken, durable - 1)
-        return pb.Welcome(contract=CONTRACT, version=version(), next_batch=durable)
+        return pb.Welcome(contract=CONTRACT, version=version(), next_batch=durable, collector_key=self._opener.public)
 
-    async def _acked(self, agent: _Agent, upward: AsyncIterator[pb.Upward]) -> AsyncIterator[int]:
-        """Numbers up to which nothing need come again, as batches become durable. Batches are taken meanwhile, a bounded number ahead."""
-        under_way: asyncio.Queue[tuple[int, Taken] | RefusedError | None] = asyncio.Queue(self._settings.batches_under_way)
+    async def _answers(self, agent: _Agent, upward: AsyncIterator[pb.Upward]) -> AsyncIterator[pb.Downward]:
+        """Acks, as batches become durable. Batches are taken meanwhile, a bounded number ahead."""
+        under_way: asyncio.Queue[_UnderWay | pb.Downward | RefusedError | None] = asyncio.Queue(self._settings.batches_under_way)
         reading = asyncio.create_task(self._read(agent, upward, under_way))
         try:
             while (item := await under_way.get()) is not None:
                 if isinstance(item, RefusedError):
                     raise item
-                number, taken = item
-                if reason := await taken.durable:
-                    _refuse_full(reason)
-                if through := number if taken.through is None else min(number, taken.through):
-                    yield through
+                if answer := item if isinstance(item, pb.Downward) else await _ack(item):
+                    yield answer
             await reading
         finally:
             reading.cancel()
@@ -143,7 +154,9 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         try:
             async for message in upward:
                 if message.WhichOneof("message") == "batch":
-                    await under_way.put((message.batch.number, await self._taken(agent, message.batch)))
+                    await under_way.put(_UnderWay(message.batch.number, await self._taken(agent, message.batch)))
+                elif message.WhichOneof("message") == "leftover" and (answer := await self._left(message.leftover)):
+                    await under_way.put(answer)
         except RefusedError as refused:
             await under_way.put(refused)
         except Exception:
@@ -152,6 +165,36 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         else:
             await under_way.put(None)
 
+    async def _left(self, leftover: pb.Leftover) -> _UnderWay | pb.Downward | None:
+        """Take a dead agent's batch. None: it is damaged, and what follows will show what was in it."""
+        if not 0 < len(leftover.agent) <= AGENT_LIMIT:
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"an agent's id has 1 to {AGENT_LIMIT} characters")
+        try:
+            batch = self._opener.batch(leftover)
+        except SealError as error:
+            return pb.Downward(leftover_refused=pb.LeftoverRefused(agent=leftover.agent, reason=str(error)))
+        if batch is None:
+            return None
+        agent = self._agents.setdefault(leftover.agent, _Agent(leftover.agent))
+        await self._welcome(agent)  # as far as it had come when another collector heard it
+        async with agent.turn:
+            number = agent.taken + 1 if leftover.HasField("last") else batch.number
+            if number <= agent.taken:
+                return _UnderWay(number, self._intake.settled(agent.name), agent.name)
+            batch.number = number
+            agent.taken = number - 1
+            return await self._inherited(agent, batch)
+
+    async def _inherited(self, agent: _Agent, batch: pb.Batch) -> _UnderWay | None:
+        """A batch that is none has left a note; the living agent, who can't read it, has no part in it."""
+        try:
+            return _UnderWay(batch.number, await self._next(agent, batch), agent.name)
+        except RefusedError as refused:
+            if refused.status is not grpc.StatusCode.INVALID_ARGUMENT:
+                raise
+            agent.taken = batch.number
+            return None
+
     async def _taken(self, agent: _Agent, batch: pb.Batch) -> Taken:
         async with agent.turn:
             if batch.number <= agent.taken:
@@ -159,11 +202,14 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
             if batch.number != agent.taken + 1:
                 reason = f"batch {batch.number} follows batch {agent.taken}: numbers have no gaps"
                 raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, reason)
-            if reason := self._intake.refusal():
-                _refuse_full(reason)
-            taken = await self._take(agent, batch)
-            agent.taken = batch.number
-            return taken
+            return await self._next(agent, batch)
+
+    async def _next(self, agent: _Agent, batch: pb.Batch) -> Taken:
+        if reason := self._intake.refusal():
+            _refuse_full(reason)
+        taken = await self._take(agent, batch)
+        agent.taken = batch.number
+        return taken
 
     async def _take(self, agent: _Agent, batch: pb.Batch) -> Taken:
         limit = self._settings.batch_limit
@@ -172,6 +218,14 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
             return await self._intake.take(arrival)
         except ValueError as error:
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"batch {batch.number}: {error}") from None
+
+
+async def _ack(item: _UnderWay) -> pb.Downward | None:
+    """Once it is durable: up to where nothing need come again; None if that is nowhere yet."""
+    if reason := await item.taken.durable:
+        _refuse_full(reason)
+    through = item.number if item.taken.through is None else min(item.number, item.taken.through)
+    return pb.Downward(ack=pb.Ack(batch=through, agent=item.of)) if through else None
 
 
 def _refuse_full(reason: str) -> NoReturn:

@@ -1,9 +1,11 @@
 """What lies where in a store directory, who holds it, and how its socket is reached.
 
-`lock` (flock, with the holder's pid), `version`, `fingerprint.key` (32 random bytes, made once), `clickhouse/` and
-`collector.sock`. The directory is 0700, files and socket 0600.
+`lock` (flock, with the holder's pid), `version`, `fingerprint.key` (32 random bytes, made once), `spool.key` (X25519, made once: opens
+what agents left in their spools) and its public half `spool.pub` in base64, `clickhouse/` and `collector.sock`. A `run`'s agent has
+its `spool/` here too. The directory is 0700, files and socket 0600.
 """
 
+import base64
 import fcntl
 import os
 import secrets
@@ -11,9 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from chaperone.proto.sealed import public_of
+
 SOCKET = "collector.sock"
 SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
-_OURS = {"lock", "version", "version.new", "fingerprint.key", "fingerprint.new", "clickhouse", SOCKET}
+_OURS = {"lock", "version", "version.new", "fingerprint.key", "fingerprint.new", "clickhouse", SOCKET} | {
+    "spool",
+    "spool.key",
+    "spool.pub",
+    "spool.new",
+}
 
 
 class DirectoryError(Exception):
@@ -47,6 +59,15 @@ class StoreDirectory:
         if not path.exists():
             write_whole(path, secrets.token_bytes(32))
         return path.read_bytes()
+
+    def spool_key(self) -> X25519PrivateKey:
+        """Opens agents' spools; made at the first call, with its public half for agents that never met a collector."""
+        path = self.path / "spool.key"
+        if not path.exists():
+            write_whole(path, X25519PrivateKey.generate().private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+        key = X25519PrivateKey.from_private_bytes(path.read_bytes())
+        write_whole(self.path / "spool.pub", base64.b64encode(public_of(key)) + b"\n")
+        return key
 
     def close(self) -> None:
         """Let others open it. The lock file stays: removing it would let two processes hold two locks."""

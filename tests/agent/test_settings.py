@@ -1,11 +1,12 @@
 """The agent's command line."""
 
+import base64
 import json
 from pathlib import Path
 
 import pytest
 
-from chaperone.agent.settings import Check, SessionOptions, Settings, parse
+from chaperone.agent.settings import Check, Deliver, Ended, SessionOptions, Settings, Storage, parse
 
 
 def settings(*arguments: str) -> Settings:
@@ -57,3 +58,24 @@ def test_no_cgroup_is_a_usage_error() -> None:
     with pytest.raises(SystemExit) as caught:
         parse([])
     assert caught.value.code == 2
+
+
+def test_the_spool_is_where_the_options_say(tmp_path: Path) -> None:
+    assert settings().storage == Storage(Path("/var/lib/chaperone/spool"), 1 << 30, b"")
+    key = tmp_path / "spool.pub"
+    key.write_bytes(base64.b64encode(bytes(range(32))) + b"\n")
+    given = settings("--spool", "/s", "--spool-limit", "2", "--collector-key", str(key))
+    assert given.storage == Storage(Path("/s"), 2 << 20, bytes(range(32)))
+
+
+@pytest.mark.parametrize("text", ["", "AAAA", "no base64!"])
+def test_what_is_no_public_key_is_a_usage_error(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "key").write_text(text)
+    with pytest.raises(SystemExit):
+        settings("--collector-key", str(tmp_path / "key"))
+    assert "is no collector's public key" in capsys.readouterr().err
+
+
+def test_delivering_needs_no_cgroup() -> None:
+    told = parse(["--deliver", "--spool", "/s", "--socket", "/c", "--ended", "5e55=137:it was killed"])
+    assert told == Deliver("unix:/c", Storage(Path("/s")), {"5e55": Ended(137, "it was killed")})

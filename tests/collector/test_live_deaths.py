@@ -12,7 +12,7 @@ from support.conversations import Conversation
 from support.h2_conversation import PODS, long_connection
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
-from chaperone.agent.deliver.uplink import Uplink
+from chaperone.agent.deliver.uplink import Cargo, Uplink
 from chaperone.collector.store.directory import socket_target
 from chaperone.collector.store.engine import Engine
 from chaperone.proto import capture_pb2 as wire
@@ -37,7 +37,7 @@ def test_every_call_is_there_once_and_nothing_is_missing(tmp_path: Path, seed: i
     dice, store, over = random.Random(seed), tmp_path / "store", threading.Event()
     kill(start(store))
     outbox = Outbox(Limits(batch=dice.choice([2000, 5000, 20000]), delay_ns=100_000_000))
-    uplink = Uplink(socket_target(store), wire.Hello(contract=1, agent=f"agent-{seed}", boot_id="boot"), outbox)
+    uplink = Uplink(socket_target(store), wire.Hello(contract=1, agent=f"agent-{seed}", boot_id="boot"), Cargo(outbox))
     uplink.start()
     tracer = threading.Thread(target=say, args=(outbox, long_connection(ROUNDS, Conversation()), over))
     tracer.start()

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from chaperone.collector.cli.launch.failed import LaunchError
 
@@ -22,6 +23,22 @@ READY_S = 20.0  # compiling the probes takes about two seconds
 FINISH_S = 20.0  # it waits 10 s for its last ack
 About = Mapping[str, str | Sequence[str]]
 AGENT = (sys.executable, "-I", "-m", "chaperone.agent")
+
+
+def spool_of(socket: Path) -> Path:
+    """Where the agents of a store keep what nobody has confirmed."""
+    return socket.parent / "spool"
+
+
+def deliver(socket: Path, session: str, ended: tuple[int, str]) -> bool:
+    """Pass on what a dead agent left in the store's spool. Whether its session is ended by that: `ended` is CMD's status, and why."""
+    known = f"{session}={ended[0]}:{ended[1]}"
+    command = [*AGENT, "--deliver", f"--socket={socket}", f"--spool={spool_of(socket)}", f"--ended={known}"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=FINISH_S, cwd="/", check=False, start_new_session=True)
+        return session in json.loads(done.stdout.splitlines()[-1])["ended"]
+    except (subprocess.TimeoutExpired, IndexError, ValueError, KeyError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)

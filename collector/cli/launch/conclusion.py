@@ -9,7 +9,7 @@ import grpc
 import zstandard
 
 from chaperone.collector.cli.failed import CommandError
-from chaperone.collector.cli.launch.agent import Agent
+from chaperone.collector.cli.launch.agent import Agent, deliver
 from chaperone.collector.settings import version
 from chaperone.collector.store.directory import socket_target
 from chaperone.proto import capture_pb2 as wire
@@ -42,7 +42,9 @@ class Conclusion:
             yield report.trouble
 
     def _ended_for_it(self, trouble: str, status: int) -> Iterator[str]:
-        """End the session in the dead agent's place, with a note of the trouble; why that could not be."""
+        """Deliver what the dead agent left, and end the session in its place with a note of the trouble; why that could not be."""
+        if deliver(self.socket, self.session, (status, trouble)):
+            return
         try:
             send_end(self.socket, SessionId(self.session), (trouble, status))
         except grpc.RpcError:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from chaperone.collector.cli.launch import apiservers, child, foreground
 from chaperone.collector.cli.launch.account import Account, chosen
-from chaperone.collector.cli.launch.agent import About, Agent
+from chaperone.collector.cli.launch.agent import About, Agent, spool_of
 from chaperone.collector.cli.launch.cgroup import RunCgroup, own_group
 from chaperone.collector.cli.launch.command import Command, files_to_probe, resolve
 from chaperone.collector.cli.launch.conclusion import Conclusion
@@ -93,7 +93,8 @@ def perform(run: Run, reach: Callable[[], None]) -> Outcome:
 
 def agent_options(run: Run) -> list[str]:
     """The agent's command line."""
-    return [f"--socket={run.socket}", f"--cgroup={run.group.path}", *(f"--attach={file}" for file in files_to_probe(run.command))]
+    where = [f"--socket={run.socket}", f"--spool={spool_of(run.socket)}"]
+    return [*where, f"--cgroup={run.group.path}", *(f"--attach={file}" for file in files_to_probe(run.command))]
 
 
 def about(run: Run) -> About:

@@ -1,14 +1,34 @@
 """The outbox keeps order, numbers and facts, and bounds its memory."""
 
+import json
+import random
 import time
+from pathlib import Path
 
+import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaperone.agent.deliver.outbox import FACT_SIZE, Limits, Outbox, wall_offset_ns
+from chaperone.agent.deliver import outbox as module
+from chaperone.agent.deliver.outbox import CACHE, FACT_SIZE, Limits, Outbox, wall_offset_ns
+from chaperone.agent.deliver.segment import frames_in
+from chaperone.agent.deliver.spool import Spool
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
-from chaperone.proto.records import Cause, Chunk, Direction, Loss, ProcessEnded, Record, StreamOpened, unpack
+from chaperone.proto.records import (
+    Cause,
+    Chunk,
+    Direction,
+    Loss,
+    Note,
+    ProcessEnded,
+    ProcessSeen,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    StreamOpened,
+    unpack,
+)
 
 STREAM = StreamId("s")
 
@@ -109,3 +129,121 @@ def test_every_byte_is_delivered_or_stated_lost(sizes: list[tuple[Direction, int
 def test_the_offset_leads_from_boot_time_to_the_wall_clock() -> None:
     now = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + wall_offset_ns()
     assert abs(now - time.time_ns()) < 50_000_000
+
+
+def spooled(folder: Path, limits: Limits, limit: int = 64 << 20) -> Outbox:
+    return Outbox(limits, Spool(folder, "a", limit))
+
+
+def noisy(position: int, size: int) -> Chunk:
+    return Chunk(STREAM, Direction.OUT, position, random.Random(position).randbytes(size), position)
+
+
+def test_more_than_memory_waits_on_disk_and_comes_out_whole(tmp_path: Path) -> None:
+    outbox = spooled(tmp_path, Limits(memory=200_000, batch=50_000))
+    put = [noisy(position, 30_000) for position in range(0, 9_000_000, 30_000)]
+    for record in put:
+        outbox.put(record)
+    assert outbox.lost == 0 and outbox.unacknowledged()[1] > 8_000_000
+    assert drained(outbox) == put
+    outbox.acknowledge(1 << 40)
+    assert outbox.unacknowledged() == (0, 0)
+
+
+def test_of_what_is_on_disk_memory_keeps_a_bounded_part(tmp_path: Path) -> None:
+    outbox = spooled(tmp_path, Limits(memory=200_000, batch=50_000))
+    for position in range(0, 9_000_000, 30_000):
+        outbox.put(noisy(position, 30_000))
+    kept = sum(len(closed.batch.records) for closed in outbox._closed if closed.batch)
+    assert CACHE - 100_000 < kept <= CACHE
+
+
+def test_a_full_spool_is_memory_and_then_exact_losses(tmp_path: Path) -> None:
+    outbox = spooled(tmp_path, Limits(memory=300_000, batch=50_000), limit=1_000_000)
+    for position in range(0, 3_000_000, 30_000):
+        outbox.put(noisy(position, 30_000))
+        outbox.tick()
+    position = 0
+    for record in drained(outbox):
+        assert isinstance(record, Chunk | Loss) and record.position == position
+        position += len(record.data) if isinstance(record, Chunk) else record.size
+    assert position == 3_000_000 and 1_600_000 < outbox.lost < 2_100_000
+
+
+def test_when_the_disk_has_room_again_what_waited_in_memory_goes_there_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = spooled(tmp_path, Limits(memory=10_000_000, batch=50_000), limit=400_000)
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    put = [noisy(position, 30_000) for position in range(0, 900_000, 30_000)]
+    for record in put:
+        outbox.put(record)
+    assert outbox._held > 300_000
+    found = drained(outbox)
+    assert outbox.spool
+    outbox.spool.limit = 64 << 20
+    outbox.put(noisy(900_000, 60_000))
+    assert (outbox._held, found) == (0, put)
+    files = sorted(tmp_path.glob("a/*.segment"))
+    assert [frame.number for path in files for frame in frames_in(path)] == list(range(1, outbox._number + 1))
+
+
+def test_a_batch_that_the_disk_spoiled_is_said_with_its_number(tmp_path: Path) -> None:
+    outbox = spooled(tmp_path, Limits(batch=50_000))
+    outbox.put(SessionStarted(SessionId("x"), "w", 1))
+    outbox.put(StreamOpened(STREAM, ProcessId("p"), SessionId("x"), 1, "openssl"))
+    for position in range(0, 9_000_000, 30_000):
+        outbox.put(noisy(position, 30_000))
+    last = max(tmp_path.glob("a/*.segment"))
+    data = bytearray(last.read_bytes())
+    data[200] ^= 1
+    last.write_bytes(data)
+    records = drained(outbox)
+    [note] = [record for record in records if isinstance(record, Note)]
+    assert note.session == "x" and not note.complete and "was damaged on disk" in note.text
+    assert drained(outbox) == records, "the same batch each time it is sent"
+
+
+def test_sessions_are_open_in_the_spool_until_their_end_is_there(tmp_path: Path) -> None:
+    outbox = spooled(tmp_path, Limits())
+    outbox.put(SessionStarted(SessionId("x"), "w", 1))
+    outbox.flush()
+    assert json.loads((tmp_path / "a/start.json").read_text())["sessions"] == ["x"]
+    outbox.put(SessionEnded(SessionId("x"), 2))
+    assert json.loads((tmp_path / "a/start.json").read_text())["sessions"] == ["x"]
+    outbox.flush()
+    assert json.loads((tmp_path / "a/start.json").read_text())["sessions"] == []
+
+
+def test_one_that_floods_takes_nothing_from_nine(tmp_path: Path) -> None:
+    outbox = spooled(tmp_path, Limits(memory=400_000, batch=20_000), limit=2_000_000)
+    for number in range(10):
+        outbox.put(SessionStarted(SessionId(f"x{number}"), "w", 1))
+        outbox.put(StreamOpened(StreamId(f"s{number}"), ProcessId("p"), SessionId(f"x{number}"), 1, "openssl"))
+    for position in range(0, 6_000_000, 3_000):
+        outbox.put(Chunk(StreamId("s0"), Direction.OUT, position, random.Random(position).randbytes(3000), 1))
+        if position % 60_000 == 0:
+            for number in range(1, 10):
+                outbox.put(Chunk(StreamId(f"s{number}"), Direction.OUT, position // 120, random.Random(position).randbytes(500), 1))
+    lost = [record.stream for record in drained(outbox) if isinstance(record, Loss)]
+    assert set(lost) == {"s0"} and outbox.lost > 4_000_000
+
+
+def test_facts_past_the_limit_are_counted_for_the_session_that_said_too_many() -> None:
+    outbox = Outbox(Limits(memory=50 * FACT_SIZE, batch=1 << 30))
+    for session in ("hog", "other"):
+        outbox.put(SessionStarted(SessionId(session), "w", 1))
+    for pid in range(500):
+        outbox.put(ProcessSeen(ProcessId(str(pid)), SessionId("hog"), 1, pid))
+        outbox.put(ProcessEnded(ProcessId(str(pid)), pid))
+    for pid in range(500, 505):
+        outbox.put(ProcessSeen(ProcessId(str(pid)), SessionId("other"), 1, pid))
+    assert set(outbox.missed) == {"hog"}
+
+
+def test_each_batch_has_the_offset_of_its_time() -> None:
+    offsets = iter([5, -3_600_000_000_000])
+    outbox = Outbox(Limits(), offset=lambda: next(offsets))
+    for position in (0, 1):
+        outbox.put(chunk(position, 1))
+        outbox.flush()
+    batches = [outbox.after(0, 0), outbox.after(1, 0)]
+    assert [batch.wall_offset_ns for batch in batches if batch] == [5, -3_600_000_000_000]

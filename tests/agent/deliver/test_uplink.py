@@ -9,7 +9,7 @@ import pytest
 from support.collector_double import CollectorDouble
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
-from chaperone.agent.deliver.uplink import Uplink
+from chaperone.agent.deliver.uplink import Cargo, Uplink
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Chunk, Direction
@@ -23,7 +23,7 @@ def collector(tmp_path: Path) -> Iterator[CollectorDouble]:
 
 
 def uplink_to(collector: CollectorDouble, outbox: Outbox) -> Uplink:
-    uplink = Uplink(f"unix:{collector.socket}", wire.Hello(contract=1, agent="a", boot_id="b"), outbox)
+    uplink = Uplink(f"unix:{collector.socket}", wire.Hello(contract=1, agent="a", boot_id="b"), Cargo(outbox))
     uplink.start()
     return uplink
 

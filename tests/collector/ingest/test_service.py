@@ -1,22 +1,27 @@
 """The service behind a real gRPC server on a Unix socket; what takes batches is a fake that can be told to be full or slow."""
 
 import asyncio
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from support.collectors import acked, batch, hello
 
+from chaperone.collector.ingest.leftovers import Opener
 from chaperone.collector.ingest.service import Arrival, CaptureService, Taken
 from chaperone.collector.settings import CollectorSettings
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.capture_pb2_grpc import CaptureStub, add_CaptureServicer_to_server
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Note
+from chaperone.proto.sealed import KEY_SIZE, Frames, public_of, seal_key
 
 NOTE = Note(SessionId("s"), 1, "x", "y")
+PRIVATE, KEY = X25519PrivateKey.generate(), os.urandom(KEY_SIZE)
 
 
 class Intake:
@@ -48,13 +53,13 @@ class Intake:
         return self.full
 
 
-def served(tmp_path: Path, intake: Intake, talk: Any) -> Any:
+def served(tmp_path: Path, intake: Intake, talk: Any, opener: Opener | None = None) -> Any:
     """Run `talk(stub)` against the service."""
 
     async def run() -> Any:
         server = grpc.aio.server()
         settings = CollectorSettings(tmp_path, batch_limit=1000)
-        add_CaptureServicer_to_server(CaptureService(intake, settings, nullcontext()), server)
+        add_CaptureServicer_to_server(CaptureService(intake, settings, nullcontext(), opener), server)
         target = f"unix:{tmp_path}/s"
         server.add_insecure_port(target)
         await server.start()
@@ -230,3 +235,66 @@ def test_a_fault_of_ours_ends_the_call_and_quotes_nothing(tmp_path: Path) -> Non
     status, sentence = refused(tmp_path, Broken(), hello(), batch(1, [NOTE]))
     assert status is grpc.StatusCode.INTERNAL
     assert "KeyError at test_service.py" in sentence and "payload" not in sentence
+
+
+class Living(Intake):
+    """Remembers how far each agent is, as a store does."""
+
+    async def next_batch(self, agent: str) -> int:
+        return self.stored if agent == "dead" else 1
+
+
+def heirloom(*numbers: int, last: bool = False, records: list[Any] | None = None) -> list[pb.Upward]:
+    """What an agent called dead left."""
+    sealed = seal_key(KEY, "dead", public_of(PRIVATE))
+    batches = [batch(number, records or [NOTE]).batch for number in numbers]
+    frames = [pb.Leftover(agent="dead", sealed_key=sealed, number=b.number, frame=Frames(KEY, "dead").seal(b)) for b in batches]
+    ending = [pb.Leftover(agent="dead", sealed_key=sealed, last=batch(0, [NOTE]).batch)] if last else []
+    return [pb.Upward(leftover=leftover) for leftover in [*frames, *ending]]
+
+
+def inherited(tmp_path: Path, intake: Intake, *messages: pb.Upward, key: X25519PrivateKey | None = None) -> list[pb.Downward]:
+    async def talk(stub: Any) -> list[pb.Downward]:
+        return [answer async for answer in stub.Stream(iter([hello("heir"), *messages]))]
+
+    found: list[pb.Downward] = served(tmp_path, intake, talk, Opener(key or PRIVATE))
+    return found
+
+
+def acks_of(found: list[pb.Downward]) -> list[tuple[str, int]]:
+    return [(answer.ack.agent, answer.ack.batch) for answer in found if answer.WhichOneof("message") == "ack"]
+
+
+def test_what_a_dead_agent_left_is_taken_in_its_name_and_once(tmp_path: Path) -> None:
+    intake = Living(stored=3)
+    found = inherited(tmp_path, intake, *heirloom(1, 2, 3, 4, 4, last=True), batch(1, [NOTE]))
+    assert acks_of(found) == [("dead", 1), ("dead", 2), ("dead", 3), ("dead", 4), ("dead", 4), ("dead", 5), ("", 1)]
+    assert intake.taken == [3, 4, 5, 1]
+    assert found[0].welcome.collector_key == public_of(PRIVATE)
+
+
+def test_numbers_that_the_disk_spoiled_are_jumped_over(tmp_path: Path) -> None:
+    intake = Living()
+    assert acks_of(inherited(tmp_path, intake, *heirloom(2, 5, last=True))) == [("dead", 2), ("dead", 5), ("dead", 6)]
+    assert intake.taken == [2, 5, 6]
+
+
+def test_a_frame_that_does_not_open_is_passed_over(tmp_path: Path) -> None:
+    messages = heirloom(1, 2)
+    messages[0].leftover.frame = b"spoilt"
+    assert acks_of(inherited(tmp_path, Living(), *messages)) == [("dead", 2)]
+
+
+def test_an_inherited_batch_that_is_none_does_not_stop_the_heir(tmp_path: Path) -> None:
+    intake = Living()
+    too_large = [Note(SessionId("s"), 1, "x", "y" * 2000)]
+    found = inherited(tmp_path, intake, *heirloom(1, records=too_large), *heirloom(2), batch(1, [NOTE]))
+    assert acks_of(found) == [("dead", 2), ("", 1)]
+
+
+def test_what_is_sealed_to_another_key_is_refused_and_the_heirs_own_goes_on(tmp_path: Path) -> None:
+    intake = Living()
+    found = inherited(tmp_path, intake, *heirloom(1, last=True), batch(1, [NOTE]), key=X25519PrivateKey.generate())
+    refusals = [answer.leftover_refused for answer in found if answer.WhichOneof("message") == "leftover_refused"]
+    assert [(refusal.agent, refusal.reason) for refusal in refusals] == [("dead", "sealed to another key, or damaged")] * 2
+    assert acks_of(found) == [("", 1)] and intake.taken == [1]

@@ -1,3 +1,4 @@
+import base64
 import os
 import socket
 import stat
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaperone.collector.store.directory import SOCKET, DirectoryError, LockedError, hold, holder, socket_target
+from chaperone.proto.sealed import public_of
 
 IMPORTS = "import os, sys; from pathlib import Path; from chaperone.collector.store.directory import hold, holder"
 
@@ -100,3 +102,11 @@ def test_a_socket_in_a_deep_directory_can_be_reached(tmp_path: Path) -> None:
         server.bind(target.removeprefix("unix:"))
     assert (deep / SOCKET).is_socket()
     assert socket_target(Path("/short")) == f"unix:/short/{SOCKET}"
+
+
+def test_the_key_of_spools_is_made_once_and_its_public_half_lies_beside_it(tmp_path: Path) -> None:
+    with hold(tmp_path / "store") as store:
+        public = public_of(store.spool_key())
+        assert public_of(store.spool_key()) == public
+        assert base64.b64decode((store.path / "spool.pub").read_bytes()) == public
+        assert stat.S_IMODE((store.path / "spool.key").stat().st_mode) == 0o600

@@ -1,11 +1,15 @@
 """What happens to a session whose agent can't end it."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support import collectors
+from support.conversations import Conversation, pods
 
+from chaperone.agent.deliver.cargo import load
+from chaperone.agent.settings import SessionOptions, Settings, Storage
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.launch.agent import Report
 from chaperone.collector.cli.launch.conclusion import Conclusion
@@ -60,3 +64,22 @@ def test_without_a_collector_the_end_that_is_missing_is_said(tmp_path: Path) -> 
     conclusion = Conclusion(SESSION, tmp_path / SOCKET, nobody)
     troubles = list(conclusion.troubles(AgentDouble(SILENT), 5, 0))  # type: ignore[arg-type]
     assert troubles == ["no collector answers", "the agent was ended by signal 9", "the collector did not take the session's end"]
+
+
+def test_what_the_dead_agent_had_on_disk_is_stored_before_the_end(tmp_path: Path) -> None:
+    """Its collector died with it, so that nobody but the spool knows of the call."""
+    place, one = tmp_path / "store", Conversation()
+    with collectors.collector(place):
+        cargo, _ = load(Settings((), (), "", SessionOptions(), storage=Storage(place / "spool")), "dead")
+        for record in [*one.begun(), *one.exchange("/api/v1/pods", pods())]:
+            cargo.outbox.put(record)
+        assert cargo.outbox.spool
+        cargo.outbox.remember(base64.b64decode((place / "spool.pub").read_bytes()))
+        cargo.outbox.flush()
+        cargo.outbox.spool.close()
+        conclusion = Conclusion(one.session, place / SOCKET, lambda: None)
+        assert list(conclusion.troubles(AgentDouble(SILENT), 5, 0)) == []  # type: ignore[arg-type]
+        [row] = collectors.ask(place, "session.summary", session=one.session)
+        assert row["calls"] == 1 and row["ended"] and row["status"] == 5
+        assert row["missing"] == ["agent: the agent was ended by signal 9: what followed was not recorded"]
+    assert [path.name for path in (place / "spool").iterdir()] == ["collector.key"]

@@ -1,0 +1,109 @@
+"""One file of the spool: frames behind one another, each with a checksum that can be checked without its key.
+
+    length u32 | number u64 | CRC-32 of these two u32 | frame | CRC-32 of the frame u32      (little endian)
+
+A frame that was cut off at the end of the file was never sent: its writer died in it. A damaged frame is left out and counted;
+where a head is damaged nobody knows where the next one begins, and the rest of the file is left out.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+HEAD = struct.Struct("<IQI")
+TAIL = struct.Struct("<I")
+_SAID = struct.Struct("<IQ")
+FRAME_LIMIT = 64 << 20  # bytes of one frame, as much as one message may carry
+SUFFIX = ".segment"
+
+
+class DamagedError(Exception):
+    """Bytes on disk are not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A sealed batch."""
+
+    number: int
+    data: bytes
+
+
+class Segment:
+    """A file that is being written, and read at places that were written."""
+
+    def __init__(self, folder: Path, first: int) -> None:
+        self.path = folder / f"{first:016}{SUFFIX}"
+        self.last = first - 1  # the highest number in it
+        self.size = 0
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+    def append(self, frame: Frame) -> int:
+        """Write a frame; where it is. On an OSError the file ends where it did before."""
+        begin, rest = self.size, memoryview(_written(frame))
+        end = begin + len(rest)
+        try:
+            while rest:
+                rest = rest[os.pwrite(self._file, rest, end - len(rest)) :]
+        except OSError:
+            os.ftruncate(self._file, begin)
+            raise
+        self.size, self.last = end, frame.number
+        return begin
+
+    def read(self, at: int) -> Frame:
+        """The frame there. DamagedError."""
+        found = next(_frames(self._file, at), None)
+        if found is None:
+            raise DamagedError(f"no whole frame at {at} of {self.path.name}")
+        return found
+
+    def remove(self) -> None:
+        """Nobody needs it any more."""
+        self.path.unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        """Leave the file to others."""
+        os.close(self._file)
+
+
+def frames_in(path: Path) -> Iterator[Frame]:
+    """The whole frames of a file, in order. Numbers that are missing were damaged."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        yield from _frames(descriptor, 0, skips=True)
+    finally:
+        os.close(descriptor)
+
+
+def _frames(file: int, at: int, skips: bool = False) -> Iterator[Frame]:
+    while (told := _head(os.pread(file, HEAD.size, at))) is not None:
+        length, number = told
+        data = os.pread(file, length + TAIL.size, at + HEAD.size)
+        if len(data) < length + TAIL.size:
+            return
+        frame, (checksum,) = data[:length], TAIL.unpack_from(data, length)
+        if crc32(frame) == checksum:
+            yield Frame(number, frame)
+        elif not skips:
+            return
+        at += HEAD.size + len(data)
+
+
+def _head(data: bytes) -> tuple[int, int] | None:
+    """Length and number; None if these bytes are no head."""
+    if len(data) < HEAD.size:
+        return None
+    length, number, checksum = HEAD.unpack(data)
+    return (length, number) if crc32(data[: _SAID.size]) == checksum and length <= FRAME_LIMIT else None
+
+
+def _written(frame: Frame) -> bytes:
+    if len(frame.data) > FRAME_LIMIT:
+        raise OSError(f"a frame of {len(frame.data)} bytes, at most {FRAME_LIMIT} are kept")
+    head = _SAID.pack(len(frame.data), frame.number)
+    return head + TAIL.pack(crc32(head)) + frame.data + TAIL.pack(crc32(frame.data))

@@ -1,0 +1,58 @@
+"""How much of what waits belongs to whom, so that one workload that floods us takes nothing from the others.
+
+A session may have at most RATIO times as much waiting as is still free. So one alone reaches two thirds of the room, two that
+flood two fifths each, and there is always some left for those that ask for little; nobody has to say how many there are.
+"""
+
+from collections import Counter
+
+from chaperone.proto.ids import ProcessId, SessionId, StreamId
+from chaperone.proto.records import Chunk, Loss, ProcessEnded, ProcessSeen, Record, SessionEnded, SessionStarted, StreamClosed, StreamOpened
+
+RATIO = 2
+NOBODY = SessionId("")
+
+
+class Shares:
+    """Bytes that wait, by session. Bounded by what is open: sessions, streams and processes."""
+
+    def __init__(self) -> None:
+        self.waiting: Counter[SessionId] = Counter()
+        self._sessions: set[SessionId] = set()
+        self._streams: dict[StreamId, SessionId] = {}
+        self._processes: dict[ProcessId, SessionId] = {}
+
+    def owner(self, record: Record) -> SessionId:
+        """Whose record it is. Each record is asked for once, in their order."""
+        match record:
+            case SessionStarted():
+                self._sessions.add(record.session)
+            case SessionEnded():
+                self._sessions.discard(record.session)
+            case StreamOpened():
+                self._streams[record.stream] = record.session
+            case ProcessSeen():
+                self._processes[record.process] = record.session
+            case StreamClosed():
+                return self._streams.pop(record.stream, NOBODY)
+            case ProcessEnded():
+                return self._processes.pop(record.process, NOBODY)
+            case Chunk() | Loss():
+                return self._streams.get(record.stream, NOBODY)
+        return getattr(record, "session", None) or NOBODY
+
+    def is_within(self, owner: SessionId, size: int, free: int) -> bool:
+        """Whether `size` more bytes leave the others their room. One that is alone has all of it."""
+        is_alone = self._sessions <= {owner}
+        return size <= free and (is_alone or self.waiting[owner] + size <= RATIO * free)
+
+    def add(self, owner: SessionId, size: int) -> None:
+        """More of it waits."""
+        self.waiting[owner] += size
+
+    def take(self, sizes: dict[SessionId, int]) -> None:
+        """This no longer waits."""
+        self.waiting.subtract(sizes)
+        for session in sizes:
+            if self.waiting[session] <= 0:
+                del self.waiting[session]

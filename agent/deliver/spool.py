@@ -1,0 +1,186 @@
+"""Batches on disk until they are acknowledged: what waits for a collector that is away, and what outlives a killed agent.
+
+    DIR/AGENT/lock, start.json, 0000000000000001.segment, …
+
+Each agent start has a folder, which it locks, and a key that exists in its memory only; `start.json` has that key sealed to the
+collectors' public one (as soon as that is known), and which sessions are open. So a later agent passes the frames on without being
+able to read them (leftovers.py). Written to survive the death of any process, not of the machine: nothing is synced.
+"""
+
+import base64
+import fcntl
+import json
+import os
+import shutil
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaperone.agent.deliver.segment import DamagedError, Frame, Segment
+from chaperone.proto.capture_pb2 import Batch
+from chaperone.proto.ids import SessionId
+from chaperone.proto.sealed import KEY_SIZE, Frames, SealError, seal_key
+
+SEGMENT_SIZE = 4 << 20
+LOCK, START, KNOWN = "lock", "start.json", "collector.key"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    number: int
+    segment: Segment
+    at: int
+
+
+class Spool:
+    """One agent's folder. `trouble`: why the last batch could not be written; "" if it could."""
+
+    def __init__(self, root: Path, agent: str, limit: int) -> None:
+        """OSError if there can be no folder."""
+        self.agent, self.limit, self.trouble = agent, limit, ""
+        self._key = os.urandom(KEY_SIZE)
+        self._frames = Frames(self._key, agent)
+        self._sealed, self._is_described = b"", True
+        self._sessions: dict[SessionId, None] = {}
+        self._segments: deque[Segment] = deque()
+        self._places: deque[_Place] = deque()
+        self.folder, self._lock = _locked_folder(root, agent)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(segment.size for segment in self._segments)
+
+    def seal_to(self, public: bytes) -> None:
+        """Let the holder of the private half open what is here. ValueError if that is no key."""
+        self._sealed = seal_key(self._key, self.agent, public)
+        self._describe()
+
+    def remember(self, public: bytes) -> None:
+        """The key of a collector that welcomed us: for now, and for a start that meets no collector. One that is no key is none."""
+        try:
+            self.seal_to(public)
+            _replaced(self.folder.parent / KNOWN, base64.b64encode(public))
+        except (OSError, ValueError) as error:
+            self.trouble = f"the collector's key can't be used: {type(error).__name__}"
+
+    def begin(self, session: SessionId) -> None:
+        """A session whose end nobody else will tell if we die."""
+        self._sessions[session] = None
+        self._describe()
+
+    def end(self, sessions: Iterable[SessionId]) -> None:
+        """Their ends are among the batches here, or stored."""
+        if found := self._sessions.keys() & set(sessions):
+            for session in found:
+                del self._sessions[session]
+            self._describe()
+
+    def append(self, batch: Batch) -> bool:
+        """Write the next batch. False: there is no room, or the disk refuses it; `trouble` says so."""
+        frame = self._frames.seal(batch)
+        try:
+            if not self._is_described:
+                self._write_start()
+            if self.size + len(frame) > self.limit:
+                raise OSError(0, f"the spool has reached its limit of {self.limit >> 20} MiB")
+            segment = self._current(batch.number)
+            self._places.append(_Place(batch.number, segment, segment.append(Frame(batch.number, frame))))
+        except OSError as error:
+            self.trouble = error.strerror or str(error)
+            return False
+        self.trouble = ""
+        return True
+
+    def read(self, number: int) -> Batch | None:
+        """A batch that was written here; None if it is damaged."""
+        at = bisect_right(self._places, number, key=lambda place: place.number) - 1
+        place = self._places[at]
+        try:
+            return self._frames.open(number, place.segment.read(place.at).data)
+        except (DamagedError, SealError, OSError):
+            return None
+
+    def release(self, through: int) -> None:
+        """Nobody needs batches up to this number any more."""
+        while self._places and self._places[0].number <= through:
+            self._places.popleft()
+        while self._segments and self._segments[0].last <= through and self._is_full(self._segments[0]):
+            self._segments.popleft().remove()
+
+    def close(self) -> None:
+        """Leave what is not acknowledged to a later agent; nothing is left if nothing waits and no session is open."""
+        if not (self._places or self._sessions):
+            shutil.rmtree(self.folder, ignore_errors=True)
+        for segment in self._segments:
+            segment.close()
+        os.close(self._lock)
+
+    def _is_full(self, segment: Segment) -> bool:
+        """Not the one that is written, unless its end would be near: a file for each batch would cost more than it saves."""
+        return segment is not self._segments[-1] or segment.size > SEGMENT_SIZE // 4
+
+    def _current(self, number: int) -> Segment:
+        if not self._segments or self._segments[-1].size >= SEGMENT_SIZE:
+            self._segments.append(Segment(self.folder, number))
+        return self._segments[-1]
+
+    def _describe(self) -> None:
+        """Say in `start.json` how things are, now or, where the disk refuses it, before the next batch."""
+        self._is_described = False
+        try:
+            self._write_start()
+        except OSError as error:
+            self.trouble = error.strerror or str(error)
+
+    def _write_start(self) -> None:
+        start = {"agent": self.agent, "sealed_key": base64.b64encode(self._sealed).decode(), "sessions": list(self._sessions)}
+        _replaced(self.folder / START, json.dumps(start).encode())
+        self._is_described = True
+
+
+def known_key(root: Path) -> bytes:
+    """The key of the last collector that welcomed an agent here; b"" if none did."""
+    try:
+        return base64.b64decode((root / KNOWN).read_bytes())
+    except (OSError, ValueError):
+        return b""
+
+
+def own_folder(root: Path) -> Path:
+    """The spool's directory, made if need be, for us alone. OSError."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if root.stat().st_uid != os.geteuid():
+        raise PermissionError(0, f"the spool {root} belongs to another user: name another with --spool")
+    root.chmod(0o700)
+    return root
+
+
+def lock_of(folder: Path) -> int | None:
+    """Hold a folder's lock; None while another process does. OSError."""
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _locked_folder(root: Path, agent: str) -> tuple[Path, int]:
+    """Locked before it has its name, so that nobody takes it for a dead agent's."""
+    draft, folder = own_folder(root) / f".{agent}", root / agent
+    draft.mkdir(mode=0o700)
+    lock = lock_of(draft)
+    assert lock is not None, "nobody knows this name"
+    draft.rename(folder)
+    return folder, lock
+
+
+def _replaced(path: Path, data: bytes) -> None:
+    """Whole or not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_bytes(data)
+    draft.replace(path)

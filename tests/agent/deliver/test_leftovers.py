@@ -1,0 +1,140 @@
+"""What a dead agent left is passed on as it lies on disk, to its end; what nobody can open is no burden for ever."""
+
+import json
+import os
+from pathlib import Path
+
+import zstandard
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from chaperone.agent.deliver.leftovers import DIED, UNRECORDED, Leftovers
+from chaperone.agent.deliver.spool import Spool
+from chaperone.agent.settings import Ended
+from chaperone.proto import capture_pb2 as wire
+from chaperone.proto.ids import SessionId
+from chaperone.proto.records import Note, SessionEnded, unpack
+from chaperone.proto.sealed import Frames, open_key, public_of
+
+PRIVATE = X25519PrivateKey.generate()
+MIB = 1 << 20
+NOTHING: dict[str, Ended] = {}
+
+
+def dead(root: Path, agent: str, numbers: range, size: int = 10, sealed: bool = True) -> Path:
+    """A folder as a killed agent leaves it."""
+    spool = Spool(root, agent, 1 << 30)
+    if sealed:
+        spool.seal_to(public_of(PRIVATE))
+    spool.begin(SessionId(f"session of {agent}"))
+    for number in numbers:
+        assert spool.append(wire.Batch(number=number, records=bytes(size), size=size))
+    os.close(spool._lock)
+    return spool.folder
+
+
+def found(root: Path, limit: int = 1 << 30, known: dict[str, Ended] = NOTHING) -> Leftovers:
+    leftovers = Leftovers(root, limit, known)
+    leftovers.find()
+    return leftovers
+
+
+def said(leftovers: Leftovers) -> list[wire.Leftover]:
+    return [message.leftover for message in leftovers.messages()]
+
+
+def test_frames_come_in_order_and_then_the_end_of_the_sessions(tmp_path: Path) -> None:
+    dead(tmp_path, "a", range(3, 6))
+    *frames, last = said(found(tmp_path, known={"session of a": Ended(137, "it was killed")}))
+    frames_of = Frames(open_key(frames[0].sealed_key, "a", PRIVATE), "a")
+    assert [frames_of.open(one.number, one.frame).number for one in frames] == [3, 4, 5]
+    records = list(unpack(zstandard.ZstdDecompressor().decompress(last.last.records)))
+    assert [(type(record), record.session) for record in records] == [(Note, "session of a"), (SessionEnded, "session of a")]
+    assert isinstance(records[0], Note) and records[0].text == f"it was killed: {UNRECORDED}" and not records[0].complete
+    assert isinstance(records[1], SessionEnded) and records[1].status == 137
+
+
+def test_it_is_the_same_whoever_says_it_how_often(tmp_path: Path) -> None:
+    dead(tmp_path, "a", range(1, 4))
+    first = found(tmp_path)
+    once = said(first)
+    records = list(unpack(zstandard.ZstdDecompressor().decompress(once[-1].last.records)))
+    assert isinstance(records[0], Note) and records[0].text == f"{DIED}: {UNRECORDED}"
+    first.close()
+    again = found(tmp_path)
+    walls = [message.last.wall_offset_ns + 0 for message in (once[-1], said(again)[-1])]
+    assert [message.frame for message in once] == [message.frame for message in said(again)]
+    assert abs(walls[0] - walls[1]) < 10_000_000, "two looks at the clocks"
+
+
+def test_they_are_removed_once_their_end_is_stored(tmp_path: Path) -> None:
+    folder = dead(tmp_path, "a", range(1, 4))
+    leftovers = found(tmp_path)
+    messages = leftovers.messages()
+    for _ in range(3):
+        next(messages)
+    leftovers.acknowledge("a", 4)
+    assert folder.exists(), "nobody was told that this is all"
+    next(messages)
+    leftovers.acknowledge("a", 3)
+    assert folder.exists() and leftovers.under_way()
+    leftovers.acknowledge("a", 4)
+    assert not folder.exists() and not leftovers.under_way() and leftovers.ended == ["session of a"]
+
+
+def test_a_living_agents_folder_is_not_touched(tmp_path: Path) -> None:
+    living = Spool(tmp_path, "alive", MIB)
+    living.seal_to(public_of(PRIVATE))
+    living.append(wire.Batch(number=1, records=b"x", size=1))
+    assert found(tmp_path).starts == {}
+    assert living.read(1)
+
+
+def test_only_one_of_two_agents_passes_them_on(tmp_path: Path) -> None:
+    dead(tmp_path, "a", range(1, 3))
+    first, second = found(tmp_path), found(tmp_path)
+    assert (list(first.starts), list(second.starts)) == (["a"], [])
+
+
+def test_what_a_collector_cannot_open_stays_for_another(tmp_path: Path) -> None:
+    folder = dead(tmp_path, "a", range(1, 100))
+    leftovers = found(tmp_path)
+    messages = leftovers.messages()
+    next(messages)
+    leftovers.refuse("a", "sealed to another key")
+    assert list(messages) == [] and not leftovers.under_way() and folder.exists()
+    assert len(said(leftovers)) == 100, "in the next conversation"
+
+
+def test_what_nobody_can_open_is_removed(tmp_path: Path) -> None:
+    folder = dead(tmp_path, "a", range(1, 3), sealed=False)
+    assert found(tmp_path).starts == {} and not folder.exists()
+
+
+def test_beyond_the_limit_the_oldest_make_way(tmp_path: Path) -> None:
+    for age, agent in enumerate("abc"):
+        folder = dead(tmp_path, agent, range(1, 3), MIB)
+        for path in folder.iterdir():
+            os.utime(path, ns=(10**18 + age, 10**18 + age))
+    assert sorted(found(tmp_path, limit=5 * MIB).starts) == ["b", "c"]
+    assert not (tmp_path / "a").exists()
+
+
+def test_damaged_frames_are_counted_in_the_note(tmp_path: Path) -> None:
+    folder = dead(tmp_path, "a", range(1, 6), 1000)
+    path = next(folder.glob("*.segment"))
+    data = bytearray(path.read_bytes())
+    data[1200] ^= 1
+    data[1200 + 1100] ^= 1
+    path.write_bytes(data)
+    *frames, last = said(found(tmp_path))
+    assert [one.number for one in frames] == [1, 4, 5]
+    records = unpack(zstandard.ZstdDecompressor().decompress(last.last.records))
+    assert "2 batches were damaged on disk" in [record.text for record in records if isinstance(record, Note)]
+
+
+def test_a_folder_with_any_start_is_no_trouble(tmp_path: Path) -> None:
+    for number, text in enumerate(["", "{}", "[1]", '{"sealed_key": 5, "sessions": []}', json.dumps({"sealed_key": "=", "sessions": 3})]):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "start.json").write_text(text)
+    (tmp_path / "empty").mkdir()
+    assert found(tmp_path).starts == {}
