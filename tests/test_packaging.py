@@ -19,6 +19,7 @@ def test_the_data_patterns_match_the_files_they_are_for() -> None:
     data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     folders = {
         "chaperone.bpf": "bpf",
+        "chaperone.collector.enforce": "collector/enforce",
         "chaperone.collector.rules": "collector/rules",
         "chaperone.collector.store": "collector/store",
         "chaperone.proto": "proto",

@@ -1,0 +1,1 @@
+"""What follows from a verdict: alerts that reach people. It names no unmasked call."""

@@ -1,0 +1,166 @@
+"""Alerts from verdicts to receivers: the pipeline hands verdicts in, the outbox keeps them, one task a receiver delivers.
+
+An alert is in the outbox before the rows of its call are stored, so before the agent is told that it need not send the call
+again: whatever dies between, the call is judged again and the alert is known by its id.
+"""
+
+import asyncio
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from chaperone.collector.enforce import questions
+from chaperone.collector.enforce.alert import alerts_of
+from chaperone.collector.enforce.alerting import NOBODY, read_alerting
+from chaperone.collector.enforce.counters import Counters, Event
+from chaperone.collector.enforce.deliver import Deliverer
+from chaperone.collector.enforce.desk import Desk, open_desk
+from chaperone.collector.enforce.dispatch import hasten
+from chaperone.collector.enforce.gathered import Alike, Gathering
+from chaperone.collector.enforce.outbox import FILE
+from chaperone.collector.enforce.routes import likeness
+from chaperone.collector.enforce.send import tried
+from chaperone.collector.nodes import PolicyError
+from chaperone.collector.rules.judged import Judged
+from chaperone.collector.rules.verdict import Action
+
+RETRY_S = 1.0
+LOOK_S = 0.05
+_SETTING = "alerts file"
+_UNTOLD = "SELECT DISTINCT receiver FROM deliveries WHERE state IN ('waiting', 'sending')"
+
+
+class Alerter:
+    """A pipeline.performer.Performer. Made by `alerting_on`; all but `perform` is for the event loop."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._alerting = desk, NOBODY
+        self._gathering, self._refusal = Gathering(), ""
+        self._deliverers: dict[str, tuple[Deliverer, asyncio.Task[None]]] = {}
+        self.counters = Counters()
+
+    @property
+    def actions(self) -> Collection[Action]:
+        """People are told of every action; of these nothing else is done."""
+        return (Action.ALERT,)
+
+    def perform(self, judged: Judged) -> None:
+        """Gather the alerts of an event. Called in the pipeline's thread."""
+        for alert in alerts_of(judged):
+            self._gathering.add(likeness(self._alerting.grouping, alert), alert)
+
+    @property
+    def is_pending(self) -> bool:
+        """Are there alerts that are not in the outbox yet?"""
+        return bool(self._gathering)
+
+    def refusal(self) -> str:
+        """Why alerts can't be kept now; "" when they can."""
+        return self._refusal
+
+    async def keep(self) -> None:
+        """Return when what was gathered is in the outbox. While the disk has no space, `refusal` says so."""
+        found = self._gathering.take()
+        while found and not await self._kept(found):
+            await asyncio.sleep(RETRY_S)
+        self._wake()
+
+    async def _kept(self, found: dict[str, Alike]) -> bool:
+        try:
+            dropped = await self._desk.run(lambda outbox: outbox.add(found, self._alerting, time.time_ns()))
+        except sqlite3.Error as error:
+            self._refusal = f"the outbox of alerts can't be written: {error}"
+            return False
+        self._refusal = ""
+        for receiver, count in dropped.items():
+            self.counters.add(receiver, Event.DROPPED, count)
+        return True
+
+    async def use(self, file: Path | None) -> None:
+        """Take a file's receivers and routes from now on, or the file that was used last. PolicyError; then nothing changes."""
+        remembered = await self._desk.run(lambda outbox: outbox.setting(_SETTING))
+        chosen = file or (Path(remembered) if remembered else None)
+        if chosen is None:
+            return
+        alerting = await asyncio.to_thread(read_alerting, chosen)
+        await self._desk.run(lambda outbox: outbox.remember(_SETTING, str(chosen)))
+        await self.stop()
+        self._alerting = alerting
+        for receiver in alerting.receivers:
+            deliverer = Deliverer(receiver, self._desk, self.counters)
+            self._deliverers[receiver.name] = deliverer, asyncio.create_task(deliverer.serve())
+
+    async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
+        """Answer a question about alerts: those of questions.py; `alerts.test` {receiver}; `alerts.use` {file}. ValueError."""
+        if name == "alerts.test":
+            found = await tried(self._alerting, _given(parameters).get("receiver"))
+            return [{"receiver": one.receiver, "sent": one.outcome.fate == "sent", "why": one.outcome.why} for one in found]
+        if name == "alerts.use":
+            await self.use(Path(str(_given(parameters).get("file", ""))))
+            return [{"receiver": receiver.name} for receiver in self._alerting.receivers]
+        rows = await self._desk.run(lambda outbox: questions.ask(outbox, name, parameters, time.time_ns()))
+        if name == "alerts.ack":
+            self._wake()
+        return rows
+
+    async def finish(self, limit_s: float) -> None:
+        """Before the collector goes: tell what waits for company, and return when all is told, or only what fails is left."""
+        if not await self._untold():
+            return
+        await self._desk.run(lambda outbox: hasten(outbox, time.time_ns()))
+        self._wake()
+        deadline = time.monotonic() + limit_s
+        while await self._untold() and time.monotonic() < deadline:
+            await asyncio.sleep(LOOK_S)
+
+    async def stop(self) -> None:
+        """Deliver no more; a message under way is sent again by the next collector."""
+        tasks = [task for _, task in self._deliverers.values()]
+        self._deliverers.clear()
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _untold(self) -> bool:
+        receivers = await self._desk.run(lambda outbox: outbox.rows(_UNTOLD))
+        found = [self._deliverers.get(row["receiver"]) for row in receivers]
+        return any(one and not one[0].failing for one in found)
+
+    def _wake(self) -> None:
+        for deliverer, _ in self._deliverers.values():
+            deliverer.wake.set()
+
+
+def _given(parameters: str) -> dict[str, Any]:
+    try:
+        found = json.loads(parameters or "{}")
+    except (ValueError, RecursionError):
+        raise ValueError("the parameters are no JSON") from None
+    if not isinstance(found, dict):
+        raise ValueError("the parameters are no JSON object")
+    return found
+
+
+@asynccontextmanager
+async def alerting_on(directory: Path, file: Path | None) -> AsyncIterator[Alerter]:
+    """Alerts of the store in `directory`. PolicyError when `file` is bad; when the remembered one has become so, one line says it."""
+    desk = await open_desk(directory / FILE)
+    alerter = Alerter(desk)
+    try:
+        try:
+            await alerter.use(file)
+        except PolicyError as error:
+            if file:
+                raise
+            print(f"chaperone collector: no alerts are delivered: {error}", file=sys.stderr)  # noqa: T201 - the collector's log
+        yield alerter
+    finally:
+        await alerter.stop()
+        await desk.close()

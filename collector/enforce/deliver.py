@@ -1,0 +1,89 @@
+"""One receiver's messages, one after another, for as long as the collector lives. Another receiver's trouble is not its own."""
+
+import asyncio
+import random
+import sqlite3
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from chaperone.collector.enforce.alerting import Receiver
+from chaperone.collector.enforce.bucket import Bucket
+from chaperone.collector.enforce.counters import Counters, Event
+from chaperone.collector.enforce.desk import Desk
+from chaperone.collector.enforce.dispatch import Under, next_due, next_message, settle
+from chaperone.collector.enforce.message import Message
+from chaperone.collector.enforce.outcome import Fate, Outcome, delay_s
+from chaperone.collector.enforce.send import send
+from chaperone.collector.fault import place_of
+
+SECOND = 1_000_000_000
+LONGEST_S = 60.0  # without looking
+AFTER_FAULT_S = 5.0
+Send = Callable[[Receiver, Message], Awaitable[Outcome]]
+
+
+@dataclass(slots=True)
+class Deliverer:
+    """`wake`: there may be something to send. `failing`: the last try failed."""
+
+    receiver: Receiver
+    desk: Desk
+    counters: Counters
+    send: Send = send
+    dice: random.Random = field(default_factory=random.Random)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    failing: bool = False
+
+    async def serve(self) -> None:
+        """Until cancelled. A fault of ours is told by its place, and is no end."""
+        bucket = Bucket(self.receiver.limit, time.monotonic_ns())
+        while True:
+            try:
+                await self._serve(bucket)
+            except sqlite3.Error:
+                await asyncio.sleep(AFTER_FAULT_S)  # a full disk: it may have space later
+            except Exception as error:  # noqa: BLE001 - recording must not end with alerts
+                self._say(f"stopped for {AFTER_FAULT_S:g}s by a fault: {place_of(error)}")
+                await asyncio.sleep(AFTER_FAULT_S)
+
+    async def _serve(self, bucket: Bucket) -> None:
+        while True:
+            self.wake.clear()
+            room, now = bucket.room(time.monotonic_ns()), time.time_ns()
+            under = await self.desk.run(lambda outbox, room=room, now=now: next_message(outbox, self.receiver.name, room, now))  # type: ignore[misc]
+            if under is None:
+                await self._wait(bucket)
+            else:
+                bucket.take(time.monotonic_ns())
+                await self._settle(under, await self._try(under.message))
+
+    async def _try(self, message: Message) -> Outcome:
+        try:
+            return await self.send(self.receiver, message)
+        except Exception as error:  # noqa: BLE001 - one message that we fail on must not come again and again
+            return Outcome(Fate.REFUSED, f"a fault in chaperone: {place_of(error)}")
+
+    async def _settle(self, under: Under, outcome: Outcome) -> None:
+        now = time.time_ns()
+        due = now + int(delay_s(under.attempts, outcome.retry_after_s, self.dice) * SECOND)
+        over = await self.desk.run(lambda outbox: settle(outbox, self.receiver.name, outcome, due, now))
+        sent = outcome.fate is Fate.SENT
+        if self.failing == sent:
+            self._say("delivered again" if sent else f"not delivered, tried again later: {outcome.why}")
+        self.failing = not sent
+        self.counters.add(self.receiver.name, Event.SENT if sent else Event.FAILED if over else Event.RETRIED)
+
+    async def _wait(self, bucket: Bucket) -> None:
+        due = await self.desk.run(lambda outbox: next_due(outbox, self.receiver.name))
+        wait_s = LONGEST_S if due is None else max(0.0, (due - time.time_ns()) / SECOND)
+        if due is not None:
+            wait_s = max(wait_s, bucket.wait_ns(time.monotonic_ns()) / SECOND, 0.001)
+        try:
+            await asyncio.wait_for(self.wake.wait(), min(wait_s, LONGEST_S))
+        except TimeoutError:
+            return
+
+    def _say(self, sentence: str) -> None:
+        print(f"chaperone collector: alerts to {self.receiver.name}: {sentence}", file=sys.stderr)  # noqa: T201 - the collector's log

@@ -1,0 +1,48 @@
+"""The outbox's own thread: SQLite waits for the disk there, and nobody else does."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from chaperone.collector.enforce.outbox import Outbox, OutboxError
+
+T = TypeVar("T")
+BROKEN = ".broken"
+
+
+class Desk:
+    """Runs functions on an open outbox, one after another."""
+
+    def __init__(self, outbox: Outbox, thread: ThreadPoolExecutor) -> None:
+        self._outbox, self._thread = outbox, thread
+
+    async def run(self, function: Callable[[Outbox], T]) -> T:
+        """What the function makes of the outbox. sqlite3.Error when the disk is full or fails."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, self._outbox)
+
+    async def close(self) -> None:
+        """Close the outbox."""
+        await self.run(Outbox.close)
+        self._thread.shutdown()
+
+
+async def open_desk(path: Path) -> Desk:
+    """Open the outbox; one that is no database any more is set aside under another name. OutboxError when it can't be used."""
+    thread = ThreadPoolExecutor(1, "outbox")
+    outbox = await asyncio.get_running_loop().run_in_executor(thread, _opened, path)
+    return Desk(outbox, thread)
+
+
+def _opened(path: Path) -> Outbox:
+    try:
+        return Outbox(path)
+    except sqlite3.OperationalError as error:
+        raise OutboxError(f"the outbox {path} can't be opened: {error}") from None
+    except sqlite3.DatabaseError:
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            if (found := path.with_name(name)).exists():
+                found.rename(path.with_name(name.replace(path.name, path.name + BROKEN)))
+        return Outbox(path)

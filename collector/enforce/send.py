@@ -1,0 +1,40 @@
+"""A message to a receiver, whatever kind it is of."""
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chaperone.collector.enforce import lines, webhook
+from chaperone.collector.enforce.alerting import Alerting, JsonLines, Receiver, Slack
+from chaperone.collector.enforce.message import Message, trial
+from chaperone.collector.enforce.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of a test message."""
+
+    receiver: str
+    outcome: Outcome
+
+
+async def send(receiver: Receiver, message: Message) -> Outcome:
+    """Try once."""
+    if isinstance(receiver.to, Slack):
+        from chaperone.collector.enforce import slack  # noqa: PLC0415 - slack-sdk is loaded only where somebody uses Slack
+
+        return await slack.send(receiver.to, message)
+    if isinstance(receiver.to, JsonLines):
+        return await lines.send(receiver.to, message)
+    return await webhook.send(receiver.to, message, int(time.time()))
+
+
+async def tried(alerting: Alerting, name: str | None) -> list[Tried]:
+    """A test message to one receiver or to each, one try each. ValueError when there is none of that name."""
+    chosen = [receiver for receiver in alerting.receivers if name in (None, receiver.name)]
+    if not chosen:
+        known = ", ".join(receiver.name for receiver in alerting.receivers) or "none: name a file with --alerts"
+        raise ValueError(f"no receiver is called {name!r}; there are {known}" if name else f"there are no receivers; {known}")
+    message = trial(secrets.token_hex(16), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z")
+    return [Tried(receiver.name, await send(receiver, message)) for receiver in chosen]

@@ -1,0 +1,200 @@
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.made_alerts import judged, verdict
+from support.receivers import serving
+
+from chaperone.collector.enforce import alerter as module
+from chaperone.collector.enforce.alerter import Alerter, alerting_on
+from chaperone.collector.enforce.counters import Count, Event
+from chaperone.collector.enforce.outbox import Outbox
+from chaperone.collector.nodes import PolicyError
+from chaperone.collector.rules.verdict import Action
+
+WAIT_S = 60.0
+
+
+def file(directory: Path, url: str, more: str = "") -> Path:
+    path = directory / "alerts.yaml"
+    path.write_text(
+        "apiVersion: chaperone.dev/v1\nkind: Alerting\n"
+        f"receivers:\n- name: hook\n  webhook: {{url: '{url}', key: {'k' * 32}, timeout: 1s}}\n{more}"
+    )
+    return path
+
+
+def run(directory: Path, path: Path | None, then: Callable[[Alerter], Awaitable[Any]]) -> Any:
+    async def on() -> Any:
+        async with alerting_on(directory, path) as alerter:
+            return await then(alerter)
+
+    return asyncio.run(on())
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        await asyncio.sleep(0.01)
+
+
+def test_forty_thousand_equal_events_become_a_handful_of_messages(tmp_path: Path) -> None:
+    with serving() as server:
+
+        async def then(alerter: Alerter) -> None:
+            for number in range(40_000):
+                alerter.perform(judged(number))
+                if number % 1000 == 999:
+                    await alerter.keep()
+            await alerter.finish(WAIT_S)
+
+        run(tmp_path, file(tmp_path, server.url), then)
+        assert sum(document["alerts"][0]["new"] for document in server.documents()) == 40_000
+        assert len(server.got) <= 4
+
+
+def test_an_event_without_a_verdict_is_no_alert(tmp_path: Path) -> None:
+    async def then(alerter: Alerter) -> list[dict[str, Any]]:
+        event = judged(1).event
+        alerter.perform(judged(1, verdict(event, Action.ALLOW)))
+        assert not alerter.is_pending
+        alerter.perform(judged(1, verdict(event, Action.DENY)))
+        assert alerter.is_pending
+        await alerter.keep()
+        assert not alerter.is_pending
+        return await alerter.ask("alerts.list", "{}")
+
+    [found] = run(tmp_path, None, then)
+    assert (found["action"], found["deliveries"]) == ("deny", [])
+
+
+def test_what_a_collector_left_is_delivered_by_the_next_with_the_same_file(tmp_path: Path) -> None:
+    with serving(500) as server:
+        path = file(tmp_path, server.url)
+
+        async def first(alerter: Alerter) -> None:
+            alerter.perform(judged(1))
+            await alerter.keep()
+            await until(lambda: server.got)
+
+        run(tmp_path, path, first)
+        server.behaviour.statuses = [200]
+        failed = len(server.got)
+        run(tmp_path, None, lambda alerter: until(lambda: len(server.got) > failed))
+        assert len({document["id"] for document in server.documents()}) == 1
+
+
+def test_a_remembered_file_that_is_bad_now_stops_delivery_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = file(tmp_path, "http://127.0.0.1:9/s3cret")
+
+    async def nothing(alerter: Alerter) -> None:
+        return None
+
+    run(tmp_path, path, nothing)
+    path.write_text("kind: Alerting\nreceivers: http://127.0.0.1:9/s3cret")
+    run(tmp_path, None, nothing)
+    said = capsys.readouterr().err
+    assert "chaperone collector: no alerts are delivered: " in said and "s3cret" not in said
+    with pytest.raises(PolicyError):
+        run(tmp_path, path, nothing)
+
+
+def test_another_file_takes_the_place_of_the_first_and_a_bad_one_does_not(tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    with serving() as one, serving() as two:
+        first, second = file(tmp_path, one.url), file(tmp_path / "second", two.url)
+
+        async def then(alerter: Alerter) -> None:
+            (tmp_path / "bad").write_text("kind: Policy")
+            with pytest.raises(PolicyError):
+                await alerter.ask("alerts.use", json.dumps({"file": str(tmp_path / "bad")}))
+            alerter.perform(judged(1))
+            await alerter.keep()
+            await until(lambda: len(one.got) == 1)
+            assert await alerter.ask("alerts.use", json.dumps({"file": str(second)})) == [{"receiver": "hook"}]
+            alerter.perform(judged(2, verdict(judged(2).event, rule="other")))
+            await alerter.keep()
+            await until(lambda: len(two.got) == 1)
+
+        run(tmp_path, first, then)
+        assert len(one.got) == 1
+
+
+def test_a_test_message_says_what_happened(tmp_path: Path) -> None:
+    with serving(200, 500) as server:
+
+        async def then(alerter: Alerter) -> list[Any]:
+            return [await alerter.ask("alerts.test", "{}") for _ in range(2)]
+
+        assert run(tmp_path, file(tmp_path, server.url), then) == [
+            [{"receiver": "hook", "sent": True, "why": "answered 200"}],
+            [{"receiver": "hook", "sent": False, "why": "answered 500"}],
+        ]
+
+
+def test_finishing_does_not_wait_for_who_fails(tmp_path: Path) -> None:
+    with serving(500) as server:
+
+        async def then(alerter: Alerter) -> float:
+            alerter.perform(judged(1))
+            await alerter.keep()
+            began = time.monotonic()
+            await alerter.finish(1000)
+            return time.monotonic() - began
+
+        assert run(tmp_path, file(tmp_path, server.url), then) < 500
+
+
+def test_while_the_outbox_cannot_be_written_it_refuses_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.02)
+    add, tries = Outbox.add, list[int]()
+
+    def full(outbox: Outbox, *given: Any) -> dict[str, int]:
+        tries.append(1)
+        if len(tries) < 4:
+            raise sqlite3.OperationalError("database or disk is full")
+        return add(outbox, *given)
+
+    monkeypatch.setattr(Outbox, "add", full)
+
+    async def then(alerter: Alerter) -> list[dict[str, Any]]:
+        alerter.perform(judged(1))
+        keeping = asyncio.create_task(alerter.keep())
+        await until(lambda: alerter.refusal() == "the outbox of alerts can't be written: database or disk is full")
+        await keeping
+        assert alerter.refusal() == ""
+        return await alerter.ask("alerts.list", "{}")
+
+    assert len(run(tmp_path, None, then)) == 1
+
+
+def test_what_is_dropped_is_counted(tmp_path: Path) -> None:
+    with serving(-1) as server:
+
+        async def then(alerter: Alerter) -> None:
+            for number in range(30):
+                alerter.perform(judged(number, verdict(judged(number).event, rule=f"r{number}")))
+            await alerter.keep()
+            assert Count("hook", Event.DROPPED, 20) in alerter.counters.values()
+
+        run(tmp_path, file(tmp_path, server.url, "outbox: {waiting: 10}\n"), then)
+
+
+def test_the_store_directory_shows_no_address_and_no_key(tmp_path: Path) -> None:
+    with serving(500) as server:
+
+        async def then(alerter: Alerter) -> None:
+            alerter.perform(judged(1))
+            await alerter.keep()
+            await until(lambda: server.got)
+
+        run(tmp_path, file(tmp_path, server.url), then)
+    (tmp_path / "alerts.yaml").unlink()
+    found = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"hook-s3cret" not in found and b"k" * 32 not in found and b"secrets <read> & more" in found

@@ -1,0 +1,106 @@
+import asyncio
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from support.made_alerts import alert, slack
+from support.receivers import serving
+
+from chaperone.collector.enforce.alert import document
+from chaperone.collector.enforce.alerting import Slack
+from chaperone.collector.enforce.message import LISTED, Entry, Kind, Message, trial
+from chaperone.collector.enforce.slack import payload, send, what
+
+SESSION = {"user": "ann", "node": "n1", "lookedUp": {"pod": "default/agent"}}
+LAST = {"time": "2026-01-02T03:04:09.000000000Z", "message": "again", "call": "c"}
+
+
+def message(count: int = 1, before: int = 0, **changed: Any) -> Message:
+    made = alert(1, session=SESSION, **changed)
+    return Message(made.id, Kind.MORE if before else Kind.FIRST, (Entry(document(made), count, before, LAST),))
+
+
+def digest(size: int, **changed: Any) -> Message:
+    entries = tuple(Entry(document(alert(number, **changed)), 5, 0, LAST) for number in range(size))
+    return Message("d", Kind.DIGEST, entries[:LISTED], size - LISTED if size > LISTED else 0, dropped=4)
+
+
+def texts(found: dict[str, Any]) -> list[str]:
+    """All texts of a payload's blocks."""
+    return [str(node["text"]) for node in nodes(found) if isinstance(node.get("text"), str)]
+
+
+def nodes(tree: Any) -> list[dict[str, Any]]:
+    below = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else []
+    return ([tree] if isinstance(tree, dict) else []) + [node for value in below for node in nodes(value)]
+
+
+def assert_within_limits(found: dict[str, Any]) -> None:
+    """https://docs.slack.dev/reference/block-kit/blocks: the numbers there."""
+    assert len(found["blocks"]) <= 50
+    for block in found["blocks"]:
+        if block["type"] == "header":
+            assert len(block["text"]["text"]) <= 150
+        if block["type"] == "section":
+            assert len(block.get("text", {"text": ""})["text"]) <= 3000
+            assert len(block.get("fields", [])) <= 10
+            assert all(0 < len(field["text"]) <= 2000 for field in block.get("fields", []))
+        if block["type"] == "context":
+            assert 0 < len(block["elements"]) <= 10
+    assert all(len(text) > 0 for text in texts(found))
+
+
+def test_a_message_says_what_who_where_and_how_to_replay() -> None:
+    whole = "\n".join(texts(payload(message())))
+    for wanted in (
+        "HIGH: surge", "secrets &lt;read&gt; &amp; more", "`get secrets/one in default`", "`alice (unknown), run by ann`",
+        "`default/agent`", "`/usr/bin/kubectl [7]`", "kubectl get secrets", "call.name = one", f"chaperone replay {'5' * 32}",
+        "`T1609`", "`alert (observe)`",
+    ):  # fmt: skip
+        assert wanted in whole
+    assert payload(message())["text"] == "[high] surge: secrets &lt;read&gt; &amp; more"
+
+
+def test_more_like_this_is_said_with_its_number() -> None:
+    assert "*39999 more like this* at the same time, 40000 in all" in "\n".join(texts(payload(message(40_000))))
+    assert "*30 more like this* since then, 50 in all" in "\n".join(texts(payload(message(50, 20))))
+    assert "more like this" not in "\n".join(texts(payload(message())))
+
+
+def test_a_digest_lists_some_and_counts_the_rest() -> None:
+    found = payload(digest(200))
+    assert_within_limits(found)
+    whole = "\n".join(texts(found))
+    assert "200 alerts" in whole and "180 more; chaperone alerts list" in whole and "4 further alerts were dropped" in whole
+    assert whole.count("5 times") == 20
+
+
+@given(st.text(max_size=60), st.integers(1, 90))
+def test_no_text_of_a_workload_breaks_limits_or_becomes_markup(text: str, times: int) -> None:
+    hostile = (text + "<!channel>`*&") * times
+    for one in (
+        message(message=hostile, name=hostile, user=hostile, requestURI=hostile, rule=hostile),
+        digest(3, message=hostile, rule=hostile),
+    ):
+        found = payload(one)
+        assert_within_limits(found)
+        assert not any("<" in part or ">" in part for part in texts(found))
+
+
+def test_what_is_no_kubernetes_call_is_shown_by_method_and_address() -> None:
+    made = document(alert())
+    other = {"verb": "", "resource": "", "method": "PUT", "authority": "evil.test", "uri": "/x"}
+    assert what({**made, "what": made["what"] | other}) == "PUT evil.test/x"
+    exec_ = {"verb": "create", "subresource": "exec", "resource": "pods", "apiGroup": "", "name": "p", "namespace": ""}
+    assert what({**made, "what": made["what"] | exec_}) == "create pods/p/exec"
+
+
+def test_it_is_posted_as_json() -> None:
+    with serving() as server:
+        to = slack(server.url).to
+        assert isinstance(to, Slack)
+        for one in (message(), trial("m", "2026-01-02T03:04:05.000000000Z")):
+            asyncio.run(send(to, one))
+        assert [got.document["blocks"][0]["type"] for got in server.got] == ["header", "header"]
+        assert "test" in json.dumps(server.got[1].document)
