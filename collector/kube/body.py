@@ -1,17 +1,19 @@
 """Body bytes → Body: the Content-Type alone says how to read them.
 
 `Gatherer` takes a body's chunks, keeps them (content coding off) where the form needs the whole, and reads them once,
-at the end. A body of unknown form is only counted. Passing a limit drops what was kept and is said.
+at the end; an answer that is a large list is not read here at all (forms/many.py).
+A body of unknown form is only counted. Passing a limit drops what was kept and is said.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
 
 from chaperone.collector.kube.call import Body, Form
 from chaperone.collector.kube.forms.cbor import parse_cbor
 from chaperone.collector.kube.forms.json_text import parse_json
+from chaperone.collector.kube.forms.many import Many, is_large, many
 from chaperone.collector.kube.forms.parsed import Parsed, UnreadableError
 from chaperone.collector.kube.forms.yaml_text import parse_yaml
 from chaperone.collector.kube.protobuf import Message, envelope, unwrap
@@ -111,6 +113,16 @@ class Gatherer:
         raw = self._body(bytes(data), complete and not problem, kind)
         return read_body(raw) if self.kept and raw.complete else raw
 
+    def answer(self, complete: bool) -> Body:
+        """As `finish`, but a large list of objects is left as it came: its items are read by whoever needs them."""
+        problem = self._decoder.finish()
+        if problem or self.missing or not complete or self.ambiguous or self.form is not Form.JSON or not is_large(self.size):
+            return self.finish(complete, Kind())
+        if (found := many(self._chunks) if self.kept else None) is None:
+            return self.finish(complete, Kind())
+        self.release()
+        return replace(self._body(b"", True, Kind(found.kind, found.api_version)), object=found)
+
     def release(self) -> None:
         """Give the kept bytes up."""
         self._budget.left += sum(len(chunk) for chunk in self._chunks)
@@ -158,6 +170,13 @@ def read_body(raw: Body) -> Body:
         return _with(raw, Form.BINARY, Parsed(None, (str(error),)), Kind(raw.kind, raw.api_version))
     form = Form.JSON if raw.form is Form.TEXT else raw.form
     return _with(raw, form, parsed, _kind(parsed.value, raw))
+
+
+def read_whole(body: Body) -> Body:
+    """A body with a list in it that was left as it came, read as any other."""
+    if not isinstance(body.object, Many):
+        return body
+    return read_body(replace(body, data=body.object.joined(), object=None, kind="", api_version=""))
 
 
 def read_event(form: Form, media_type: str, data: bytes) -> Body:

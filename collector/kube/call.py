@@ -61,7 +61,8 @@ class Body:
     """One message body, content coding off.
 
     `data` is the decoded body (empty if not kept); `object` its parsed form: JSON, YAML and CBOR as Python values,
-    protobuf as kube.protobuf.Message behind its `k8s\\0` envelope, else None. `kind` and `api_version` as the body or,
+    protobuf as kube.protobuf.Message behind its `k8s\\0` envelope, a large list of an answer as kube.forms.many.Many (its
+    `data` is empty then, and its doubts are not known yet), else None. `kind` and `api_version` as the body or,
     for patches and list items, the URL says. `size` is of the decoded body, `wire_size` as it was sent.
     `ambiguous`: why two readers could understand it differently.
     """

@@ -5,6 +5,7 @@ from typing import Any
 
 from chaperone.collector.kube.body import Budget, Gatherer, read_body
 from chaperone.collector.kube.call import Body, Form, Piece
+from chaperone.collector.kube.forms.many import Many
 from chaperone.collector.kube.ongoing import Ongoing, Reader
 from chaperone.collector.kube.watch import EventStream, LogStream
 
@@ -20,6 +21,8 @@ def saved_ongoing(ongoing: Ongoing) -> Saved | None:
     readers = {name: getattr(ongoing, name) for name in ("request", "response")}
     states = {name: reader.saved() for name, reader in readers.items() if reader is not None}
     if any(state is None for state in states.values()):
+        return None
+    if ongoing.response_body is not None and isinstance(ongoing.response_body.object, Many):
         return None
     bodies = {name: _saved_body(body) for name in ("request_body", "response_body") if (body := getattr(ongoing, name))}
     kinds = {name: _name(readers[name]) for name in states}

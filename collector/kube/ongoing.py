@@ -139,7 +139,7 @@ class Ongoing:
         if self.response is None or self.response_body is not None:
             return
         if isinstance(self.response, Gatherer):
-            self.response_body = self.response.finish(complete, _NO_KIND)
+            self.response_body = self.response.answer(complete)
         else:
             self.pieces += self.response.finish(position, time)
             self.response_body = self.response.body(complete)

@@ -3,6 +3,7 @@
 from dataclasses import fields, replace
 from typing import Any
 
+from chaperone.collector.kube.body import read_whole
 from chaperone.collector.kube.call import Body, Call, Exit, NotKubernetes, RequestInfo, User
 from chaperone.collector.kube.flags import has_request_object, has_response_object
 from chaperone.collector.mask.argv import argv_spans
@@ -45,6 +46,7 @@ class Masker:
         """A call without its secrets."""
         self._texts.reading = self._origin(call)
         secret = _holds_secrets(call.info)
+        call, response = self._answer(call, secret)
         return MaskedCall(
             position=call.position,
             phase=call.phase,
@@ -64,7 +66,7 @@ class Masker:
             request_body=self._request(call, secret),
             code=call.code,
             response_headers=self._headers.mask(call.response_headers),
-            response_body=self._body(call.response_body, secret),
+            response_body=response,
             audit_id=self.text(call.audit_id),
             bytes_out=call.bytes_out,
             bytes_in=call.bytes_in,
@@ -162,8 +164,15 @@ class Masker:
             self._requests[call.position] = body, masked
         return masked
 
-    def _body(self, body: Body | None, secret: bool) -> MaskedBody | None:
-        return None if body is None else self._bodies.mask(body, secret)
+    def _answer(self, call: Call, secret: bool) -> tuple[Call, MaskedBody | None]:
+        """The answer's body, and the call with what reading that brought to light."""
+        body = call.response_body
+        if body is None or (masked := self._bodies.many(body, secret)):
+            return call, masked if body else None
+        if (whole := read_whole(body)) is not body:
+            doubts = tuple(dict.fromkeys(call.ambiguous + whole.ambiguous))
+            call = replace(call, response_body=whole, ambiguous=doubts)
+        return call, self._bodies.mask(whole, secret)
 
     def _info(self, info: RequestInfo) -> RequestInfo:
         changed: dict[str, Any] = {name: new for name in _TEXTS if (new := self.text(old := getattr(info, name))) != old}

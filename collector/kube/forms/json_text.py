@@ -66,6 +66,8 @@ def _has_repeated_key(data: bytes, value: Any) -> bool:
         again = orjson.dumps(value)
     except orjson.JSONEncodeError:
         raise UnreadableError(f"JSON nested deeper than {DEPTH_LIMIT}") from None
+    if again == data:
+        return False
     if b"\\u0022" not in data and data.count(b'"') == again.count(b'"'):
         return False
     repeated: list[bool] = []

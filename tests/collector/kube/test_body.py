@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from support import protobufs
 
 from chaperone.collector.kube import body as bodies
-from chaperone.collector.kube.body import Budget, Gatherer, Kind, form_of, read_body, read_event
+from chaperone.collector.kube.body import Budget, Gatherer, Kind, form_of, read_body, read_event, read_whole
 from chaperone.collector.kube.call import Body, Form
+from chaperone.collector.kube.forms.many import Many
 from chaperone.collector.kube.protobuf import Message
 
 MIB = 1024 * 1024
@@ -218,3 +219,47 @@ def test_any_bytes_give_a_body(media_type: str, data: bytes) -> None:
 def test_reading_what_has_no_bytes_changes_nothing() -> None:
     empty = Body(Form.JSON, "application/json", 0, 0, True)
     assert read_body(empty) is empty
+
+
+LARGE_LIST = b'{"kind":"PodList","apiVersion":"v1","items":[' + b",".join([b'{"metadata":{"name":"web"}}'] * 40_000) + b"]}"
+
+
+def answer(data: bytes, encoding: str = "", complete: bool = True, lost: bool = False) -> Body:
+    body = Gatherer("application/json", encoding, Budget())
+    for start in range(0, len(data), 16384):
+        body.add(memoryview(data)[start : start + 16384])
+    if lost:
+        body.lose()
+    return body.answer(complete)
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+def test_an_answered_large_list_is_left_as_it_came_until_somebody_reads_it(encoding: str) -> None:
+    body = answer(gzip.compress(LARGE_LIST, 1) if encoding else LARGE_LIST, encoding)
+    assert isinstance(body.object, Many)
+    assert (body.form, body.kind, body.api_version, body.size, body.data) == (Form.JSON, "PodList", "v1", len(LARGE_LIST), b"")
+    whole = read_whole(body)
+    assert (whole.data, whole.kind, len(whole.object["items"])) == (LARGE_LIST, "PodList", 40_000)
+    assert read_whole(whole) is whole
+
+
+def test_an_answered_list_needs_no_memory_of_its_own() -> None:
+    chunks = [memoryview(LARGE_LIST)[start : start + 16384] for start in range(0, len(LARGE_LIST), 16384)]
+    tracemalloc.start()
+    body = Gatherer("application/json", "", Budget())
+    for chunk in chunks:
+        body.add(chunk)
+    read = body.answer(complete=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(read.object, Many)
+    assert peak < 256 * 1024
+
+
+def test_an_answer_that_is_no_whole_large_list_is_read_at_once() -> None:
+    small = b'{"kind":"PodList","items":[{"a":1}]}'
+    assert answer(small).object == {"kind": "PodList", "items": [{"a": 1}]}
+    spaced = LARGE_LIST.replace(b'"items":[', b'"items": [')
+    assert isinstance(answer(spaced).object, dict)
+    assert answer(LARGE_LIST, complete=False).data == answer(LARGE_LIST, lost=True).data == LARGE_LIST
+    assert answer(gzip.compress(LARGE_LIST, 1)[:-1], "gzip").ambiguous == ("gzip body ends early",)

@@ -1,6 +1,7 @@
 from chaperone.collector.kube.body import Budget
 from chaperone.collector.kube.call import Body, Form
 from chaperone.collector.kube.channels import Channels
+from chaperone.collector.kube.forms.many import many
 from chaperone.collector.kube.marks import restore_ongoing, saved_ongoing
 from chaperone.collector.kube.ongoing import Ongoing
 from chaperone.collector.kube.watch import EventStream
@@ -24,4 +25,10 @@ def test_bodies_and_readers_come_back() -> None:
 def test_channels_in_flight_cannot_be_saved() -> None:
     ongoing = Ongoing(Budget())
     ongoing.channels = Channels(Upgraded(0, 0, 0, "websocket"), "/api/v1/namespaces/d/pods/p/exec")
+    assert saved_ongoing(ongoing) is None
+
+
+def test_a_large_list_that_nobody_has_read_cannot_be_saved() -> None:
+    ongoing = Ongoing(Budget())
+    ongoing.response_body = Body(Form.JSON, "application/json", 9, 9, True, object=many([b'{"kind":"PodList","items":[{"a":1}]}']))
     assert saved_ongoing(ongoing) is None

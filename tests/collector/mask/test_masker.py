@@ -24,7 +24,10 @@ from support.masking import (
     survivors,
 )
 
+from chaperone.collector.kube.body import Budget, Gatherer
 from chaperone.collector.kube.call import Call, Exit, NotKubernetes, User, UserSource
+from chaperone.collector.kube.forms.json_text import REPEATED_KEY
+from chaperone.collector.kube.forms.many import Many
 from chaperone.collector.mask.masked import MaskedCall
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.wire.exchange import Phase
@@ -274,3 +277,40 @@ def test_a_request_s_body_is_masked_once_for_all_reports_of_its_call() -> None:
     assert masker.call(other).request_body is not first
     masker.call(call)
     assert masker._requests == {}
+
+
+def large_answer(items: bytes, kind: str = "PodList", resource: str = "pods") -> MaskedCall:
+    gatherer = Gatherer("application/json", "", Budget())
+    gatherer.add(
+        b'{"kind":"%s","apiVersion":"v1","items":[%s]}' % (kind.encode(), b",".join([b'{"metadata":{"name":"web"}}'] * 40_000 + [items]))
+    )
+    body = gatherer.answer(complete=True)
+    assert isinstance(body.object, Many)
+    return Masker(KEY).call(make_call(info=on(resource), response_body=body, code=200))
+
+
+@pytest.mark.parametrize(
+    ("item", "kind", "resource"),
+    [
+        (b'{"env":[{"name":"DB_PASSWORD","value":"Zq7xWv3pLm9k"}]}', "PodList", "pods"),
+        (b'{"data":{"a":"WnE3eFd2M3BMbTlr"}}', "SecretList", "secrets"),
+        (b'{"data":{"a":"WnE3eFd2M3BMbTlr"}}', "List", "secrets"),
+        (b'{"kind":"Secret","data":{"a":"WnE3eFd2M3BMbTlr"}}', "List", "mixed"),
+        (b'{"password":"Zq7xWv3pLm9k","password":"x"}', "PodList", "pods"),
+    ],
+)
+def test_no_canary_survives_in_a_large_list(item: bytes, kind: str, resource: str) -> None:
+    masked = large_answer(item, kind, resource).response_body
+    assert masked is not None
+    assert masked.masked == 1
+    assert not survivors(masked, b"Zq7xWv3pLm9k")
+
+
+def test_a_large_list_says_what_reading_it_brought_to_light() -> None:
+    clean = large_answer(b'{"a":1,"b":2}')
+    assert (clean.ambiguous, clean.has_response_object) == ((), True)
+    repeated = large_answer(b'{"a":1,"a":2}')
+    assert (repeated.ambiguous, repeated.has_response_object) == ((REPEATED_KEY,), True)
+    broken = large_answer(b"{]}")
+    assert broken.ambiguous == ("not JSON",)
+    assert [call.response_body.masked for call in (clean, repeated, broken) if call.response_body] == [0, 1, 1]
