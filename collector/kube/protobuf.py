@@ -17,8 +17,8 @@ Sources: apimachinery pkg/runtime/serializer/protobuf/protobuf.go, pkg/runtime/g
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from chaperone.collector.kube.schema import Slot, type_of
 from chaperone.collector.wire.buffer import Malformed
@@ -40,9 +40,8 @@ class Wire(IntEnum):
 _WIRES = {int(wire): wire for wire in Wire}
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field as sent. `value`: an unsigned integer, or a view of its bytes."""
+class Field(NamedTuple):
+    """One field as sent. `value`: an unsigned integer, or a view of its bytes. A tuple, since a watch makes millions."""
 
     number: int
     wire: Wire
@@ -168,7 +167,9 @@ def read_fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]
         if not 0 < number <= FIELD_LIMIT:
             raise Malformed(f"field number {number} at byte {position}")
         if wire == 2:
-            start, position = _extent(data, position)
+            start = position + 1
+            if start > size or data[position] > 0x7F or (position := start + data[position]) > size:
+                start, position = _extent(data, start - 1)
             yield number, wire, data[start:position]
         else:
             value, position = _varint(data, position) if wire == 0 else _fixed(data, position, wire)
@@ -178,10 +179,7 @@ def read_fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]
 def _extent(data: memoryview, position: int) -> tuple[int, int]:
     """Start and end of a length-delimited value."""
     size = len(data)
-    if position < size and data[position] < 0x80:
-        length, start = data[position], position + 1
-    else:
-        length, start = _varint(data, position)
+    length, start = _varint(data, position)
     if start + length > size:
         raise Malformed(f"a field of {length} bytes where {size - start} are left")
     return start, start + length

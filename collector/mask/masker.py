@@ -1,5 +1,6 @@
 """The gate: Call, NotKubernetes and ProcessSeen in, their masked forms out. What is behind it accepts nothing else."""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from chaperone.collector.wire.exchange import Phase
 from chaperone.proto.ids import StreamId, call_id
 from chaperone.proto.records import ProcessSeen
 
+SHORT = 4096  # characters of a text whose masked form is kept
 KEPT = 1024  # short texts, and request bodies of open calls, whose masked form is kept: they come again
 
 _TEXTS = tuple(field.name for field in fields(RequestInfo) if field.type is str)
@@ -34,6 +36,7 @@ class Masker:
         self._bodies = Bodies(self._texts, self._fingerprint)
         self._pieces = Pieces(self._texts, self._bodies)
         self._known: dict[str, MaskedText] = {}
+        self._urls: dict[str, MaskedText] = {}
         self._requests: dict[int, tuple[Body, MaskedBody]] = {}
         self._stream = StreamId("")
         self._generation = 0
@@ -124,13 +127,18 @@ class Masker:
 
     def text(self, text: str) -> MaskedText:
         """Any other text without its secrets."""
+        return self._remembered(self._known, text, self._texts.mask_text)
+
+    def _remembered(self, known: dict[str, MaskedText], text: str, mask: Callable[[str], str]) -> MaskedText:
+        """Each report of a call brings the same texts again."""
         if self._generation != self._texts.known.generation:
             self._forget()
-        if (known := self._known.get(text)) is not None:
-            return known
-        if len(self._known) >= KEPT:
-            self._known.clear()
-        self._known[text] = masked = MaskedText(self._texts.mask_text(text))
+        if (masked := known.get(text)) is None:
+            masked = MaskedText(mask(text))
+            if len(known) >= KEPT:
+                known.clear()
+            if len(text) <= SHORT:
+                known[text] = masked
         return masked
 
     def mark(self) -> Any:
@@ -145,6 +153,7 @@ class Masker:
         """What was kept may be out of date: more is known to be secret."""
         self._generation = self._texts.known.generation
         self._known.clear()
+        self._urls.clear()
         self._headers.forget()
 
     def _origin(self, call: Call) -> Origin:
@@ -152,7 +161,7 @@ class Masker:
         return Origin(f"{info.namespace}/{info.name}", call_id(self._stream, call.position), call.started)
 
     def _url(self, target: str) -> MaskedText:
-        return MaskedText(mask_url(self._texts, target))
+        return self._remembered(self._urls, target, lambda text: mask_url(self._texts, text))
 
     def _request(self, call: Call, secret: bool) -> MaskedBody | None:
         """Each report of a call brings the request's body again."""

@@ -264,9 +264,19 @@ def test_the_object_s_name_is_masked_when_it_is_a_token() -> None:
 
 def test_short_texts_are_remembered_within_a_limit() -> None:
     masker = Masker(KEY)
-    for number in range(10_000):
+    for number in range(3_000):
         masker.text(str(number))
-    assert len(masker._known) <= 1024
+        masker.call(make_call(request_uri=f"/api/v1/pods/{number}"))
+        masker.text("x" * 5000 + str(number))
+    assert max(len(masker._known), len(masker._urls)) <= 1024
+    assert max(map(len, masker._known)) < 5000
+
+
+def test_a_url_is_masked_anew_once_more_is_known() -> None:
+    masker, named = Masker(KEY), make_call(request_uri="/api/v1/pods?note=Zq7xWv3pLm9k-Q.x", info=on("pods"))
+    assert masker.call(named).request_uri == named.request_uri
+    masker.call(sent(manifest("Zq7xWv3pLm9k-Q.x")))
+    assert "Zq7x" not in masker.call(named).request_uri
 
 
 def test_a_request_s_body_is_masked_once_for_all_reports_of_its_call() -> None:
