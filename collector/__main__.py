@@ -11,20 +11,23 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
 
 from chaperone.collector.ingest.intake import PipelineIntake
 from chaperone.collector.ingest.leftovers import Opener
+from chaperone.collector.ingest.masking_file import remembered, settled_text
 from chaperone.collector.ingest.service import CaptureService
 from chaperone.collector.mask.masker import Masker
+from chaperone.collector.nodes import PolicyError
 from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.serve.activity import Activity
 from chaperone.collector.serve.query import QueryService
 from chaperone.collector.settings import CollectorSettings, store_directory
 from chaperone.collector.store.committer import Pace
-from chaperone.collector.store.directory import SOCKET, DirectoryError, StoreDirectory, hold, socket_target
+from chaperone.collector.store.directory import MASKING, SOCKET, DirectoryError, StoreDirectory, hold, socket_target
 from chaperone.collector.store.engine import StoreError
 from chaperone.collector.store.opened import Store, opened
 from chaperone.collector.store.rows import Row
@@ -41,9 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
     settings = _settings(arguments)
     leave_no_dump()
     try:
+        text = settled_text(settings.mask) if settings.mask else None
         with hold(settings.store) as directory:
+            if text is not None:
+                directory.remember_masking(text)
             asyncio.run(_run(directory, settings))
-    except (DirectoryError, SchemaError, StoreError) as error:
+    except (DirectoryError, PolicyError, SchemaError, StoreError) as error:
         print(f"chaperone collector: {error}", file=sys.stderr)  # noqa: T201 - the command's own error line
         return 1
     return 0
@@ -61,8 +67,10 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     parser.add_argument("--store", type=Path, help="directory to keep everything in")
     parser.add_argument("--exit-when-idle", type=float, metavar="SECONDS", help="end after so long without a client")
     parser.add_argument("--ready-fd", type=int, metavar="N", help="write one line here once clients are served")
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="what to mask besides the built-ins, from now on; none: nothing")
     given = parser.parse_args(arguments)
-    return CollectorSettings(store_directory(given.store, os.environ, os.getuid()), given.exit_when_idle, given.ready_fd)
+    store = store_directory(given.store, os.environ, os.getuid())
+    return CollectorSettings(store, given.exit_when_idle, given.ready_fd, mask=given.mask)
 
 
 async def _run(directory: StoreDirectory, settings: CollectorSettings) -> None:
@@ -80,8 +88,8 @@ async def _run(directory: StoreDirectory, settings: CollectorSettings) -> None:
 @asynccontextmanager
 async def _serving(directory: StoreDirectory, settings: CollectorSettings, store: Store, activity: Activity) -> AsyncIterator[None]:
     rows: list[Row] = []
-    key = directory.key()
-    pipeline = Pipeline(lambda: Masker(key), rows)
+    masking = remembered(directory.masking(), str(directory.path / MASKING))
+    pipeline = Pipeline(partial(Masker, directory.key(), masking, directory.key_number()), rows)
     pipeline.recall(await store.past())
     intake = PipelineIntake(pipeline, rows, store)
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)])

@@ -37,3 +37,4 @@ class CollectorSettings:
     retry_s: float = 1.0  # after a write that failed
     batch_limit: int = 128 << 20  # bytes of records in one batch, inflated; a TLS call may carry 64 MiB
     batches_under_way: int = 8  # of one agent, taken but not yet acked
+    mask: Path | None = None  # a masking file that the store is to remember

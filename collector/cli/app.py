@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from chaperone.collector.cli import calls, connections, decode, doctor, halves, replay, rules, run, sessions
+from chaperone.collector.cli import calls, connections, decode, doctor, halves, mask, replay, rules, run, sessions
 from chaperone.collector.cli.failed import CommandError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -19,6 +19,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(calls.app, name="calls")
 app.add_typer(connections.app, name="connections")
 app.add_typer(rules.app, name="rules")
+app.add_typer(mask.app, name="mask")
 app.command("replay")(replay.replay)
 app.command("decode")(decode.decode)
 app.command("collector", context_settings=halves.ALL_ARGUMENTS)(halves.collector)

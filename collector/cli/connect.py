@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from chaperone.collector.cli.failed import CommandError
@@ -24,12 +25,15 @@ MODULE = "chaperone.collector"
 RECORD = "record with: chaperone run -- kubectl get pods"
 
 
-def reach(store: Path, create: bool = False) -> None:
-    """Return when a collector answers at the store's socket. CommandError with the reason and the next step otherwise."""
+def reach(store: Path, create: bool = False, options: Sequence[str] = ()) -> None:
+    """Return when a collector answers at the store's socket. CommandError with the reason and the next step otherwise.
+
+    `options`: for a collector that we start.
+    """
     _usable(store, create)
     deadline, failures = time.monotonic() + REACH_S, 0
     while not is_answering(store):
-        reason = _start(store, deadline)
+        reason = _start(store, deadline, options)
         if not reason or is_answering(store):
             continue
         failures += 1
@@ -81,10 +85,10 @@ def _forbidden(store: Path) -> CommandError:
     return CommandError(f"you may not read the store {store}", "run this as its owner, for example with sudo, or name another with --store")
 
 
-def _start(store: Path, deadline: float) -> str:
+def _start(store: Path, deadline: float, options: Sequence[str]) -> str:
     """Start a collector and wait until it is ready: "", or why it is not. It outlives us, without our terminal."""
     ready, told = os.pipe()
-    arguments = ["--store", str(store), "--exit-when-idle", str(IDLE_S), "--ready-fd", str(told)]
+    arguments = ["--store", str(store), "--exit-when-idle", str(IDLE_S), "--ready-fd", str(told), *options]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [sys.executable, "-I", "-m", MODULE, *arguments],

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from chaperone.collector.cli.decoded import Decoded, decoded
+from chaperone.collector.cli.mask import MaskOption, loaded
 from chaperone.collector.cli.output import is_coloured, say
 from chaperone.collector.cli.show import audit
 from chaperone.collector.cli.show.call import COLUMNS, row
@@ -40,6 +41,7 @@ def decode(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", readable=False, help="Capture files, gzip or not")],
     output: Annotated[DecodeForm, typer.Option("--output", "-o", help="Calls, audit events, a table, or channels")] = DecodeForm.TABLE,
     reveal: Annotated[bool, typer.Option("--reveal", help="Print secrets in clear; nothing is stored")] = False,
+    mask: MaskOption = None,
 ) -> None:
     """Decode capture files into Kubernetes calls. Secrets are masked unless --reveal.
 
@@ -49,7 +51,7 @@ def decode(
       chaperone decode *.jsonl.gz -o audit
       chaperone decode kubectl-exec-ws.2.jsonl.gz -o channels
     """
-    new_gate: Callable[[], Gate] = Revealer if reveal else partial(Masker, secrets.token_bytes(32))
+    new_gate: Callable[[], Gate] = Revealer if reveal else partial(Masker, secrets.token_bytes(32), loaded(mask))
     failed = False
     for path in files:
         try:

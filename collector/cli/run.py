@@ -4,6 +4,7 @@
 as a shell shows it.
 """
 
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,10 @@ from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.launch.failed import CHAPERONE_FAILED, LaunchError
 from chaperone.collector.cli.launch.launcher import Outcome, Request, perform, prepare
 from chaperone.collector.cli.launch.summary import Ending, Recorded, line
-from chaperone.collector.store.directory import SOCKET
+from chaperone.collector.cli.show.escape import escape
+from chaperone.collector.ingest.masking_file import NONE, settled_text
+from chaperone.collector.nodes import PolicyError
+from chaperone.collector.store.directory import MASKING, SOCKET
 
 CONTEXT = {"allow_interspersed_args": False}
 INTERRUPTED = 130
@@ -28,6 +32,9 @@ def run(
     store: StoreOption = None,
     user: Annotated[str | None, typer.Option("--user", "-u", help="Run CMD as this user [default: who called sudo]")] = None,
     apiserver: Annotated[list[str] | None, typer.Option(help="HOST:PORT of an apiserver, besides those of KUBECONFIG")] = None,
+    mask: Annotated[
+        Path | None, typer.Option("--mask", readable=False, metavar="FILE", help="A file of kind Masking, which the store remembers")
+    ] = None,
 ) -> None:
     """Record one command and everything it starts.
 
@@ -42,7 +49,7 @@ def run(
     place = directory(store)
     try:
         run_ = prepare(Request(tuple(command), place / SOCKET, user, tuple(apiserver or ())))
-        outcome = perform(run_, lambda: reach(place, create=True))
+        outcome = perform(run_, lambda: settled(place, mask))
     except LaunchError as error:
         _say(f"chaperone: {error.sentence}", _next(error.fix))
         raise typer.Exit(error.status) from None
@@ -53,6 +60,24 @@ def run(
         raise typer.Exit(INTERRUPTED) from None
     _say(_last_line(outcome, place, store))
     raise typer.Exit(outcome.status)
+
+
+def settled(place: Path, mask: Path | None) -> None:
+    """A collector answers that masks by this file."""
+    if mask is None:
+        reach(place, create=True)
+        return
+    try:
+        text = settled_text(mask)
+    except PolicyError as error:
+        raise CommandError(escape(str(error)), "chaperone mask test tries such a file") from None
+    reach(place, create=True, options=("--mask", str(mask if str(mask) == NONE else mask.absolute())))
+    kept = place / MASKING
+    if (kept.read_text() if kept.exists() else "") != text:
+        step = (
+            f"wait until it ends, or start one with: chaperone collector --store {shlex.quote(str(place))} --mask {shlex.quote(str(mask))}"
+        )
+        raise CommandError(f"the collector that has the store {place} open masks by another file", step)
 
 
 def _last_line(outcome: Outcome, place: Path, named: Path | None) -> str:

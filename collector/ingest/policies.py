@@ -11,7 +11,7 @@ DEFAULT = Path("default")  # names the pack that comes with Chaperone
 
 def read_rules(paths: list[Path]) -> tuple[Rule, ...]:
     """The rules of files, and of directories' *.yaml and *.yml. PolicyError at the first mistake or unreadable file."""
-    return merged([policies(_text(file), str(file)) for path in paths for file in files_of(path)])
+    return merged([policies(text_of(file), str(file)) for path in paths for file in files_of(path)])
 
 
 def files_of(path: Path) -> list[Path]:
@@ -26,7 +26,8 @@ def files_of(path: Path) -> list[Path]:
     return found
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """A file's text. PolicyError when it can't be read."""
     try:
         with file.open("rb") as opened:
             return opened.read(4 * SIZE + 1).decode()

@@ -26,6 +26,8 @@ _LOGIN = frozenset((b"docker", b"podman", b"helm", b"oras", b"skopeo", b"crane",
 
 def argv_spans(texts: Texts, argv: Sequence[bytes]) -> list[list[Span]]:
     """For each argument where its secrets are."""
+    if "arguments" in texts.off:
+        return [texts.spans(argument) for argument in argv]
     program = argv[0].rpartition(b"/")[2] if argv else b""
     return [_argument_spans(texts, program, argv, index) for index in range(len(argv))]
 

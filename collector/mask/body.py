@@ -10,9 +10,11 @@ import yaml
 from chaperone.collector.kube.call import Body, Form
 from chaperone.collector.kube.forms.many import Many
 from chaperone.collector.mask.binary import view
+from chaperone.collector.mask.fields import Fields
 from chaperone.collector.mask.fingerprint import Fingerprint
 from chaperone.collector.mask.many import mask_many
 from chaperone.collector.mask.masked import Masked, MaskedBody
+from chaperone.collector.mask.masking import BUILT_IN, Masking
 from chaperone.collector.mask.patterns import compiled
 from chaperone.collector.mask.text import Texts
 from chaperone.collector.mask.tree import Beyond, Trees
@@ -26,8 +28,9 @@ _ESCAPED_HTML = compiled(rb"(?i)\\u00(?:3c|3e|26|27|22|5c|7f)")
 class Bodies:
     """Masks bodies under one key."""
 
-    def __init__(self, texts: Texts, fingerprint: Fingerprint) -> None:
+    def __init__(self, texts: Texts, fingerprint: Fingerprint, masking: Masking = BUILT_IN) -> None:
         self._texts = texts
+        self._fields = Fields(masking.fields, fingerprint, texts.learn)
         self._fingerprint = fingerprint
         self._trees = Trees(texts, fingerprint)
         self._by_form: dict[Form, Callable[[Body, bool], bytes]] = {
@@ -50,7 +53,7 @@ class Bodies:
 
     def many(self, body: Body, secret: bool) -> MaskedBody | None:
         """A large list without its secrets; None for any other body, and where it has to be read as a whole."""
-        if not isinstance(body.object, Many):
+        if not isinstance(body.object, Many) or (self._fields.any and self._fields.may_be_in(body.object.joined())):
             return None
         data = mask_many(self._trees, body.object, secret or body.kind in SECRET_KINDS)
         return None if data is None else masked_body(body, data)
@@ -58,15 +61,15 @@ class Bodies:
     def _json(self, body: Body, secret: bool) -> bytes:
         if body.object is None and body.data.strip() != b"null":
             return self._broken(body, secret)
-        if not secret and not self._texts.may_hold_secrets(body.data):
+        if not secret and not self._texts.may_hold_secrets(body.data) and not self._fields.may_be_in(body.data):
             return body.data
-        masked = self._trees.mask(body.object, secret)
+        masked = self._masked(body.object, body.kind, secret)
         return body.data if masked is body.object else _dumped(masked, body.data)
 
     def _yaml(self, body: Body, secret: bool) -> bytes:
         if body.object is None:
             return self._broken(body, secret)
-        masked = self._trees.mask(body.object, secret)
+        masked = self._masked(body.object, body.kind, secret)
         if masked is body.object:
             return body.data
         if body.data.lstrip()[:1] in (b"{", b"["):
@@ -74,19 +77,25 @@ class Bodies:
         return yaml.safe_dump(masked, sort_keys=False, allow_unicode=True).encode()
 
     def _cbor(self, body: Body, secret: bool) -> bytes:
-        return self._whole(body, secret) if body.object is None else self._as_json(body.object, secret)
+        return self._whole(body, secret) if body.object is None else self._as_json(body.object, body.kind, secret)
 
     def _protobuf(self, body: Body, secret: bool) -> bytes:
         found = view(body)
-        return self._whole(body, secret) if found is None else self._as_json(found, secret)
+        return self._whole(body, secret) if found is None else self._as_json(found, body.kind, secret)
 
-    def _as_json(self, found: Any, secret: bool) -> bytes:
+    def _as_json(self, found: Any, kind: str, secret: bool) -> bytes:
         written = _dumped(found, b"")
-        return written if not secret and not self._texts.may_hold_secrets(written) else _dumped(self._trees.mask(found, secret), b"")
+        if not secret and not self._texts.may_hold_secrets(written) and not self._fields.may_be_in(written):
+            return written
+        return _dumped(self._masked(found, kind, secret), b"")
+
+    def _masked(self, found: Any, kind: str, secret: bool) -> Any:
+        return self._trees.mask(self._fields.mask(found, kind), secret)
 
     def _broken(self, body: Body, secret: bool) -> bytes:
         """Escapes of plain ASCII would hide a secret from the patterns."""
         hidden = len(_ESCAPED_ASCII.findall(body.data)) > len(_ESCAPED_HTML.findall(body.data))
+        hidden = hidden or self._fields.may_be_in(body.data)
         return self._whole(body, secret) if secret or hidden else self._texts.mask(body.data)
 
     def _text(self, body: Body, secret: bool) -> bytes:

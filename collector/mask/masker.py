@@ -13,6 +13,7 @@ from chaperone.collector.mask.fingerprint import Fingerprint
 from chaperone.collector.mask.header import Headers
 from chaperone.collector.mask.known import Known, Origin
 from chaperone.collector.mask.masked import MaskedBody, MaskedCall, MaskedExchange, MaskedProcess, MaskedText, MaskedUser
+from chaperone.collector.mask.masking import BUILT_IN, Masking
 from chaperone.collector.mask.pieces import Pieces
 from chaperone.collector.mask.text import Texts
 from chaperone.collector.mask.url import mask_url
@@ -29,11 +30,11 @@ _TEXTS = tuple(field.name for field in fields(RequestInfo) if field.type is str)
 class Masker:
     """Masks with one key per installation. One for all calls of one stream: it keeps the tails of streaming calls that are open."""
 
-    def __init__(self, key: bytes) -> None:
-        self._fingerprint = Fingerprint(key)
-        self._texts = Texts(self._fingerprint)
+    def __init__(self, key: bytes, masking: Masking = BUILT_IN, number: int = 1) -> None:
+        self._fingerprint = Fingerprint(key, number)
+        self._texts = Texts(self._fingerprint, masking)
         self._headers = Headers(self._texts, self._fingerprint)
-        self._bodies = Bodies(self._texts, self._fingerprint)
+        self._bodies = Bodies(self._texts, self._fingerprint, masking)
         self._pieces = Pieces(self._texts, self._bodies)
         self._known: dict[str, MaskedText] = {}
         self._urls: dict[str, MaskedText] = {}

@@ -12,7 +12,8 @@ from itertools import accumulate
 from chaperone.collector.mask.fingerprint import STAND_IN, Fingerprint, is_masked
 from chaperone.collector.mask.glance import may_hold_secrets
 from chaperone.collector.mask.known import Known, Origin
-from chaperone.collector.mask.patterns import INNOCUOUS, PATTERNS, Pattern, compiled, matches_any
+from chaperone.collector.mask.masking import BUILT_IN, Masking
+from chaperone.collector.mask.patterns import INNOCUOUS, Pattern, compiled, matches_any
 from chaperone.collector.mask.worth import parts
 
 Span = tuple[int, int]
@@ -39,14 +40,15 @@ _QUOTES = (b'"', b"'")
 class Texts:
     """Finds and replaces under one key. `known`: the secrets that were seen before."""
 
-    def __init__(self, fingerprint: Fingerprint, patterns: tuple[Pattern, ...] = PATTERNS) -> None:
+    def __init__(self, fingerprint: Fingerprint, masking: Masking = BUILT_IN) -> None:
+        self.off = masking.off
         self.known = Known()
         self.reading = Origin()  # where what is masked now comes from
         self._fingerprint = fingerprint
-        self._patterns = [compiled(pattern.expression) for pattern in patterns]
-        self._whole_lines = [pattern.name == "line" for pattern in patterns]
-        self._any = matches_any((*patterns, _MANIFEST))
-        self._manifest = compiled(_MANIFEST.expression)
+        patterns = masking.patterns if _MANIFEST.name in masking.off else (*masking.patterns, _MANIFEST)
+        self._patterns = [(pattern.name, compiled(pattern.expression)) for pattern in patterns]
+        self._any = matches_any(patterns)
+        self._own = masking.own
 
     def mask(self, text: bytes) -> bytes:
         """The text with its secrets replaced: the same object when there are none."""
@@ -74,6 +76,8 @@ class Texts:
 
     def learn(self, value: bytes, secret: str) -> None:
         """A secret was seen: look for it from now on."""
+        if "known" in self.off:
+            return
         origin = replace(self.reading, secret=secret)
         for part in parts(value, lambda text: _merged(self._found(text))):
             self.known.add(part, origin)
@@ -81,7 +85,7 @@ class Texts:
     def hits(self, texts: Collection[str]) -> frozenset[str]:
         """Those that may hold a secret, found in one pass over all of them."""
         joined = "\0".join(texts).encode("utf-8", "surrogatepass")
-        if joined.count(b"\0") != len(texts) - 1 or _has_escapes(joined):
+        if joined.count(b"\0") != len(texts) - 1 or _has_escapes(joined) or self._own:
             return frozenset(text for text in texts if self._may_hit(text.encode("utf-8", "surrogatepass")))
         ordered = list(texts)
         hit = frozenset(ordered[index] for index in self._hit_indices(joined))
@@ -90,7 +94,7 @@ class Texts:
 
     def may_hold_secrets(self, raw: bytes) -> bool:
         """Whether JSON as it was sent must be looked at closely."""
-        return may_hold_secrets(raw) or raw in self.known
+        return self._own or may_hold_secrets(raw) or raw in self.known
 
     def spans(self, text: bytes) -> list[Span]:
         """Where secrets are, in order and without overlap."""
@@ -116,14 +120,19 @@ class Texts:
                 return
 
     def _found(self, text: bytes) -> Iterator[Span]:
-        for pattern, whole_line in zip(self._patterns, self._whole_lines, strict=True):
+        return (span for _, span in self.named(text))
+
+    def named(self, text: bytes) -> Iterator[tuple[str, Span]]:
+        """Where patterns see secrets, each with the pattern's name."""
+        for name, pattern in self._patterns:
+            if name == _MANIFEST.name:
+                yield from ((name, span) for span in (_manifest_values(text) if pattern.search(text) else ()))
+                continue
             for match in pattern.finditer(text):
                 found = next((span for span in map(match.span, range(1, pattern.groups + 1)) if span[0] >= 0), match.span())
                 span = _trimmed(text, found)
-                if not (whole_line and _is_quoted(text, found)) and _is_secret(text[slice(*span)]):
-                    yield span
-        if self._manifest.search(text):
-            yield from _manifest_values(text)
+                if not (name == "line" and _is_quoted(text, found)) and _is_secret(text[slice(*span)]):
+                    yield name, span
 
     def _spans_between_escapes(self, text: bytes) -> list[Span]:
         escapes = [match.span() for match in _ESCAPE.finditer(text)]

@@ -147,6 +147,7 @@ class _Rebuilding:
         self._embedded = embedded
         self._mask = trees.fingerprint.mask_text
         self._places = trees.places
+        self._names = "names" not in trees.texts.off
 
     def value(self, node: Any, secret: bool) -> Any:
         """A node of any type without its secrets."""
@@ -198,7 +199,7 @@ class _Rebuilding:
         return {self._text(key, secret) if key in self._hits else key: item for key, item in node.items()}
 
     def _placed(self, place: _Place, key: str, item: Any, secret: bool) -> Any:
-        if place is _Place.NAMED:
+        if place is _Place.NAMED and (secret or self._names):
             return self._named(item, secret)
         if secret and place in (_Place.DATA, _Place.BINARY):
             new = self._all(item, key != "stringData")
@@ -232,13 +233,14 @@ class _Rebuilding:
         """`{name, value}` as in env and probe headers, and JSON patch operations (RFC 6902)."""
         if type(path := node.get("path")) is str and type(node.get("op")) is str:
             return {"value": self._patched(path, node["value"], secret)}
-        names = [node[key] for key in _NAME_KEYS if type(node.get(key)) is str]
+        names = [node[key] for key in _NAME_KEYS if type(node.get(key)) is str and self._names]
         return {"value": self._named(node["value"], secret)} if any(map(is_secret_name, names)) else {}
 
     def _numbered(self, node: dict[Any, Any], secret: bool) -> dict[Any, Any]:
         """Protobuf fields without names: env vars and map entries are {1: name, 2: value}."""
         names = node["1"] if type(node["1"]) is list else [node["1"]]
-        return {"2": self._named(node["2"], secret)} if any(type(name) is str and is_secret_name(name) for name in names) else {}
+        is_named = self._names and any(type(name) is str and is_secret_name(name) for name in names)
+        return {"2": self._named(node["2"], secret)} if is_named else {}
 
     def _patched(self, path: str, value: Any, secret: bool) -> Any:
         """Masks the value at the place where the patch puts it."""

@@ -1,8 +1,9 @@
 """What lies where in a store directory, who holds it, and how its socket is reached.
 
-`lock` (flock, with the holder's pid), `version`, `fingerprint.key` (32 random bytes, made once), `spool.key` (X25519, made once: opens
-what agents left in their spools) and its public half `spool.pub` in base64, `clickhouse/` and `collector.sock`. A `run`'s agent has
-its `spool/` here too. The directory is 0700, files and socket 0600.
+`lock` (flock, with the holder's pid), `version`, `fingerprint.key` (32 random bytes; after a rotation with its number behind them),
+`marks.key` (the first one, after a rotation), `masking.yaml` (what is masked besides the built-ins), `spool.key` (X25519, made once:
+opens what agents left in their spools) and its public half `spool.pub` in base64, `clickhouse/` and `collector.sock`. A `run`'s agent
+has its `spool/` here too. The directory is 0700, files and socket 0600.
 """
 
 import base64
@@ -20,12 +21,10 @@ from chaperone.proto.sealed import public_of
 
 SOCKET = "collector.sock"
 SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
-_OURS = {"lock", "version", "version.new", "fingerprint.key", "fingerprint.new", "clickhouse", SOCKET} | {
-    "spool",
-    "spool.key",
-    "spool.pub",
-    "spool.new",
-}
+MASKING = "masking.yaml"
+KEY_SIZE = 32
+_KEYS = {"fingerprint.key", "fingerprint.new", "marks.key", "marks.new", "spool.key", "spool.pub", "spool.new"}
+_OURS = {"lock", "version", "version.new", MASKING, "masking.new", "clickhouse", "spool", SOCKET} | _KEYS
 
 
 class DirectoryError(Exception):
@@ -55,9 +54,38 @@ class StoreDirectory:
 
     def key(self) -> bytes:
         """The installation's fingerprint key; made at the first call."""
+        return self._keys()[:KEY_SIZE]
+
+    def key_number(self) -> int:
+        """How many keys there have been."""
+        return int.from_bytes(self._keys()[KEY_SIZE:], "big") or 1
+
+    def sealing_key(self) -> bytes:
+        """What marks are sealed with: the first fingerprint key, so that they outlive a rotation."""
+        first = self.path / "marks.key"
+        return first.read_bytes() if first.exists() else self.key()
+
+    def rotate_key(self) -> int:
+        """Another fingerprint key in the old one's place; its number."""
+        if not (self.path / "marks.key").exists():
+            write_whole(self.path / "marks.key", self.key())
+        number = self.key_number() + 1
+        write_whole(self.path / "fingerprint.key", secrets.token_bytes(KEY_SIZE) + number.to_bytes(4, "big"))
+        return number
+
+    def masking(self) -> str:
+        """What collectors mask besides the built-ins: the text of a file of kind Masking; "" for nothing."""
+        path = self.path / MASKING
+        return path.read_text() if path.exists() else ""
+
+    def remember_masking(self, text: str) -> None:
+        """For this collector and those after it."""
+        write_whole(self.path / MASKING, text.encode())
+
+    def _keys(self) -> bytes:
         path = self.path / "fingerprint.key"
         if not path.exists():
-            write_whole(path, secrets.token_bytes(32))
+            write_whole(path, secrets.token_bytes(KEY_SIZE))
         return path.read_bytes()
 
     def spool_key(self) -> X25519PrivateKey:

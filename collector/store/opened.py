@@ -87,4 +87,4 @@ async def opened(directory: StoreDirectory, pace: Pace) -> AsyncIterator[Store]:
 def _open(directory: StoreDirectory) -> tuple[Engine, Marks]:
     engine = Engine(directory.database)
     migrate(engine, directory.version_file)
-    return engine, Marks(engine, directory.key())
+    return engine, Marks(engine, directory.sealing_key())

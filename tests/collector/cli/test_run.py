@@ -16,7 +16,9 @@ import pytest
 from support.apiserver import ApiServer, apiserver
 from support.kernel import skip_without_kernel
 
+from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.launch.cgroup import PREFIX, own_group
+from chaperone.collector.cli.run import settled
 from chaperone.collector.store.directory import holder
 
 __all__ = ["apiserver"]
@@ -44,6 +46,34 @@ def end_collector(store: Path, number: int) -> bool:
         return False
     os.kill(pid, number)
     return True
+
+
+MASKING = "apiVersion: chaperone.dev/v1\nkind: Masking\ndisable: [{name}]\n"
+
+
+def test_a_store_remembers_what_a_run_wants_masked(store: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(MASKING.format(name="jwt"))
+    other.write_text(MASKING.format(name="known"))
+    settled(store, one)
+    assert (store / "masking.yaml").read_text() == one.read_text()
+    settled(store, None)  # as the store has it
+    settled(store, one)
+    with pytest.raises(CommandError, match="masks by another file"):
+        settled(store, other)
+    assert end_collector(store, signal.SIGTERM)
+    while holder(store):
+        time.sleep(0.05)
+    settled(store, other)
+    assert (store / "masking.yaml").read_text() == other.read_text()
+
+
+def test_a_run_with_a_bad_masking_file_starts_no_collector(store: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(MASKING.format(name="nothing"))
+    with pytest.raises(CommandError, match=f"{bad}:3: disable"):
+        settled(store, bad)
+    assert not store.exists()
 
 
 class Chaperone:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaperone.collector.mask.fingerprint import Fingerprint
+from chaperone.collector.mask.fingerprint import Fingerprint, is_masked
 
 KEY = b"k" * 32
 
@@ -35,3 +35,9 @@ def test_what_merely_contains_a_stand_in_is_masked() -> None:
 
 def test_text_is_measured_in_bytes() -> None:
     assert Fingerprint(KEY).mask_text("ä").startswith("~masked-2-")
+
+
+def test_a_later_key_shows_its_number() -> None:
+    first, second = Fingerprint(KEY).mask(b"s3cr3t"), Fingerprint(KEY, 2).mask(b"s3cr3t")
+    assert second == first.replace(b"~masked-6-", b"~masked-6-2.")
+    assert is_masked(second) and Fingerprint(KEY, 3).mask(second) == second

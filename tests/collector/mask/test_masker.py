@@ -30,6 +30,7 @@ from chaperone.collector.kube.forms.json_text import REPEATED_KEY
 from chaperone.collector.kube.forms.many import Many
 from chaperone.collector.mask.masked import MaskedCall
 from chaperone.collector.mask.masker import Masker
+from chaperone.collector.mask.masking import BUILT_IN, BUILT_INS, Field, Masking, joined
 from chaperone.collector.wire.exchange import Phase
 from chaperone.proto.ids import ProcessId, SessionId
 from chaperone.proto.records import ProcessSeen
@@ -289,14 +290,21 @@ def test_a_request_s_body_is_masked_once_for_all_reports_of_its_call() -> None:
     assert masker._requests == {}
 
 
-def large_answer(items: bytes, kind: str = "PodList", resource: str = "pods") -> MaskedCall:
+def large_answer(items: bytes, kind: str = "PodList", resource: str = "pods", masking: Masking = BUILT_IN) -> MaskedCall:
     gatherer = Gatherer("application/json", "", Budget())
     gatherer.add(
         b'{"kind":"%s","apiVersion":"v1","items":[%s]}' % (kind.encode(), b",".join([b'{"metadata":{"name":"web"}}'] * 40_000 + [items]))
     )
     body = gatherer.answer(complete=True)
     assert isinstance(body.object, Many)
-    return Masker(KEY).call(make_call(info=on(resource), response_body=body, code=200))
+    return Masker(KEY, masking).call(make_call(info=on(resource), response_body=body, code=200))
+
+
+def test_a_place_of_ones_own_is_masked_in_a_large_list() -> None:
+    item = b'{"metadata":{"name":"web"},"spec":{"colour":"blue"}}'
+    for kind, masked in (("Pod", 1), ("Node", 0)):
+        body = large_answer(item, masking=Masking(fields=(Field(("spec", "colour"), kind),))).response_body
+        assert body is not None and body.masked == masked and (b"blue" in body.data) is (masked == 0)
 
 
 @pytest.mark.parametrize(
@@ -324,3 +332,29 @@ def test_a_large_list_says_what_reading_it_brought_to_light() -> None:
     broken = large_answer(b"{]}")
     assert broken.ambiguous == ("not JSON",)
     assert [call.response_body.masked for call in (clean, repeated, broken) if call.response_body] == [0, 1, 1]
+
+
+SWITCHED: dict[str, Callable[[str], Call]] = {
+    "names": lambda s: answered({"env": [{"name": "MY_TOKEN", "value": s}], "password": s}, resource="pods"),
+    "arguments": lambda s: answered({"command": ["x", "--token", s]}, resource="pods"),
+    "assignment": lambda s: answered({"note": f"see password={s} there"}, resource="pods"),
+    "manifest": lambda s: answered(f"kind: Secret\ndata:\n  colour: {s}\n".encode(), "text/plain", "pods"),
+    "known": lambda s: make_call(
+        info=on("secrets"), request_body=make_body(manifest(s)), response_body=None, user_agent="none", kubectl_command="none"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SWITCHED)
+def test_a_built_in_that_is_switched_off_masks_nothing(name: str) -> None:
+    secret, off = "Zq7xWv3pLm9kQx", joined([Masking(off=frozenset({name}))])
+    for masking, survives in ((BUILT_IN, False), (off, True)):
+        masker = Masker(KEY, masking)
+        found = [masker.call(SWITCHED[name](secret)), masker.text(f"colour {secret}") if name == "known" else None]
+        assert (survivors(found, secret.encode()) != []) is survives
+
+
+@pytest.mark.parametrize("place", ["JSON Secret", "protobuf token", "authorization", "cookie", "merge patch", "broken protobuf"])
+def test_with_all_built_ins_off_what_is_always_masked_is(place: str) -> None:
+    masker = Masker(KEY, joined([Masking(off=frozenset(BUILT_INS))]))
+    assert survivors(masker.call(PLACES[place]("Zq7xWv3pLm9k-Q.x")), b"Zq7xWv3pLm9k-Q.x") == []

@@ -29,6 +29,24 @@ def test_the_key_is_made_once(tmp_path: Path) -> None:
         assert store.key() == first
 
 
+def test_a_changed_key_has_a_number_and_what_is_sealed_stays_readable(tmp_path: Path) -> None:
+    with hold(tmp_path) as store:
+        first = store.key()
+        assert (store.key_number(), store.sealing_key()) == (1, first)
+        assert [store.rotate_key(), store.rotate_key()] == [2, 3]
+    with hold(tmp_path) as store:
+        assert store.key_number() == 3 and store.key() != first and len(store.key()) == 32 and store.sealing_key() == first
+        assert stat.S_IMODE((store.path / "marks.key").stat().st_mode) == 0o600
+
+
+def test_a_masking_is_remembered(tmp_path: Path) -> None:
+    with hold(tmp_path) as store:
+        assert store.masking() == ""
+        store.remember_masking("kind: Masking\n")
+    with hold(tmp_path) as store:
+        assert store.masking() == "kind: Masking\n"
+
+
 def test_a_second_holder_is_told_who_is_first(tmp_path: Path) -> None:
     with hold(tmp_path), pytest.raises(LockedError, match=f"locked by process {os.getpid()}"):
         hold(tmp_path)
