@@ -111,9 +111,11 @@ def _start(store: Path, deadline: float, options: Sequence[str]) -> str:
 
 def _line(descriptor: int, deadline: float) -> bytes:
     """One line, b"" if the other end closed first or it took too long."""
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
     line = b""
     while not line.endswith(b"\n"):
-        readable, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        readable = waiting.poll(max(0.0, deadline - time.monotonic()) * 1000)  # select would take no descriptor over 1023
         part = os.read(descriptor, 65536) if readable else b""
         if not part:
             return b""
