@@ -1,5 +1,6 @@
 """The command `chaperone`: what it offers, and how it fails: one sentence and the next step, no traceback without --debug."""
 
+import errno
 import importlib.metadata
 import io
 import os
@@ -12,6 +13,8 @@ import typer
 
 from chaperone.collector.cli import calls, connections, decode, doctor, halves, mask, replay, rules, run, sessions
 from chaperone.collector.cli.failed import CommandError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command("run", context_settings=run.CONTEXT)(run.run)
@@ -70,18 +73,28 @@ def _chaperone(
 
 
 def _one_sentence(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """In place of a traceback. Python exits with 1 behind it."""
+    """In place of a traceback. Python exits with 1 behind it, after Ctrl-C as one whom SIGINT ended."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
     if issubclass(kind, BrokenPipeError):  # the reader of our output left: nobody is there to be told
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return
     if isinstance(error, CommandError):
         sentence, step = error.sentence, error.step
+    elif isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+        _give_up_output()
+        sentence, step = f"the output could not be written: {error.strerror}", "make room, or write it elsewhere"
     else:
         place = _innermost(trace)
         sentence, step = f"this is a fault in chaperone: {kind.__name__} in {place}", "chaperone --debug … shows more; please report it"
     typer.echo(f"chaperone: {sentence}", err=True)
     if step:
         typer.echo(f"  next: {step}", err=True)
+
+
+def _give_up_output() -> None:
+    """Python would try to write the rest of it at exit, and complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _innermost(trace: TracebackType | None) -> str:

@@ -1,6 +1,7 @@
 """The command as a user meets it: help, version, and failing in one sentence."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,24 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     command = f"{CHAPERONE} decode -o jsonl {' '.join([str(capture)] * 20)} | head -c 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("{", "")
+
+
+@pytest.mark.parametrize("arguments", ["decode -o jsonl {0}", "decode {0}", "rules words", "--help"])
+def test_output_that_cannot_be_written_is_said(arguments: str) -> None:
+    capture = CAPTURES / "kubectl-portforward-ws.2.jsonl.gz"
+    command = f"{CHAPERONE} {arguments.format(capture)} > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr.splitlines() == [
+        "chaperone: the output could not be written: No space left on device",
+        "  next: make room, or write it elsewhere",
+    ]
+    assert done.returncode == 1
+
+
+def test_an_interrupt_is_no_fault() -> None:
+    breaks = "from chaperone.collector.cli import app\nsys = app.sys\nsys.excepthook = app._one_sentence\nraise KeyboardInterrupt"
+    ended = subprocess.run([sys.executable, "-c", breaks], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
 
 
 def test_a_terminal_without_utf8_gets_escapes() -> None:
