@@ -13,9 +13,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
 
+from chaperone.collector.enforce.alerter import Alerter, alerting_on
+from chaperone.collector.enforce.journal import AlertedJournal
+from chaperone.collector.enforce.outbox import OutboxError
 from chaperone.collector.ingest.intake import PipelineIntake
 from chaperone.collector.ingest.leftovers import Opener
 from chaperone.collector.ingest.masking_file import remembered, settled_text
@@ -24,7 +28,7 @@ from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.serve.activity import Activity
-from chaperone.collector.serve.query import QueryService
+from chaperone.collector.serve.query import Ask, QueryService
 from chaperone.collector.settings import CollectorSettings, store_directory
 from chaperone.collector.store.committer import Pace
 from chaperone.collector.store.directory import MASKING, SOCKET, DirectoryError, StoreDirectory, hold, socket_target
@@ -36,6 +40,7 @@ from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
 
 MESSAGE_LIMIT = 256 << 20  # a batch of the largest size, badly compressed
 STOP_GRACE_S = 2.0
+TELL_S = 20.0  # for alerts that wait, before an idle collector ends
 PR_SET_DUMPABLE = 4
 
 
@@ -49,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
             if text is not None:
                 directory.remember_masking(text)
             asyncio.run(_run(directory, settings))
-    except (DirectoryError, PolicyError, SchemaError, StoreError) as error:
+    except (DirectoryError, PolicyError, SchemaError, StoreError, OutboxError) as error:
         print(f"chaperone collector: {error}", file=sys.stderr)  # noqa: T201 - the command's own error line
         return 1
     return 0
@@ -68,9 +73,11 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     parser.add_argument("--exit-when-idle", type=float, metavar="SECONDS", help="end after so long without a client")
     parser.add_argument("--ready-fd", type=int, metavar="N", help="write one line here once clients are served")
     parser.add_argument("--mask", type=Path, metavar="FILE", help="what to mask besides the built-ins, from now on; none: nothing")
+    parser.add_argument("--alerts", type=Path, metavar="FILE", help="tell these receivers of alerts [default: the file given last]")
     given = parser.parse_args(arguments)
     store = store_directory(given.store, os.environ, os.getuid())
-    return CollectorSettings(store, given.exit_when_idle, given.ready_fd, mask=given.mask)
+    alerts = given.alerts and given.alerts.absolute()
+    return CollectorSettings(store, given.exit_when_idle, given.ready_fd, mask=given.mask, alerts=alerts)
 
 
 async def _run(directory: StoreDirectory, settings: CollectorSettings) -> None:
@@ -78,30 +85,56 @@ async def _run(directory: StoreDirectory, settings: CollectorSettings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with opened(directory, pace) as store:
+    async with opened(directory, pace) as store, alerting_on(directory.path, settings.alerts) as alerter:
         activity = Activity()
-        async with _serving(directory, settings, store, activity):
+        async with _serving(directory, settings, store, activity, alerter):
             _say_ready(settings.ready_fd)
             await _until_done(stopped, activity, settings.idle_s)
+            while not stopped.is_set():
+                await _tell(stopped, alerter)
+                if settings.idle_s is None or activity.idle_s >= settings.idle_s:
+                    break
+                await _until_done(stopped, activity, settings.idle_s)
+
+
+async def _tell(stopped: asyncio.Event, alerter: Alerter) -> None:
+    """Nobody needs us; alerts that wait are told before we go, unless we are told to go."""
+    tasks = asyncio.create_task(alerter.finish(TELL_S)), asyncio.create_task(stopped.wait())
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+
+def _asking(store: Ask, alerts: Ask) -> Ask:
+    """Questions about alerts to those who keep them, all others to the store."""
+
+    async def ask(name: str, parameters: str) -> list[dict[str, Any]]:
+        return await (alerts if name.startswith("alerts.") else store)(name, parameters)
+
+    return ask
 
 
 @asynccontextmanager
-async def _serving(directory: StoreDirectory, settings: CollectorSettings, store: Store, activity: Activity) -> AsyncIterator[None]:
+async def _serving(
+    directory: StoreDirectory, settings: CollectorSettings, store: Store, activity: Activity, alerter: Alerter
+) -> AsyncIterator[None]:
     rows: list[Row] = []
     masking = remembered(directory.masking(), str(directory.path / MASKING))
     pipeline = Pipeline(partial(Masker, directory.key(), masking, directory.key_number()), rows)
     pipeline.recall(await store.past())
-    intake = PipelineIntake(pipeline, rows, store)
+    journal = AlertedJournal(store, alerter)
+    intake = PipelineIntake(pipeline, rows, journal)
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)])
     capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
-    query_pb2_grpc.add_QueryServicer_to_server(QueryService(store.ask, activity), server)
+    query_pb2_grpc.add_QueryServicer_to_server(QueryService(_asking(store.ask, alerter.ask), activity), server)
     await _listen(server, directory.path)
     try:
         yield
     finally:
         await server.stop(STOP_GRACE_S)
         intake.close()
+        journal.close()
         (directory.path / SOCKET).unlink(missing_ok=True)
 
 

@@ -35,6 +35,7 @@ def run(
     mask: Annotated[
         Path | None, typer.Option("--mask", readable=False, metavar="FILE", help="A file of kind Masking, which the store remembers")
     ] = None,
+    alerts: Annotated[Path | None, typer.Option(readable=False, help="Tell these receivers of alerts (docs/alerts.md)")] = None,
 ) -> None:
     """Record one command and everything it starts.
 
@@ -49,7 +50,7 @@ def run(
     place = directory(store)
     try:
         run_ = prepare(Request(tuple(command), place / SOCKET, user, tuple(apiserver or ())))
-        outcome = perform(run_, lambda: settled(place, mask))
+        outcome = perform(run_, lambda: settled(place, mask, alerts))
     except LaunchError as error:
         _say(f"chaperone: {error.sentence}", _next(error.fix))
         raise typer.Exit(error.status) from None
@@ -62,7 +63,17 @@ def run(
     raise typer.Exit(outcome.status)
 
 
-def settled(place: Path, mask: Path | None) -> None:
+def settled(place: Path, mask: Path | None, alerts: Path | None = None) -> None:
+    """A collector answers that masks by this file, and tells the receivers of that one."""
+    _masking(place, mask)
+    if alerts:
+        try:
+            list(ask(place, "alerts.use", file=str(alerts.absolute())))
+        except CommandError as error:
+            raise CommandError(escape(error.sentence), "chaperone alerts test --alerts FILE says whether it is right") from None
+
+
+def _masking(place: Path, mask: Path | None) -> None:
     """A collector answers that masks by this file."""
     if mask is None:
         reach(place, create=True)

@@ -10,14 +10,17 @@ import typer
 from chaperone.collector.cli.ask import StoreOption, ask, directory
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
+from chaperone.collector.cli.show import activity
+from chaperone.collector.cli.show.activity import By
 from chaperone.collector.cli.show.body import amount
 from chaperone.collector.cli.show.call import short
 from chaperone.collector.cli.show.details import session_facts
 from chaperone.collector.cli.show.table import Cell, table
-from chaperone.collector.cli.show.times import age, parse_time
+from chaperone.collector.cli.show.times import UNITS, age, parse_time
 
 app = typer.Typer(no_args_is_help=True, help="What was recorded: one session a workload, one a run.", rich_markup_mode=None)
 COLUMNS = ("ID", "AGE", "COMMAND", "USER", "CALLS", "BYTES", "STATE")
+DAY = UNITS["d"]
 PROCESS_COLUMNS = ("PID", "PROGRAM", "COMMAND")
 
 
@@ -53,6 +56,28 @@ def show(
     say(session_facts(found))
     _processes(found.get("processes", []))
     return typer.echo(f"\nIts calls: chaperone calls list --session {short(found['id'])}{_store_option(store)}")
+
+
+@app.command(epilog="Examples: chaperone sessions summary | chaperone sessions summary --since 1h --by user -o json")
+def summary(
+    since: SinceOption = None,
+    by: Annotated[By, typer.Option(help="One line for each of these")] = By.SESSION,
+    output: FormOption = Form.TABLE,
+    store: StoreOption = None,
+) -> None:
+    """What was done since a day ago (or --since): calls, writes, secrets read, exec, what was denied, alerts.
+
+    WRITES, SECRETS and EXEC count calls that were not refused; DENIED those that were answered with 403.
+    """
+    place, given = directory(store), {"since": instant(since or DAY)}
+    alerts = {row["session"]: row["alerts"] for row in ask(place, "alerts.counts", **given)}
+    sessions = [{**session, "alerts": alerts.get(session["session"], 0)} for session in ask(place, "sessions.activity", **given)]
+    found = activity.added_up(sessions, by)
+    if output is not Form.TABLE:
+        return documents(found, output)
+    if not found:
+        return typer.echo("No calls found.", err=True)
+    return say(table(activity.headings(by), [activity.row(one, by) for one in found], is_coloured()))
 
 
 def _row(session: dict[str, Any], now: int) -> list[Cell | str]:

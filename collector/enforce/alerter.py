@@ -41,6 +41,7 @@ class Alerter:
     def __init__(self, desk: Desk) -> None:
         self._desk, self._alerting = desk, NOBODY
         self._gathering, self._refusal = Gathering(), ""
+        self._changing = asyncio.Lock()
         self._deliverers: dict[str, tuple[Deliverer, asyncio.Task[None]]] = {}
         self.counters = Counters()
 
@@ -89,11 +90,12 @@ class Alerter:
             return
         alerting = await asyncio.to_thread(read_alerting, chosen)
         await self._desk.run(lambda outbox: outbox.remember(_SETTING, str(chosen)))
-        await self.stop()
-        self._alerting = alerting
-        for receiver in alerting.receivers:
-            deliverer = Deliverer(receiver, self._desk, self.counters)
-            self._deliverers[receiver.name] = deliverer, asyncio.create_task(deliverer.serve())
+        async with self._changing:
+            await self.stop()
+            self._alerting = alerting
+            for receiver in alerting.receivers:
+                deliverer = Deliverer(receiver, self._desk, self.counters)
+                self._deliverers[receiver.name] = deliverer, asyncio.create_task(deliverer.serve())
 
     async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
         """Answer a question about alerts: those of questions.py; `alerts.test` {receiver}; `alerts.use` {file}. ValueError."""

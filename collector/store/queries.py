@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chaperone.collector.store import bodies
+from chaperone.collector.store.activity import sessions_activity
 from chaperone.collector.store.engine import Engine, Parameter
 from chaperone.collector.store.questions import ROW_LIMIT, QuestionError, bound, flag, identifier, number, parameters_in
 from chaperone.collector.store.summary import merged, summary
@@ -129,6 +130,7 @@ def status(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
 _FILTERS = frozenset(_CALL_FILTERS) | frozenset(_VERSION_FILTERS)
 QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozenset[str]]] = {
     "sessions.list": (sessions_list, frozenset({"since", "until", "limit"})),
+    "sessions.activity": (sessions_activity, frozenset({"since", "until"})),
     "sessions.show": (sessions_show, frozenset({"session"})),
     "session.summary": (session_summary, frozenset({"session"})),
     "calls.list": (calls_list, _FILTERS | {"session", "limit", "bodies"}),

@@ -31,8 +31,10 @@ def verdict(event: Event, action: Action = Action.ALERT, rule: str = "surge", **
     return Verdict(action, rule, **(facts | changed))
 
 
-def judged(number: int = 0, *verdicts: Verdict, session: dict[str, Any] | None = None, **changed: Any) -> Judged:
-    """The call at position `number`, with these verdicts or one that alerts."""
+def judged(number: int = 0, *verdicts: Verdict, session: dict[str, Any] | str | None = None, **changed: Any) -> Judged:
+    """The call at position `number`, with these verdicts or one that alerts. `session`: its id, or what its document has besides."""
+    if isinstance(session, str):
+        changed, session = {**changed, "session": session}, {"id": session}
     made = call(Moment.REQUEST, **({"id": f"{number:032x}"} | changed))
     event = Event(made.subject, made.moment, made.time, made.document, session={**made.session, **(session or {})})
     process = {"pid": 7, "exe": "/usr/bin/kubectl", "argv": ["kubectl", "get", "secrets"], "cwd": "/work"}
