@@ -16,6 +16,7 @@ import pytest
 from support.apiserver import ApiServer, apiserver
 from support.kernel import skip_without_kernel
 
+from chaperone.collector.cli.ask import ask
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.launch.cgroup import PREFIX, own_group
 from chaperone.collector.cli.run import settled
@@ -316,3 +317,14 @@ def test_without_root_the_sentence_has_the_command_that_helps(tmp_path: Path) ->
     assert (done.returncode, done.stdout) == (125, "")
     assert "recording needs root" in done.stderr
     assert "sudo" in done.stderr
+
+
+def test_the_stores_collector_tells_the_receivers_of_a_file(tmp_path: Path, store: Path) -> None:
+    path = tmp_path / "alerts.yaml"
+    path.write_text(f"apiVersion: chaperone.dev/v1\nkind: Alerting\nreceivers: [{{name: file, jsonl: {{file: {tmp_path}/told}}}}]")
+    settled(store, None, path)
+    list(ask(store, "alerts.test"))
+    assert "This is a test" in (tmp_path / "told").read_text()
+    path.write_text("kind: Alerting")
+    with pytest.raises(CommandError, match=r"alerts\.yaml:1: expected the key apiVersion"):
+        settled(store, None, path)
