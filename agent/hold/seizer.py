@@ -1,0 +1,270 @@
+"""One thread that traces one workload's processes and sorts their stops.
+
+ptrace binds a tracee to a thread, so all requests are made here: others use `call`. A workload that floods itself with
+signals delays only its own Seizer. What is not ours passes unchanged: signals, job stops, forks, exits. A signal that
+`on_signal` takes leaves its thread stopped, seen by nobody but us, until `release`.
+
+Nobody is left stopped: an exception while a stop is handled lets that thread go on and is kept in `faults`; when this
+thread or process ends, however it ends, the kernel detaches what it traced, running, or kills what `on_signal` marked
+with EXITKILL. A late one (stopped for real before it was seized) is continued as soon as we have it.
+"""
+
+import contextlib
+import errno
+import os
+import queue
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from pathlib import Path
+from typing import TypeVar
+
+from chaperone.agent.hold import ptrace
+from chaperone.agent.hold.ptrace import FOLLOW, Event, Kind, Option, Stop
+
+WAKE = signal.SIGUSR2  # interrupts our waitpid, does nothing else
+RING_S = 0.001  # a wake-up sent just before waitpid begins is lost: ring again
+FAULTS = 32
+LATE_S = 1.0  # a seized thread of a stopped process reports at once
+Result = TypeVar("Result")
+
+
+class Seizer(threading.Thread):
+    """Traces what `seize` and `late` name, and all that comes of it. `on_signal(stop)` and `on_end(tid)` run in this thread.
+
+    Make it in the main thread, which alone may install handlers of signals.
+    """
+
+    def __init__(self, on_signal: Callable[[Stop], bool], on_end: Callable[[int], None] = lambda _tid: None) -> None:
+        super().__init__(name="seizer", daemon=True)
+        self.on_signal, self.on_end = on_signal, on_end
+        self.seized: set[int] = set()
+        self.kept: set[int] = set()
+        self.faults: deque[str] = deque(maxlen=FAULTS)
+        self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._over = False
+        signal.signal(WAKE, lambda _number, _frame: None)
+        self.start()
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Run it in this thread; its result, or its exception. RuntimeError when this thread has ended."""
+        if threading.current_thread() is self:
+            return function()
+        done: Future[Result] = Future()
+        self._commands.put(lambda: _run(function, done))
+        while not done.done():
+            if not self.is_alive():
+                raise RuntimeError("the thread that traces has ended")
+            self.wake()
+            wait([done], RING_S)
+        return done.result()
+
+    def wake(self) -> None:
+        """Have it look at its commands."""
+        if self.ident is not None and self.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                signal.pthread_kill(self.ident, WAKE)
+
+    def seize(self, pid: int) -> int:
+        """Trace every thread of a process; how many. PermissionError: another traces it (`tracer_of` says who)."""
+        return self.call(lambda: self._seize(pid))
+
+    def late(self, tid: int) -> None:
+        """Take a thread that a signal stopped for real: seize its process, end the stop, keep this thread held."""
+        self.call(lambda: self._late(tid))
+
+    def release(self, tid: int, deliver: int = 0) -> None:
+        """Let a kept thread go on. Nothing happens to one that has ended."""
+        self.call(lambda: self._release(tid, deliver))
+
+    def close(self) -> None:
+        """Let everybody go and end this thread."""
+        if self.is_alive():
+            self.call(self._close)
+            self.join()
+
+    def run(self) -> None:
+        """Until `close`."""
+        while not self._over:
+            self._do_commands()
+            try:
+                stop = None if self._over else ptrace.wait()
+            except ChildProcessError:
+                self._wait_for_command()
+                continue
+            if stop is not None:
+                self._take(stop)
+
+    def _wait_for_command(self) -> None:
+        """Nobody is traced: there is nothing else to wait for."""
+        for tid in list(self.seized):
+            self._forget(tid)
+        self._commands.get()()
+
+    def _do_commands(self) -> None:
+        while not self._commands.empty():
+            self._commands.get()()
+
+    def _take(self, stop: Stop) -> None:
+        """Sort one stop. Killed while stopped: the thread's end comes next."""
+        try:
+            self._sort(stop)
+        except ProcessLookupError:
+            return
+        except Exception as error:  # noqa: BLE001 - were this thread to end, all that it holds would go free
+            self.faults.append(f"{stop.kind.value} {stop.number}: {type(error).__name__}")
+            with contextlib.suppress(ProcessLookupError):
+                self._let_go(stop)
+
+    def _sort(self, stop: Stop) -> None:
+        if stop.kind is Kind.ENDED:
+            self._forget(stop.tid)
+            return
+        self.seized.add(stop.tid)
+        if stop.kind is Kind.JOB_STOP:
+            ptrace.listen(stop.tid)
+        elif stop.kind is Kind.SIGNAL and self.on_signal(stop):
+            self.kept.add(stop.tid)
+        else:
+            self._pass(stop)
+
+    def _pass(self, stop: Stop) -> None:
+        if stop.kind is Kind.EVENT and stop.number == Event.EXEC and (before := ptrace.message(stop.tid)) != stop.tid:
+            self._forget(before)  # another thread than the first executed, and has the first one's id from now on
+        ptrace.resume(stop.tid, stop.number if stop.kind is Kind.SIGNAL else 0)
+
+    def _let_go(self, stop: Stop) -> None:
+        self.kept.discard(stop.tid)
+        ptrace.resume(stop.tid)
+
+    def _forget(self, tid: int) -> None:
+        self.seized.discard(tid)
+        self.kept.discard(tid)
+        self.on_end(tid)
+
+    def _seize(self, pid: int) -> int:
+        """A thread born meanwhile is found by the next look, or TRACECLONE gives it to us."""
+        known: set[int] = set()
+        while new := set(tasks(pid)) - known:
+            for tid in new:
+                self._seize_thread(tid)
+            known |= new
+        return len(known)
+
+    def _seize_thread(self, tid: int) -> None:
+        try:
+            ptrace.seize(tid, FOLLOW)
+        except OSError as error:
+            if error.errno != errno.ESRCH and not (error.errno == errno.EPERM and self._is_ours_or_over(tid)):
+                raise
+        self.seized.add(tid)
+
+    def _is_ours_or_over(self, tid: int) -> bool:
+        state, tracer = _state_and_tracer(tid)
+        return state in "ZX" or tracer == threading.get_native_id()
+
+    def _late(self, tid: int) -> None:
+        """The stop's end lets the other threads go on; this one stays in its ptrace stop until it is released."""
+        pid = process_of(tid)
+        self._seize(pid)
+        self._await_stop(tid)
+        self.kept.add(tid)
+        os.kill(pid, signal.SIGCONT)
+
+    def _await_stop(self, tid: int) -> None:
+        """Its report; one that somebody continued meanwhile is asked to stop."""
+        deadline = time.monotonic() + LATE_S
+        while (stop := ptrace.wait(tid, ptrace.WNOHANG)) is None:
+            if time.monotonic() > deadline:
+                ptrace.interrupt(tid)
+                deadline += LATE_S
+            time.sleep(RING_S)
+        if stop.kind is Kind.ENDED:
+            self._forget(tid)
+            raise ProcessLookupError(errno.ESRCH, f"{tid} has ended")
+
+    def _release(self, tid: int, deliver: int) -> None:
+        if tid in self.kept:
+            self.kept.discard(tid)
+            with contextlib.suppress(ProcessLookupError):
+                ptrace.set_options(tid, FOLLOW)
+                ptrace.resume(tid, deliver)
+
+    def _close(self) -> None:
+        self._over = True
+        for tid in list(self.kept):
+            self._detach(tid)
+        for tid in list(self.seized):
+            with contextlib.suppress(ProcessLookupError):
+                ptrace.interrupt(tid)
+        while self.seized and (stop := _waited()) is not None:
+            self._part(stop)
+
+    def _part(self, stop: Stop) -> None:
+        """The last stop of each: its signal is not lost."""
+        if stop.kind is Kind.ENDED:
+            self._forget(stop.tid)
+        else:
+            self._detach(stop.tid, stop.number if stop.kind is Kind.SIGNAL and not self.on_signal(stop) else 0)
+
+    def _detach(self, tid: int, deliver: int = 0) -> None:
+        self.seized.discard(tid)
+        self.kept.discard(tid)
+        with contextlib.suppress(ProcessLookupError):
+            ptrace.set_options(tid, Option(0))
+            ptrace.detach(tid, deliver)
+
+
+def _run(function: Callable[[], Result], done: "Future[Result]") -> None:
+    try:
+        done.set_result(function())
+    except BaseException as error:  # noqa: BLE001 - it is the caller's
+        done.set_exception(error)
+
+
+def _waited() -> Stop | None:
+    """The next report; None when there is nobody left."""
+    while True:
+        try:
+            stop = ptrace.wait()
+        except ChildProcessError:
+            return None
+        if stop is not None:
+            return stop
+
+
+def tasks(pid: int) -> list[int]:
+    """The threads of a process. ProcessLookupError when it is gone."""
+    try:
+        return [int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()]
+    except FileNotFoundError:
+        raise ProcessLookupError(errno.ESRCH, f"process {pid} is gone") from None
+
+
+def process_of(tid: int) -> int:
+    """The process that a thread belongs to."""
+    return int(_status(tid)["Tgid"])
+
+
+def tracer_of(tid: int) -> int:
+    """The thread that traces this one; 0: none."""
+    return int(_status(tid)["TracerPid"])
+
+
+def _state_and_tracer(tid: int) -> tuple[str, int]:
+    try:
+        found = _status(tid)
+    except ProcessLookupError:
+        return "X", 0
+    return found["State"][0], int(found["TracerPid"])
+
+
+def _status(tid: int) -> dict[str, str]:
+    try:
+        text = Path(f"/proc/{tid}/status").read_text()
+    except FileNotFoundError:
+        raise ProcessLookupError(errno.ESRCH, f"thread {tid} is gone") from None
+    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
