@@ -18,6 +18,7 @@ import orjson
 from chaperone.collector.mask.argv import argv_spans
 from chaperone.collector.mask.fingerprint import Fingerprint
 from chaperone.collector.mask.patterns import INNOCUOUS, SECRET_NAME
+from chaperone.collector.mask.release import Releases, View, opened
 from chaperone.collector.mask.text import Texts
 
 DEEPEST = 256  # levels; no form is parsed deeper
@@ -44,6 +45,7 @@ class Trees:
     def __init__(self, texts: Texts, fingerprint: Fingerprint) -> None:
         self.texts = texts
         self.fingerprint = fingerprint
+        self.releases = Releases(texts, fingerprint)
         self.places: dict[str, _Place] = {}
 
     def mask(self, root: Any, secret: bool, embedded: int = 0) -> Any:
@@ -201,6 +203,8 @@ class _Rebuilding:
     def _placed(self, place: _Place, key: str, item: Any, secret: bool) -> Any:
         if place is _Place.NAMED and (secret or self._names):
             return self._named(item, secret)
+        if place is _Place.DATA and type(item) is dict and "release" in item:
+            item = self._released(item, secret)
         if secret and place in (_Place.DATA, _Place.BINARY):
             new = self._all(item, key != "stringData")
             return item if new == item else new
@@ -266,8 +270,21 @@ class _Rebuilding:
             item = {**item, "value": new}
         return self.value(item, secret)
 
+    def _released(self, data: dict[Any, Any], secret: bool) -> dict[Any, Any]:
+        """A helm release becomes its parsed view; in a ConfigMap it is not encoded once more."""
+        packed = data["release"]
+        if type(packed) is not str or self._embedded >= EMBEDDED:
+            return data
+        release = opened(_decoded(packed) if secret else packed.encode("utf-8", "surrogatepass"))
+        if release is None:
+            return data
+        view = self._trees.releases.view(release, self._trees.texts.reading.secret)
+        return {**data, "release": View(self._trees.mask(self._trees.mask(view, False, self._embedded + 1), False, self._embedded + 1))}
+
     def _all(self, item: Any, encoded: bool) -> Any:
         """Every value below; `encoded`: they are base64, and the stand-in is that of the bytes themselves."""
+        if type(item) is View:
+            return item
         if type(item) is dict:
             return {key: self._all(part, encoded) for key, part in item.items()}
         if type(item) is list:

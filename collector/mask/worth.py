@@ -25,6 +25,7 @@ _PLAIN = compiled(
 _UNSPEAKABLE = compiled(rb"(?i)[bcdfghjklmnpqrstvwxz]{5}|[aeiou]{5}")
 _LINE = compiled(rb"[\r\n\0]+")
 _PAIR = compiled(rb"""(?m)^[ \t-]*["']?[\w./-]+["']?[ \t]*[=:][ \t]*["']?([^\s"',]{8,})|"((?:[^"\\\r\n]|\\[^\r\n]){8,})\"""")
+_PACKED = (b"H4sI", b"\x1f\x8b")  # gzip: a helm release, whose own values count
 _STRUCTURED = (b"{", b"[", b"-----BEGIN", b"<")
 
 Find = Callable[[bytes], Iterable[tuple[int, int]]]
@@ -33,6 +34,8 @@ Find = Callable[[bytes], Iterable[tuple[int, int]]]
 def parts(value: bytes, find: Find) -> Iterator[bytes]:
     """What of a secret's value is worth looking for. `find`: where the patterns see secrets within it."""
     value = value[:LONGEST].strip()
+    if value.startswith(_PACKED):
+        return
     if not _is_document(value):
         yield from _blocks(value)
         return
