@@ -41,12 +41,14 @@ class Recording:
         sessions = sessions_of(settings)
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
         self.lineage = Lineage(boot_id(), {number: session.id for number, session in self.sessions.items()})
-        self.streams = Streams(self.lineage)
+        self.streams = Streams(self.lineage, lambda process, handle: self.connections.has_begun(process, handle))
         self.programs, self.refused = Programs(self._attach), 0
         apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
         self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, Stacks(self._is_probed).of), apiservers)
         for session in sessions:
             self._put(session.begin())
+            for pid in members(session.cgroup):
+                self.programs.executed(pid)
         if uncovered:
             self.note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")
         self.outbox.flush()  # a session that is announced is known to the collector, whatever happens to us

@@ -86,7 +86,10 @@ class ProcessEnded:
 
 @dataclass(frozen=True, slots=True)
 class StreamOpened:
-    """The first event of a TLS object. `library`: "openssl", "go", …; `handle`: its address in the process."""
+    """The first event of a TLS object. `library`: "openssl", "go", …; `handle`: its address in the process.
+
+    `late`: it was there before the recording; how far it had come is not known, and its positions begin at 1.
+    """
 
     stream: StreamId
     process: ProcessId
@@ -94,6 +97,7 @@ class StreamOpened:
     time: int
     library: str
     handle: int = 0
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,11 @@ class Outbox:
                 self._append(record, size, owner)
 
     def tick(self) -> None:
-        """Close the open batch if it is old enough, unless memory is full: then losses go on being joined in it."""
+        """Ask a disk that was full again. Close the open batch if it is old enough, unless memory is full: then losses go on
+        being joined in it."""
         with self._changed:
+            if self.spool:
+                self._to_disk(self.spool)
             is_due = self._open.records and time.monotonic_ns() - self._open.since_ns >= self.limits.delay_ns
             if is_due and self._waiting() < self.limits.memory:
                 self._close()
@@ -194,14 +197,14 @@ class Outbox:
         self._unspooled.append(closed)
         self._held += len(frame)
         if self.spool:
-            self._to_disk(self.spool, done.records)
+            for record in done.records:
+                if isinstance(record, SessionStarted):
+                    self.spool.begin(record.session)
+            self._to_disk(self.spool)
         self._changed.notify_all()
 
-    def _to_disk(self, spool: Spool, records: list[Record]) -> None:
+    def _to_disk(self, spool: Spool) -> None:
         """What is not on disk yet, in order, as far as the disk takes it."""
-        for record in records:
-            if isinstance(record, SessionStarted):
-                spool.begin(record.session)
         if spool.trouble and time.monotonic() < self._retry:
             return
         self._retry = time.monotonic() + RETRY_S

@@ -3,12 +3,12 @@
 The kernel side states its losses; a position that jumps without such a statement is stated here, cause unknown.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from chaperone.agent.trace.values import Tls, TlsBytes, TlsClosed, TlsLost
 from chaperone.agent.workload.lineage import Lineage
-from chaperone.proto.ids import StreamId, stream_id
+from chaperone.proto.ids import ProcessId, StreamId, stream_id
 from chaperone.proto.records import Cause, Chunk, Direction, Loss, Record, StreamClosed, StreamOpened
 
 
@@ -22,22 +22,35 @@ class Border:
     cause: Cause = Cause.UNKNOWN
 
 
-class Streams:
-    """The open streams of all workloads. Counts what went through: `chunks`, `size`, `lost`."""
+@dataclass(slots=True)
+class _Stream:
+    """An open stream: where the kernel's position 0 lies in it, and each direction's next position, as the kernel counts."""
 
-    def __init__(self, lineage: Lineage) -> None:
-        self.lineage = lineage
+    id: StreamId
+    begin: int
+    next: list[int] = field(default_factory=lambda: [0, 0])
+
+
+class Streams:
+    """The open streams of all workloads. Counts what went through: `chunks`, `size`, `lost`.
+
+    A TLS object of a process that ran before us is joined late, unless `is_fresh` (of process and handle) knows its connection
+    from the first packet. The kernel counts it from 0 as well: its positions are moved by 1, for what came before.
+    """
+
+    def __init__(self, lineage: Lineage, is_fresh: Callable[[ProcessId, int], bool] = lambda *_: False) -> None:
+        self.lineage, self.is_fresh = lineage, is_fresh
         self.chunks = self.size = self.lost = 0
-        self._open: dict[Tls, tuple[StreamId, list[int]]] = {}  # id, next position of each direction
+        self._open: dict[Tls, _Stream] = {}
 
     def bytes(self, value: TlsBytes) -> Iterator[Record]:
         """Bytes of one direction, after its stream's opening and any gap before them."""
         yield from self._opened(value.tls, value.time)
         yield from self._missing(value.tls, Border(value.direction, value.position, value.time))
-        stream, positions = self._open[value.tls]
-        positions[value.direction] = value.position + len(value.data)
+        stream = self._open[value.tls]
+        stream.next[value.direction] = value.position + len(value.data)
         self.chunks, self.size = self.chunks + 1, self.size + len(value.data)
-        yield Chunk(stream, value.direction, value.position, value.data, value.time)
+        yield Chunk(stream.id, value.direction, stream.begin + value.position, value.data, value.time)
 
     def loss(self, value: TlsLost) -> Iterator[Record]:
         """Bytes that the kernel side saw and could not give us."""
@@ -53,8 +66,8 @@ class Streams:
         yield from self._opened(value.tls, value.time)
         yield from self._missing(value.tls, Border(Direction.OUT, value.out_position, value.time))
         yield from self._missing(value.tls, Border(Direction.IN, value.in_position, value.time))
-        stream, _ = self._open.pop(value.tls)
-        yield StreamClosed(stream, value.time, value.out_position, value.in_position)
+        stream = self._open.pop(value.tls)
+        yield StreamClosed(stream.id, value.time, stream.begin + value.out_position, stream.begin + value.in_position)
 
     def _opened(self, tls: Tls, time: int) -> Iterator[Record]:
         if tls in self._open:
@@ -63,14 +76,15 @@ class Streams:
         yield from self.lineage.met(key, tls.workload, time)
         process = self.lineage.id_of(key)
         stream = stream_id(process, tls.handle, tls.born)
-        self._open[tls] = (stream, [0, 0])
-        yield StreamOpened(stream, process, self.lineage.sessions[tls.workload], tls.born, tls.library, tls.handle)
+        is_late = self.lineage.was_before(key) and not self.is_fresh(process, tls.handle)
+        self._open[tls] = _Stream(stream, int(is_late))
+        yield StreamOpened(stream, process, self.lineage.sessions[tls.workload], tls.born, tls.library, tls.handle, is_late)
 
     def _missing(self, tls: Tls, border: Border) -> Iterator[Record]:
         """State everything before the border that has not come as lost."""
-        stream, positions = self._open[tls]
-        begin = positions[border.direction]
+        stream = self._open[tls]
+        begin = stream.next[border.direction]
         size = border.position - begin
         if size > 0:
-            yield Loss(stream, border.direction, begin, size, border.time, border.cause)
-            positions[border.direction], self.lost = border.position, self.lost + size
+            yield Loss(stream.id, border.direction, stream.begin + begin, size, border.time, border.cause)
+            stream.next[border.direction], self.lost = border.position, self.lost + size

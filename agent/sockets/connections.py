@@ -16,7 +16,7 @@ from chaperone.agent.sockets.suite import suite_of
 from chaperone.agent.sockets.ties import Ties, Untied
 from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
 from chaperone.agent.workload.lineage import Lineage
-from chaperone.proto.ids import SessionId
+from chaperone.proto.ids import ProcessId, SessionId
 from chaperone.proto.records import Direction, Record
 
 SETTLE_NS = 300_000_000  # behind a FIN, for the rest to come
@@ -57,6 +57,11 @@ class Connections:
                 self._hello(self._open[cookie], value)
             case SocketClosing(cookie, time) if cookie in self._open:
                 self._closing.setdefault(cookie, time)
+
+    def has_begun(self, process: ProcessId, handle: int) -> bool:
+        """Whether a TLS object that is no stream yet writes on a connection that was seen from its first packet."""
+        watched = self._open.get(self.ties.awaited(process, handle))
+        return watched is not None and not watched.opened.late
 
     def look(self, now: int) -> Iterator[Record]:
         """What has become certain by waiting."""

@@ -75,6 +75,11 @@ class Ties:
         else:
             yield from self._bind(self._streams[stream], value)
 
+    def awaited(self, process: ProcessId, handle: int) -> int:
+        """The socket to which a TLS object has written that is no stream yet; 0: none is known."""
+        value = self._waiting.get(process, {}).get(handle)
+        return value.cookie if value else 0
+
     def match(self, untied: Untied, time: int) -> Iterator[Record]:
         """Small records may wait for an acknowledgement (Nagle) and leave outside of the thread that wrote them. A connection like
         that is tied if exactly one loose stream of its process (or of a child, by the same object), begun since, sent as many bytes."""

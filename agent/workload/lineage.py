@@ -22,6 +22,7 @@ class Lineage:
     def __init__(self, boot_id: str, sessions: Mapping[int, SessionId]) -> None:
         self.boot_id, self.sessions = boot_id, sessions
         self.living: dict[Key, ProcessSeen] = {}
+        self._before: set[Key] = set()  # of these, the ones whose program ran before the recording began
 
     def id_of(self, key: Key) -> ProcessId:
         """The id of a process, known or not."""
@@ -32,6 +33,7 @@ class Lineage:
         parent = (value.parent_pid, value.parent_started)
         known = self.living.get((value.pid, value.started)) or self.living.get(parent)
         now = describe(value.pid)
+        self._before.discard((value.pid, value.started))
         arguments = (argv(value.pid) if value.argv_cut else ()) or value.argv
         cwd = now.cwd or (known.cwd if known else "")
         return self._seen(value, ProcessSeen(*self._head(value), now.exe or value.exe, arguments, cwd, value.uid, self.id_of(parent)))
@@ -39,6 +41,8 @@ class Lineage:
     def forked(self, value: ProcessFork) -> ProcessSeen:
         """A process began as a copy of its parent."""
         parent = self.living.get((value.parent_pid, value.parent_started))
+        if parent is None or (value.parent_pid, value.parent_started) in self._before:
+            self._before.add((value.pid, value.started))  # it may have objects of its parent
         about = parent or describe(value.pid)
         parent_id = self.id_of((value.parent_pid, value.parent_started))
         return self._seen(value, ProcessSeen(*self._head(value), about.exe, about.argv, about.cwd, value.uid, parent_id))
@@ -46,6 +50,7 @@ class Lineage:
     def exited(self, value: ProcessExit) -> ProcessEnded:
         """The last thread of a process ended."""
         self.living.pop((value.pid, value.started), None)
+        self._before.discard((value.pid, value.started))
         return ProcessEnded(self.id_of((value.pid, value.started)), value.time, value.status)
 
     def met(self, key: Key, workload: int, time: int) -> Iterator[ProcessSeen]:
@@ -58,7 +63,12 @@ class Lineage:
             now = replace(now, exe="", argv=(), cwd="", uid=-1)
         seen = ProcessSeen(self.id_of(key), self.sessions[workload], time, pid, now.exe, now.argv, now.cwd, now.uid)
         self._remember(key, seen)
+        self._before.add(key)
         yield seen
+
+    def was_before(self, key: Key) -> bool:
+        """Whether a process may have what it had before the recording began."""
+        return key in self._before
 
     def _head(self, value: ProcessExec | ProcessFork) -> tuple[ProcessId, SessionId, int, int]:
         return self.id_of((value.pid, value.started)), self.sessions[value.workload], value.time, value.pid
@@ -69,5 +79,6 @@ class Lineage:
 
     def _remember(self, key: Key, seen: ProcessSeen) -> None:
         if key not in self.living and len(self.living) >= LIMIT:
-            del self.living[next(iter(self.living))]
+            self._before.discard(forgotten := next(iter(self.living)))
+            del self.living[forgotten]
         self.living[key] = seen

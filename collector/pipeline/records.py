@@ -111,7 +111,7 @@ class Pipeline:
 
     def _stream_opened(self, record: records.StreamOpened, offset: int) -> None:
         if not self._is_over(record) and record.stream not in self._marked:
-            self._open((record.stream, record.session, record.process))
+            self._open((record.stream, record.session, record.process), record.late)
         self._sink.append(facts.stream_begun(record, offset))
 
     def _bound(self, record: records.Bound, offset: int) -> None:

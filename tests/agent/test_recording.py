@@ -62,7 +62,7 @@ def test_what_never_came_out_of_the_ring_is_stated_at_the_end() -> None:
     records = recorded(
         TracerDouble([[TlsBytes(TLS, Direction.OUT, 0, b"GET", 31)]], [TlsLost(TLS, Direction.OUT, 3, 9, 50, Cause.RING_FULL)])
     )
-    assert [(loss.position, loss.size) for loss in records if isinstance(loss, Loss)] == [(3, 9)]
+    assert [(loss.position, loss.size) for loss in records if isinstance(loss, Loss)] == [(4, 9)], "behind what came before the recording"
 
 
 def test_what_the_kernel_could_not_do_makes_the_recording_incomplete() -> None:

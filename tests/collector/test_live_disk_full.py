@@ -1,8 +1,6 @@
 """A store whose file system is full: nothing that isn't stored is acked, the agent is told, and it goes on when there is space."""
 
-import os
 import random
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ import grpc
 import pytest
 from support.collectors import ask, batch, collector, hello, send, talk
 from support.conversations import Conversation
+from support.small_disk import small_disk
 
 from chaperone.proto import capture_pb2 as pb
 
@@ -23,15 +22,8 @@ CALLS = 40
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A directory on a small file system of its own."""
-    directory = tmp_path / "small"
-    directory.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        reason = f"mounting a small file system: {done.stderr.strip()}"
-        (pytest.fail if os.environ.get("CHAPERONE_KERNEL_TESTS") == "require" else pytest.skip)(reason)
-    yield directory
-    subprocess.run(["umount", "-l", str(directory)], check=True)
+    with small_disk(tmp_path / "small", SIZE) as directory:
+        yield directory
 
 
 def messages() -> list[pb.Upward]:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaperone.agent.deliver.place import Streams
-from chaperone.agent.trace.values import Tls, TlsBytes, TlsClosed, TlsLost
+from chaperone.agent.trace.values import ProcessExec, Tls, TlsBytes, TlsClosed, TlsLost
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.proto.ids import SessionId, process_id, stream_id
 from chaperone.proto.records import Cause, Chunk, Direction, Loss, ProcessSeen, Record, StreamClosed, StreamOpened
@@ -16,7 +16,7 @@ OUT, IN = Direction.OUT, Direction.IN
 
 
 def streams() -> Streams:
-    return Streams(Lineage("boot", {1: SessionId("s")}))
+    return Streams(Lineage("boot", {1: SessionId("s")}), lambda *_: True)
 
 
 def test_the_first_bytes_open_a_stream_of_a_process() -> None:
@@ -86,3 +86,30 @@ def test_chunks_and_losses_cover_every_position_once(events: list[tuple[Directio
             assert record.position == covered[record.direction]
             covered[record.direction] += len(record.data) if isinstance(record, Chunk) else record.size
     assert covered == ends
+
+
+def joined_late() -> Streams:
+    return Streams(Lineage("boot", {1: SessionId("s")}))
+
+
+def test_an_object_of_a_process_that_ran_before_is_joined_late_behind_what_came_before() -> None:
+    known = joined_late()
+    _, opened, chunk = known.bytes(TlsBytes(TLS, IN, 0, b"{...", 60))
+    assert isinstance(opened, StreamOpened) and opened.late
+    assert chunk == Chunk(STREAM, IN, 1, b"{...", 60)
+    assert list(known.loss(TlsLost(TLS, IN, 4, 6, 61, Cause.PAGE_ABSENT))) == [Loss(STREAM, IN, 5, 6, 61, Cause.PAGE_ABSENT)]
+    assert list(known.closed(TlsClosed(TLS, 70, 3, 10))) == [Loss(STREAM, OUT, 1, 3, 70, Cause.UNKNOWN), StreamClosed(STREAM, 70, 4, 11)]
+
+
+def test_an_object_of_a_program_that_was_executed_since_is_whole() -> None:
+    known = joined_late()
+    known.lineage.executed(ProcessExec(PID, START, 40, 1, "/usr/bin/curl", ("curl",), False, 0, 1, 1))
+    opened, chunk = known.bytes(TlsBytes(TLS, OUT, 0, b"GET", 60))
+    assert isinstance(opened, StreamOpened) and not opened.late
+    assert isinstance(chunk, Chunk) and chunk.position == 0
+
+
+def test_a_new_connection_of_an_old_process_is_whole() -> None:
+    known = Streams(Lineage("boot", {1: SessionId("s")}), lambda process, handle: handle == TLS.handle)
+    opened = [record for record in known.bytes(TlsBytes(TLS, OUT, 0, b"GET", 60)) if isinstance(record, StreamOpened)]
+    assert not opened[0].late

@@ -1,5 +1,7 @@
 """The life of connections, with a kernel that is a dictionary."""
 
+from dataclasses import replace
+
 import pytest
 
 from chaperone.agent.sockets.connections import QUIET_NS, SETTLE_NS, SUSPECT_NS, Connections, Kernel
@@ -124,3 +126,9 @@ def test_a_udp_socket_is_over_when_it_was_quiet(kept: Kept) -> None:
 
 def test_what_is_said_of_an_unknown_socket_is_left_out(kept: Kept) -> None:
     assert kept.take(SocketHello(1, Direction.OUT, b"", 8), SocketClosing(1, 9)) == []
+
+
+def test_an_object_begins_with_its_connection_if_that_was_seen_from_the_first_packet(kept: Kept) -> None:
+    process = kept.process.process
+    kept.take(OPENED, replace(OPENED, cookie=10, late=True), SocketTied(PID, STARTED, 8, 0x10, 9), SocketTied(PID, STARTED, 8, 0x20, 10))
+    assert [kept.connections.has_begun(process, handle) for handle in (0x10, 0x20, 0x30)] == [True, False, False]

@@ -81,3 +81,21 @@ def test_processes_whose_end_was_never_told_are_forgotten_in_time() -> None:
         known.forked(ProcessFork(GONE + number, 10, 20, 1, 1000, 7, 5))
     assert len(known.living) == LIMIT
     assert (GONE, 10) not in known.living
+
+
+def test_what_ran_before_the_recording_is_known_until_it_becomes_another_program() -> None:
+    known = lineage()
+    list(known.met((GONE, 10), 1, 5))
+    known.forked(ProcessFork(GONE + 1, 40, 41, 1, 1000, GONE, 10))
+    assert known.was_before((GONE, 10)) and known.was_before((GONE + 1, 40)), "a child has its parent's objects"
+    known.executed(executed(GONE))
+    assert not known.was_before((GONE, 10)) and known.was_before((GONE + 1, 40))
+    known.exited(ProcessExit(GONE + 1, 40, 50, 1, 0))
+    assert not known.was_before((GONE + 1, 40))
+
+
+def test_a_child_of_a_program_that_was_executed_since_is_not_from_before() -> None:
+    known = lineage()
+    known.executed(executed(GONE))
+    known.forked(ProcessFork(GONE + 1, 40, 41, 1, 1000, GONE, 10))
+    assert not known.was_before((GONE + 1, 40))

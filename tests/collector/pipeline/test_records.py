@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -192,3 +193,17 @@ def test_a_connection_is_kept_and_its_name_is_masked() -> None:
 def test_a_stream_can_be_bound_behind_its_end() -> None:
     [row] = taken([Bound(StreamId("t"), 6, 7, "a:1", "b:2", SessionId("s"))])
     assert (row.session, row.document["remote"]) == ("s", "b:2")
+
+
+def test_a_stream_that_was_there_before_the_recording_is_read_from_the_middle_and_says_so() -> None:
+    one, rows = Conversation(), list[Row]()
+    pipeline = Pipeline(lambda: Masker(b"k" * 32), rows)
+    begun = [replace(record, late=True) if isinstance(record, StreamOpened) else record for record in one.begun()]
+    one.positions = [1, 1]
+    tail = one.chunk(Direction.IN, b'": "the end of an answer"}')
+    for record in [*begun, tail, *one.exchange("/api/v1/pods", pods()), *one.ended()]:
+        pipeline.take(record, 0)
+    calls = {row.id: row.document for row in rows if row.kind is Kind.CALL}
+    assert [call["requestURI"] for call in calls.values()] == ["/api/v1/pods"]
+    assert any("read from the middle" in str(row.document) for row in rows if row.kind is Kind.GAP)
+    assert not [row for row in rows if row.kind is Kind.LOSS]

@@ -1,0 +1,67 @@
+"""A spool whose file system is full: memory takes over, then exact losses; with space again it goes on, and nothing is unsaid."""
+
+import random
+from pathlib import Path
+
+import zstandard
+from support.small_disk import small_disk
+
+from chaperone.agent.deliver import outbox as module
+from chaperone.agent.deliver.outbox import Limits, Outbox
+from chaperone.agent.deliver.segment import frames_in
+from chaperone.agent.deliver.spool import Spool
+from chaperone.proto.ids import ProcessId, SessionId, StreamId
+from chaperone.proto.records import Cause, Chunk, Direction, Loss, Record, SessionStarted, StreamOpened, unpack
+
+STREAM, SESSION, SIZE = StreamId("s"), SessionId("x"), 10_000
+
+
+def fill(outbox: Outbox, chunks: range) -> None:
+    for number in chunks:
+        outbox.put(Chunk(STREAM, Direction.OUT, number * SIZE, random.Random(number).randbytes(SIZE), number))
+        outbox.tick()
+
+
+def everything(outbox: Outbox) -> list[Record]:
+    outbox.flush()
+    records, number = list[Record](), 0
+    while batch := outbox.after(number, 0):
+        number = batch.number
+        records += unpack(zstandard.ZstdDecompressor().decompress(batch.records))
+    return records
+
+
+def test_a_full_disk_costs_what_is_stated_and_no_more(tmp_path: Path) -> None:
+    module_retry, module.RETRY_S = module.RETRY_S, 0.0
+    try:
+        with small_disk(tmp_path / "small", "6m") as directory:
+            filler = directory / "filler"
+            filler.write_bytes(b"\0" * (4 << 20))
+            outbox = Outbox(Limits(memory=1_000_000, batch=100_000), Spool(directory / "spool", "a", 1 << 30))
+            outbox.put(SessionStarted(SESSION, "w", 1))
+            outbox.put(StreamOpened(STREAM, ProcessId("p"), SESSION, 1, "openssl"))
+            fill(outbox, range(400))
+            assert outbox.spool and outbox.spool.trouble == "No space left on device"
+            assert 700_000 < outbox.lost < 1_700_000
+            filler.unlink()
+            lost = outbox.lost
+            fill(outbox, range(400, 420))
+            outbox.acknowledge(3)
+            fill(outbox, range(420, 440))
+            assert outbox.lost - lost <= 20 * SIZE and not outbox.spool.trouble
+            assert_all_is_said(everything(outbox))
+            frames = [frame.number for path in sorted(outbox.spool.folder.glob("*.segment")) for frame in frames_in(path)]
+            assert frames == list(range(frames[0], outbox._number + 1))
+            outbox.spool.close()
+    finally:
+        module.RETRY_S = module_retry
+
+
+def assert_all_is_said(records: list[Record]) -> None:
+    """From the first byte that is still there to the last: chunks, or losses for want of memory."""
+    parts = [record for record in records if isinstance(record, Chunk | Loss)]
+    position = parts[0].position
+    for part in parts:
+        assert part.position == position and getattr(part, "cause", Cause.MEMORY) == Cause.MEMORY
+        position += len(part.data) if isinstance(part, Chunk) else part.size
+    assert position == 440 * SIZE
