@@ -29,6 +29,7 @@ class SessionOptions:
     argv: tuple[str, ...] = ()
     apiservers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--node", default=platform.node(), help="name of this node")
     add("--control-fd", type=int, default=-1, help='end when this is closed; may say {"status": N, "left": N} before')
     add("--ready-fd", type=int, default=-1, help="write one JSON line here when the probes are in place, or why not")
-    about = "JSON file about a run, - for stdin: texts workload, user, cwd; lists of texts argv, apiservers, notes"
+    about = "JSON file about a run, - for stdin: texts workload, user, cwd; lists of texts argv, apiservers, notes, policies"
     add("--session", type=_session, default=SessionOptions(), metavar="FILE", help=about)
     return parser

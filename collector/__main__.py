@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,15 @@ from chaperone.collector.enforce.outbox import OutboxError
 from chaperone.collector.ingest.intake import PipelineIntake
 from chaperone.collector.ingest.leftovers import Opener
 from chaperone.collector.ingest.masking_file import remembered, settled_text
+from chaperone.collector.ingest.reload import PolicyFiles
 from chaperone.collector.ingest.service import CaptureService
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.pipeline import Pipeline
+from chaperone.collector.pipeline.judge import Judge
+from chaperone.collector.pipeline.judged import JudgedPipeline
 from chaperone.collector.serve.activity import Activity
-from chaperone.collector.serve.query import Ask, QueryService
+from chaperone.collector.serve.query import Ask, QueryService, asking
 from chaperone.collector.settings import CollectorSettings, store_directory
 from chaperone.collector.store.committer import Pace
 from chaperone.collector.store.directory import MASKING, SOCKET, DirectoryError, StoreDirectory, hold, socket_target
@@ -49,11 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
     settings = _settings(arguments)
     leave_no_dump()
     try:
+        policies = PolicyFiles(settings.policies, settings.default_policy, _log)
         text = settled_text(settings.mask) if settings.mask else None
         with hold(settings.store) as directory:
             if text is not None:
                 directory.remember_masking(text)
-            asyncio.run(_run(directory, settings))
+            asyncio.run(_run(directory, settings, policies))
     except (DirectoryError, PolicyError, SchemaError, StoreError, OutboxError) as error:
         print(f"chaperone collector: {error}", file=sys.stderr)  # noqa: T201 - the command's own error line
         return 1
@@ -74,20 +79,27 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     parser.add_argument("--ready-fd", type=int, metavar="N", help="write one line here once clients are served")
     parser.add_argument("--mask", type=Path, metavar="FILE", help="what to mask besides the built-ins, from now on; none: nothing")
     parser.add_argument("--alerts", type=Path, metavar="FILE", help="tell these receivers of alerts [default: the file given last]")
+    parser.add_argument("--policy", type=Path, action="append", default=[], metavar="FILE|DIR", help="judge by these rules (any number)")
+    parser.add_argument("--no-default-policy", action="store_true", help="leave out the rules that come with Chaperone")
     given = parser.parse_args(arguments)
-    store = store_directory(given.store, os.environ, os.getuid())
-    alerts = given.alerts and given.alerts.absolute()
-    return CollectorSettings(store, given.exit_when_idle, given.ready_fd, mask=given.mask, alerts=alerts)
+    place = store_directory(given.store, os.environ, os.getuid())
+    default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
+    policies, alerts = tuple(path.absolute() for path in given.policy), given.alerts and given.alerts.absolute()
+    return CollectorSettings(place, policies, default, given.exit_when_idle, given.ready_fd, mask=given.mask, alerts=alerts)
 
 
-async def _run(directory: StoreDirectory, settings: CollectorSettings) -> None:
+def _log(text: str) -> None:
+    print(f"chaperone collector: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the collector's log
+
+
+async def _run(directory: StoreDirectory, settings: CollectorSettings, policies: PolicyFiles) -> None:
     pace = Pace(settings.flush_delay_s, settings.flush_rows, settings.retry_s)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with opened(directory, pace) as store, alerting_on(directory.path, settings.alerts) as alerter:
         activity = Activity()
-        async with _serving(directory, settings, store, activity, alerter):
+        async with _serving(directory, settings, Parts(store, activity, alerter, policies)):
             _say_ready(settings.ready_fd)
             await _until_done(stopped, activity, settings.idle_s)
             while not stopped.is_set():
@@ -114,24 +126,39 @@ def _asking(store: Ask, alerts: Ask) -> Ask:
     return ask
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What serving is made of."""
+
+    store: Store
+    activity: Activity
+    alerter: Alerter
+    policies: PolicyFiles
+
+
 @asynccontextmanager
-async def _serving(
-    directory: StoreDirectory, settings: CollectorSettings, store: Store, activity: Activity, alerter: Alerter
-) -> AsyncIterator[None]:
+async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts: Parts) -> AsyncIterator[None]:
     rows: list[Row] = []
+    store, activity, alerter, policies = parts.store, parts.activity, parts.alerter, parts.policies
     masking = remembered(directory.masking(), str(directory.path / MASKING))
-    pipeline = Pipeline(partial(Masker, directory.key(), masking, directory.key_number()), rows)
-    pipeline.recall(await store.past())
+    new_gate = partial(Masker, directory.key(), masking, directory.key_number())
+    judge = Judge(policies.rules, rows, new_gate().text, [alerter])
+    pipeline = JudgedPipeline(Pipeline(new_gate, judge), judge)
+    pipeline.recall(await store.past(), await store.docket(policies.rules.horizon_ns))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
+    watching = asyncio.create_task(policies.watch(judge.use))
     journal = AlertedJournal(store, alerter)
     intake = PipelineIntake(pipeline, rows, journal)
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)])
     capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
-    query_pb2_grpc.add_QueryServicer_to_server(QueryService(_asking(store.ask, alerter.ask), activity), server)
+    answers = asking({"rules.status": policies.status}, _asking(store.ask, alerter.ask))
+    query_pb2_grpc.add_QueryServicer_to_server(QueryService(answers, activity), server)
     await _listen(server, directory.path)
     try:
         yield
     finally:
+        watching.cancel()
         await server.stop(STOP_GRACE_S)
         intake.close()
         journal.close()

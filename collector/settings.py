@@ -30,6 +30,8 @@ class CollectorSettings:
     """How a collector runs. `idle_s`: exit after so long without a client, None never; `ready_fd`: gets one line once it serves."""
 
     store: Path
+    policies: tuple[Path, ...] = ()  # files and directories; they are read again when they change
+    default_policy: bool = True  # the pack that comes with Chaperone, which only observes
     idle_s: float | None = None
     ready_fd: int | None = None
     flush_delay_s: float = 0.2  # a batch waits this long for others before it is written and acked

@@ -38,7 +38,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """A workload began. `apiservers`: host:port known to be apiservers (may be empty); `user`: who asked for the run."""
+    """A workload began. `apiservers`: host:port known to be apiservers (may be empty); `user`: who asked for the run.
+
+    `policies`: texts of policy files that whoever asked for the run wants it judged by, besides the collector's own.
+    """
 
     session: SessionId
     workload: str
@@ -49,6 +52,7 @@ class SessionStarted:
     node: str = ""
     apiservers: tuple[str, ...] = ()
     labels: dict[str, str] | None = None
+    policies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

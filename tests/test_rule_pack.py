@@ -1,13 +1,6 @@
-"""The default pack over real clients' work: exactly these rules fire, each for a reason.
+"""The default pack over real clients' work: exactly the rules of docs/rules.md fire, each for the reason given there."""
 
-- read-secrets: secrets came back, whatever the form; helm keeps its releases in secrets, so each helm command reads some
-- helm-release, new-workload: something was installed (severity info)
-- command-in-container, copy-through-exec, port-forward: exec by GET over WebSocket and POST over SPDY alike
-- mint-token, impersonation, node-change: what create token, --as and cordon are
-- discovery-burst: the scheduler lists over ten kinds in all namespaces within a second, as somebody who looks around does
-Nothing fires on get, describe, watch, logs, patch, scale or rollout of workloads, on 404s and refusals, nor on innocent ConfigMaps.
-"""
-
+import re
 from pathlib import Path
 
 import pytest
@@ -15,40 +8,16 @@ from support.judged_events import body, call
 
 from chaperone.collector.cli.rules import capture_events, judged
 from chaperone.collector.ingest.policies import DEFAULT, read_rules
+from chaperone.collector.rules.document import POLICY_KEYS, RULE_KEYS
 from chaperone.collector.rules.verdict import Action, Enforce, Moment
+from chaperone.collector.rules.words import WORDS
 
 CAPTURES = Path(__file__).parent / "captures"
 SHARED = Path(__file__).parents[1] / "../shared/fixtures/wire"
 RULES = read_rules([DEFAULT])
-GOLDEN: dict[str, list[str]] = {
-    "curl-h1.1": ["read-secrets"],
-    "curl-h2.1": ["read-secrets"],
-    "curl-protobuf-secret.1": ["read-secrets"],
-    "curl-yaml.1": ["read-secrets"],
-    "go-scheduler-protobuf.1": ["discovery-burst"],
-    "helm-install.1": ["helm-release", "new-workload", "read-secrets"],
-    "helm-list.1": ["read-secrets"],
-    "helm-uninstall.1": ["helm-release", "read-secrets"],
-    "kubectl-apply.1": ["new-workload"],
-    "kubectl-cordon.1": ["node-change"],
-    "kubectl-cp.2": ["command-in-container", "copy-through-exec"],
-    "kubectl-create-token.1": ["mint-token"],
-    "kubectl-describe-secret.1": ["read-secrets"],
-    "kubectl-exec-spdy-stdin.2": ["command-in-container"],
-    "kubectl-exec-spdy.2": ["command-in-container"],
-    "kubectl-exec-ws-tty.2": ["command-in-container"],
-    "kubectl-exec-ws.2": ["command-in-container"],
-    "kubectl-forbidden.1": ["impersonation"],
-    "kubectl-get-secret-yaml.1": ["read-secrets"],
-    "kubectl-get-secrets-table.1": ["read-secrets"],
-    "kubectl-portforward-ws.2": ["port-forward"],
-    "py-agent.1": ["read-secrets"],
-    "py-asyncio.1": ["read-secrets"],
-    "py-asyncio.2": ["read-secrets"],
-    "py-asyncio.3": ["read-secrets"],
-    "py-asyncio.4": ["read-secrets"],
-    "py-asyncio.5": ["read-secrets"],
-}
+PAGE = (Path(__file__).parents[1] / "docs/rules.md").read_text()
+ROW = re.compile(r"^\| ([\w.-]+) \| ([\w, -]+) \| \S.* \|$", re.MULTILINE)
+GOLDEN = {name: rules.split(", ") for name, rules in ROW.findall(PAGE.partition("| recording |")[2]) if name != "---"}
 
 
 def recordings() -> list[Path]:
@@ -103,3 +72,19 @@ MISSED_BY_VERB_RULES = {
 def test_what_verb_rules_miss_is_found(name: str, changed: dict[str, object]) -> None:
     moments = (Moment.REQUEST, Moment.RESPONSE, Moment.END)
     assert name in {verdict.rule for verdict in judged(RULES, [call(moment, **changed) for moment in moments])}
+
+
+def test_every_word_and_key_is_in_the_manual() -> None:
+    rows = [f"| `{name}` | {word.type} | {word.moment.name.lower()} | {word.doc} |" for name, word in WORDS.items()]
+    assert [row for row in rows if row not in PAGE] == []
+    assert [key for key in (*RULE_KEYS, *POLICY_KEYS) if f"`{key}`" not in PAGE and f"\n{key}:" not in PAGE] == []
+
+
+def test_the_manuals_example_is_right(tmp_path: Path) -> None:
+    (tmp_path / "example.yaml").write_text(PAGE.partition("```yaml\n")[2].partition("```")[0])
+    assert [rule.name for rule in read_rules([tmp_path])] == ["no-privileged-exec", "secret-surge-then-egress"]
+
+
+def test_each_recording_in_the_manual_has_its_rules() -> None:
+    assert len(GOLDEN) == 27
+    assert {name for names in GOLDEN.values() for name in names} <= {rule.name for rule in RULES}

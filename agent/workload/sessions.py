@@ -42,5 +42,6 @@ def _session(settings: Settings, cgroup: Path) -> Session:
     told = settings.session
     workload, time = told.workload or str(cgroup), now_ns()
     id_ = session_id(workload, time)
-    started = SessionStarted(id_, workload, time, told.user, told.argv, told.cwd, settings.node, told.apiservers)
+    about = (told.user, told.argv, told.cwd, settings.node, told.apiservers)
+    started = SessionStarted(id_, workload, time, *about, policies=told.policies)
     return Session(id_, cgroup, started, told.notes)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from chaperone.collector.cli import alerts, calls, connections, decode, doctor, halves, mask, replay, rules, run, sessions
+from chaperone.collector.cli import alerts, calls, connections, decode, doctor, halves, mask, replay, rules, run, sessions, verdicts
 from chaperone.collector.cli.failed import CommandError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -24,6 +24,7 @@ app.add_typer(connections.app, name="connections")
 app.add_typer(rules.app, name="rules")
 app.add_typer(mask.app, name="mask")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(verdicts.app, name="verdicts")
 app.command("replay")(replay.replay)
 app.command("decode")(decode.decode)
 app.command("collector", context_settings=halves.ALL_ARGUMENTS)(halves.collector)

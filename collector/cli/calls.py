@@ -69,15 +69,18 @@ def show(
 ) -> None:
     """Show one call: headers, masked bodies, what its channels brought."""
     place = directory(store)
-    found = _one(list(ask(place, "calls.list", id=call.lower(), bodies=True, limit=100)), call)
+    found = one_call(list(ask(place, "calls.list", id=call.lower(), bodies=True, limit=100)), call)
     pieces = list(_pieces(place, found))
+    verdicts = list(ask(place, "verdicts.list", call=found["id"]))
     if output is Form.TABLE:
-        say(call_lines(found, pieces))
+        say(call_lines(found, pieces, verdicts))
     else:
-        document({**found, "pieces": pieces} if pieces else found, output)
+        more = {"pieces": pieces, "verdicts": [without_cursor(verdict) for verdict in verdicts]}
+        document({**found, **{name: rows for name, rows in more.items() if rows}}, output)
 
 
-def _one(found: list[Document], wanted: str) -> Document:
+def one_call(found: list[Document], wanted: str) -> Document:
+    """The one call among rows of calls.list. CommandError when there is none or several."""
     ids = sorted({call["id"] for call in found})
     if not ids:
         raise CommandError(f"no call's id begins with {wanted!r}", "chaperone calls list shows what there is")
@@ -85,7 +88,7 @@ def _one(found: list[Document], wanted: str) -> Document:
         raise CommandError(
             f"{len(ids)} calls' ids begin with {wanted!r}: {', '.join(id_[:LONGER] for id_ in ids[:5])}", "give more of the id"
         )
-    return _without_cursor(found[-1])
+    return without_cursor(found[-1])
 
 
 def _pieces(store: Path, call: Document) -> Iterator[Document]:
@@ -97,7 +100,7 @@ def _pieces(store: Path, call: Document) -> Iterator[Document]:
 
 def _print(found: list[Document], wanted: Wanted) -> None:
     if wanted.output is not Form.TABLE:
-        documents(map(_without_cursor, found), wanted.output)
+        documents(map(without_cursor, found), wanted.output)
     elif found:
         say(_table(found, ()))
     else:
@@ -113,7 +116,7 @@ def _follow(wanted: Wanted, found: list[Document]) -> None:
             news = list(ask(wanted.store, "calls.list", **wanted.parameters, after=cursor))
             cursor = max((call["cursor"] for call in news), default=cursor)
             if wanted.output is Form.JSONL:
-                documents(map(_without_cursor, news), Form.JSONL)
+                documents(map(without_cursor, news), Form.JSONL)
             elif news:
                 say(_table(news, FOLLOW_WIDTHS)[1:])
     except KeyboardInterrupt:
@@ -125,5 +128,6 @@ def _table(found: list[Document], widths: tuple[int, ...]) -> list[str]:
     return list(table(list(COLUMNS), [row(call, now) for call in found], is_coloured(), widths))
 
 
-def _without_cursor(call: Document) -> Document:
+def without_cursor(call: Document) -> Document:
+    """A row as it is stored."""
     return {key: value for key, value in call.items() if key != "cursor"}

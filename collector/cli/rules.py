@@ -1,15 +1,22 @@
 """`chaperone rules`: check policies, try them on the past, list them and the words they are written in."""
 
 import secrets
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.calls import one_call
 from chaperone.collector.cli.decoded import decoded
+from chaperone.collector.cli.explain import explained_by, explanation
 from chaperone.collector.cli.failed import CommandError
-from chaperone.collector.cli.output import is_coloured, say
+from chaperone.collector.cli.options import FormOption
+from chaperone.collector.cli.output import Form, document, is_coloured, say
+from chaperone.collector.cli.past import recorded
+from chaperone.collector.cli.show.call import short
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.table import table
 from chaperone.collector.ingest.captures import CaptureError
@@ -20,6 +27,7 @@ from chaperone.collector.rules.document import Rule
 from chaperone.collector.rules.evaluate import evaluate
 from chaperone.collector.rules.event import Event, call_events, egress_event, in_order, piece_event
 from chaperone.collector.rules.memory import Memory
+from chaperone.collector.rules.ruleset import ruleset
 from chaperone.collector.rules.verdict import Verdict
 from chaperone.collector.rules.words import WORDS
 
@@ -55,15 +63,47 @@ def words() -> None:
     say(table(["WORD", "TYPE", "KNOWN AT", "MEANING"], rows, is_coloured()))
 
 
-@app.command(epilog="Example: chaperone rules test policy.yaml --capture kubectl-exec-ws.2.jsonl.gz")
+@app.command(epilog="Example: chaperone rules test policy.yaml --session latest | chaperone rules test default --capture a.jsonl.gz")
 def test(
     files: Files,
-    capture: Annotated[list[Path], typer.Option("--capture", readable=False, help="A capture file; may be repeated")],
+    capture: Annotated[list[Path] | None, typer.Option("--capture", readable=False, help="A capture file; may be repeated")] = None,
+    session: Annotated[list[str] | None, typer.Option(help='A recorded session: the beginning of its id, or "latest"')] = None,
+    store: StoreOption = None,
 ) -> None:
     """Say what rules would have said of the past."""
+    if not capture and not session:
+        raise typer.BadParameter("name the past: --session ID or --capture FILE")
     rules = loaded(files)
-    for path in capture:
+    for path in capture or ():
         say(lines(path.name, judged(rules, capture_events(path))))
+    for id_ in session or ():
+        past = recorded(directory(store), id_.lower())
+        say(lines(f"session {short(past.session['id'])}", judged(rules, past.events())))
+
+
+@app.command(epilog="Example: chaperone rules explain 3f2a9c")
+def explain(
+    call: Annotated[str, typer.Argument(metavar="CALL", help="The beginning of a call's id")],
+    policy: Annotated[list[Path] | None, typer.Option(readable=False, help="Explain by these files [default: the collector's]")] = None,
+    store: StoreOption = None,
+) -> None:
+    """Say of every rule whether it matched a call, or why not, and how seriously it is taken."""
+    place = directory(store)
+    found = one_call(list(ask(place, "calls.list", id=call.lower(), limit=100)), call)
+    past = recorded(place, found["session"])
+    rules = explained_by(policy, place, past.session)
+    say(explanation(rules, past.events(), found))
+
+
+@app.command()
+def status(output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
+    """Say which rules the collector judges by, and why a changed file is not used."""
+    [found] = ask(directory(store), "rules.status")
+    if output is not Form.TABLE:
+        return document(found, output)
+    facts = [f"{name.capitalize() + ':':<10} {escape(str(value))}" for name, value in found.items() if name not in ("files", "problem")]
+    say([f"{'Files:':<10} {escape(', '.join(found['files']) or 'none')}", *facts])
+    return say([f"{'Problem:':<10} {escape(found['problem'])}; the rules stay as they were"] if found["problem"] else [])
 
 
 def loaded(files: list[Path]) -> tuple[Rule, ...]:
@@ -88,12 +128,12 @@ def capture_events(path: Path) -> list[Event]:
     return in_order(events)
 
 
-def judged(rules: tuple[Rule, ...], events: list[Event]) -> list[Verdict]:
+def judged(rules: Iterable[Rule], events: Iterable[Event]) -> list[Verdict]:
     """All verdicts on these events, in order."""
-    memory = Memory()
+    memory, arranged = Memory(), ruleset(rules)
     found: list[Verdict] = []
     for event in events:
-        verdicts, memory = evaluate(rules, memory, event)
+        verdicts, memory = evaluate(arranged.at(event), memory, event)
         found += verdicts
     return found
 

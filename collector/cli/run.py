@@ -20,6 +20,7 @@ from chaperone.collector.cli.launch.launcher import Outcome, Request, perform, p
 from chaperone.collector.cli.launch.summary import Ending, Recorded, line
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.ingest.masking_file import NONE, settled_text
+from chaperone.collector.ingest.policies import files_of, read_rules, text_of
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.store.directory import MASKING, SOCKET
 
@@ -36,6 +37,9 @@ def run(
         Path | None, typer.Option("--mask", readable=False, metavar="FILE", help="A file of kind Masking, which the store remembers")
     ] = None,
     alerts: Annotated[Path | None, typer.Option(readable=False, help="Tell these receivers of alerts (docs/alerts.md)")] = None,
+    policy: Annotated[
+        list[Path] | None, typer.Option(readable=False, help="Judge by the rules of this file or directory, besides the default ones")
+    ] = None,
 ) -> None:
     """Record one command and everything it starts.
 
@@ -43,13 +47,15 @@ def run(
     Examples:
       sudo chaperone run -- kubectl get secrets
       sudo chaperone run --store ./recording -- sh -c 'kubectl get pods -o json | jq .items'
+      sudo chaperone run --policy policy.yaml -- ./agent.sh
       sudo chaperone run -u ann --apiserver 10.0.0.1:6443 -- python agent.py
 
     The exit status is CMD's; 125: Chaperone failed and CMD did not run; 126, 127: CMD can't be executed or isn't there.
     """
     place = directory(store)
     try:
-        run_ = prepare(Request(tuple(command), place / SOCKET, user, tuple(apiserver or ())))
+        texts = policy_texts(policy or [])
+        run_ = prepare(Request(tuple(command), place / SOCKET, user, tuple(apiserver or ()), texts))
         outcome = perform(run_, lambda: settled(place, mask, alerts))
     except LaunchError as error:
         _say(f"chaperone: {error.sentence}", _next(error.fix))
@@ -96,10 +102,19 @@ def _last_line(outcome: Outcome, place: Path, named: Path | None) -> str:
     try:
         for row in ask(place, "session.summary", session=outcome.session):
             size = row["bytes"]["in"] + row["bytes"]["out"]
-            recorded = Recorded(row["calls"], size, tuple(row["missing"]))
+            recorded = Recorded(row["calls"], size, tuple(row["missing"]), row["verdicts"], row["notCarriedOut"])
     except CommandError as error:
         troubles = (*troubles, error.sentence)
     return line(Ending(outcome.session, recorded, troubles, outcome.left, named))
+
+
+def policy_texts(files: list[Path]) -> tuple[str, ...]:
+    """The texts of policy files, every one of them right. CommandError with file, line and key."""
+    try:
+        read_rules(files)
+        return tuple(text_of(file) for path in files for file in files_of(path))
+    except PolicyError as error:
+        raise CommandError(escape(str(error)), "chaperone rules check FILE says whether it is right") from None
 
 
 def _next(step: str) -> str:

@@ -93,6 +93,7 @@ _BY_KIND: dict[str, Callable[[Any], bool]] = {
 _NAMED = {
     "argv": "texts",
     "apiservers": "texts",
+    "policies": "texts",
     "labels": "labels",
     "parent": "id or nothing",
     "direction": "direction",

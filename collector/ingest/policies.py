@@ -27,7 +27,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def text_of(file: Path) -> str:
-    """A file's text. PolicyError when it can't be read."""
+    """A file's text, at most a little more than a policy may have. PolicyError when it can't be read."""
     try:
         with file.open("rb") as opened:
             return opened.read(4 * SIZE + 1).decode()

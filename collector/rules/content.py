@@ -81,3 +81,11 @@ def object_count(body: Any) -> int:
     if isinstance(several, list):
         return len(several)
     return 0 if str(body.get("kind", "")).endswith("List") else 1
+
+
+def pod_facts(pod: Any) -> dict[str, Any]:
+    """Of a pod what rules ask of a target, in keys that `has`, `texts` and `inside` find just the same."""
+    flags = {key: True for key in ("privileged", "hostNetwork", "hostPID", "hostIPC", "allowPrivilegeEscalation") if has(pod, key)}
+    unmasked = {"procMount": "Unmasked"} if has(pod, "procMount", "Unmasked") else {}
+    paths = {"hostPath": [{"path": path} for path in inside(pod, "hostPath", "path")]}
+    return {**flags, **unmasked, **paths, "capabilities": {"add": inside(pod, "capabilities", "add")}, "image": texts(pod, "image")}

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from chaperone.collector.nodes import Place, PolicyError, documents
 from chaperone.collector.rules.condition import Condition, ConditionError, compiled, expanded
+from chaperone.collector.rules.memory import ENTRIES
 from chaperone.collector.rules.message import Message, MessageError, message
 from chaperone.collector.rules.terms import DEFAULT, Mode, Terms, effective, terms
 from chaperone.collector.rules.terms import KEYS as TERMS
@@ -13,10 +14,10 @@ from chaperone.collector.rules.verdict import Action, Enforce, Moment, Severity
 from chaperone.collector.rules.words import WORDS, first_moment
 
 API_VERSION = "chaperone.dev/v1"
-COUNT_LIMIT = 10_000
+COUNT_LIMIT = ENTRIES
 RULE_LIMIT = 2_000
-_TOP = ("apiVersion", "kind", "metadata", *TERMS, "macros", "lists", "rules")
-_RULE = (
+POLICY_KEYS = ("apiVersion", "kind", "metadata", *TERMS, "macros", "lists", "rules")
+RULE_KEYS = (
     "name", "description", "phase", "when", "count", "countOf", "within", "by", "distinct", "then", "do", "enforce", "severity",
     "mitre", "message", "exceptions", "onUnknown",
 )  # fmt: skip
@@ -136,7 +137,7 @@ def merged(groups: list[tuple[Policy, ...]]) -> tuple[Rule, ...]:
 
 
 def _policy(place: Place) -> Policy:
-    keys = place.mapping(_TOP, ("apiVersion", "kind", "metadata", "rules"))
+    keys = place.mapping(POLICY_KEYS, ("apiVersion", "kind", "metadata", "rules"))
     _fixed(keys["apiVersion"], API_VERSION)
     _fixed(keys["kind"], "Policy")
     name = keys["metadata"].mapping(("name",), ("name",))["name"].text()
@@ -189,7 +190,7 @@ def _new_name(place: Place, known: Mapping[str, str]) -> str:
 
 
 def _rule(place: Place, policy: str, macros: Mapping[str, str]) -> Rule:
-    keys = place.mapping(_RULE, ("name", "when", "do"))
+    keys = place.mapping(RULE_KEYS, ("name", "when", "do"))
     when = _condition(keys["when"], macros)
     do = keys["do"].choice(Action)
     refuses = do in (Action.DENY, Action.APPROVE)

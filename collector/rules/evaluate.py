@@ -53,7 +53,7 @@ class Finding:
 
 
 def evaluate(rules: Iterable[Rule], memory: Memory, event: Event) -> tuple[tuple[Verdict, ...], Memory]:
-    """The verdicts, strictest first, and the memory's next value."""
+    """The verdicts, strictest first, and the memory's next value. `rules`: at least those that the event concerns (ruleset.py)."""
     found, memory = explain(rules, memory, event)
     verdicts = [finding.verdict for finding in found if finding.verdict]
     return tuple(sorted(verdicts, key=lambda verdict: STRICTEST.index(verdict.action))), memory
@@ -73,15 +73,20 @@ def concerns(rule: Rule, event: Event) -> bool:
     """Is the rule's condition judged at this event?"""
     if rule.window.count_of is CountOf.OBJECTS and event.subject is Subject.CHANNEL:
         return event.piece["channel"] == "event" and rule.moment is not Moment.CHANNEL
-    return rule.moment is event.moment and event.subject in _subjects(rule.when, rule.moment)
+    return rule.moment is event.moment and event.subject in subjects(rule.when, rule.moment)
 
 
-def _subjects(when: Condition, moment: Moment) -> set[Subject]:
+def subjects(when: Condition, moment: Moment) -> set[Subject]:
     """Of which kinds of event a condition speaks; one without any such word speaks of calls."""
     if moment is Moment.CHANNEL:
         return {Subject.CHANNEL}
     named = {WORDS[name].subject for name in when.words} - {None}
     return {subject for subject in named if subject} or {Subject.CALL}
+
+
+def then_moment(rule: Rule) -> Moment | None:
+    """When what must follow is judged."""
+    return max((WORDS[name].moment for name in rule.then.when.words), default=Moment.REQUEST) if rule.then else None
 
 
 def _judged(rule: Rule, memory: Memory, facts: Facts) -> tuple[Finding, Memory]:
@@ -118,11 +123,11 @@ def _counted(rule: Rule, memory: Memory, facts: Facts, said: Answer) -> tuple[Fi
 
 
 def _followed(rule: Rule, until: int, facts: Facts) -> bool:
-    if rule.then is None or time_ns(facts.event.time) > until:
+    if rule.then is None or not until - rule.then.within_ns <= time_ns(facts.event.time) <= until:
         return False
     when = rule.then.when
-    moment = max((WORDS[name].moment for name in when.words), default=Moment.REQUEST)
-    if facts.event.moment is not moment or facts.event.subject not in _subjects(when, moment):
+    moment = then_moment(rule)
+    if moment is None or facts.event.moment is not moment or facts.event.subject not in subjects(when, moment):
         return False
     return answer(when, facts).holds is True
 

@@ -5,7 +5,7 @@ back from the store is judged by the very same values as it was live.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -26,7 +26,11 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`document`: the call or exchange; `piece`: with CHANNEL, what it brought; `session`: the session's document."""
+    """`document`: the call, exchange or connection; `piece`: with CHANNEL, what it brought; `session`: the session's document.
+
+    `lookup`: what the pipeline knew besides when it was judged: of a call its `target` (content.pod_facts), of a connection its `process`
+    and `authority`. `key` names the thing within its subject: together with `moment` it is judged once.
+    """
 
     subject: Subject
     moment: Moment
@@ -34,14 +38,31 @@ class Event:
     document: Document = field(repr=False)
     piece: Document = field(default_factory=dict, repr=False)
     session: Document = field(default_factory=dict, repr=False)
+    lookup: Document = field(default_factory=dict, repr=False)
+
+    def with_lookup(self, lookup: Document) -> "Event":
+        """The same, with what was looked up."""
+        return replace(self, lookup=lookup)
+
+    @property
+    def key(self) -> str:
+        """Id of the call, exchange or connection; of a piece that of its row."""
+        return str(self.piece.get("id") or self.document["id"])
 
 
 def call_events(document: Document, session: Document, after: int = 0) -> Iterator[Event]:
     """A call's moments that were reached, behind moment number `after`."""
-    reached = _REACHED[document["phase"]]
+    for moment, time in moments_of(document):
+        if moment > after:
+            yield Event(Subject.CALL, moment, time, document, session=session)
+
+
+def moments_of(document: Document) -> Iterator[tuple[Moment, str]]:
+    """The moments that a call has reached, and when."""
+    last = reached(document)
     for moment, names in _TIMES.items():
-        if after < moment <= reached:
-            yield Event(Subject.CALL, moment, _first(document, names), document, session=session)
+        if moment <= last:
+            yield moment, _first(document, names)
 
 
 def piece_event(piece: Document, call: Document, session: Document) -> Event:
@@ -54,14 +75,22 @@ def egress_event(document: Document, session: Document) -> Event:
     return Event(Subject.EGRESS, Moment.REQUEST, str(document["time"]), document, session=session)
 
 
+def connection_event(connection: Document, session: Document, lookup: Document) -> Event:
+    """A connection to somebody else; `lookup` has {process, authority}."""
+    whole = {**connection, "stream": "", **lookup}
+    return Event(Subject.EGRESS, Moment.REQUEST, str(connection["time"]), whole, session=session, lookup=lookup)
+
+
 def in_order(events: Iterable[Event]) -> list[Event]:
     """As they happened."""
     return sorted(events, key=lambda event: (event.time, event.moment))
 
 
 def reached(document: Document) -> int:
-    """The number of the last moment a call's document knows."""
-    return _REACHED[document["phase"]]
+    """The number of the last moment a call's document knows. An answer that came before the whole request waits for it: what a
+    rule reads must never change."""
+    far = _REACHED[document["phase"]]
+    return far if far == Moment.END or document.get("requested") else 0
 
 
 def _first(document: Document, names: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ from chaperone.collector.rules.verdict import Moment
 
 Value = Any
 PUBLIC = ("/healthz", "/livez", "/readyz", "/version", "/.well-known")
+NAMES_PORT = 53
 WRITES = frozenset({"create", "update", "patch", "apply"})
 EMPTY: dict[str, Value] = {"string": "", "int": 0, "bool": False, "list(string)": [], "dyn": {}}
 
@@ -252,15 +253,24 @@ def channel_text(event: Event) -> str:
 
 
 def egress_external(event: Event) -> bool:
-    """Is it a connection to anything that is not the apiserver?"""
-    return event.subject is Subject.EGRESS
+    """Is it a connection to anything that is not the apiserver? Name look-ups (port 53) are not: every program makes them."""
+    return event.subject is Subject.EGRESS and egress_port(event) != NAMES_PORT
 
 
 def egress_host(event: Event) -> str:
-    """Host it goes to, without port."""
-    authority = str(event.document["authority"])
-    host, colon, port = authority.rpartition(":")
-    return host.strip("[]") if colon and port.isdigit() else authority.strip("[]")
+    """Host it goes to, by name where the client named one, without port."""
+    return _split(event.document["authority"])[0]
+
+
+def egress_port(event: Event) -> int:
+    """Port it goes to; 0 where an HTTP request names none."""
+    port = _split(event.document["authority"])[1]
+    return int(port) if port.isdigit() else 0
+
+
+def egress_protocol(event: Event) -> str:
+    """tcp, udp, or of an HTTP request its version."""
+    return str(event.document.get("protocol", ""))
 
 
 def secret_sent(event: Event) -> int:
@@ -322,6 +332,8 @@ WORDS: dict[str, Word] = {
     "channel.text": Word("string", channel_text, Moment.CHANNEL, _CH),
     "egress.external": Word("bool", egress_external, subject=_E),
     "egress.host": Word("string", egress_host, subject=_E),
+    "egress.port": Word("int", egress_port, subject=_E),
+    "egress.protocol": Word("string", egress_protocol, subject=_E),
     "egress.path": Word("string", _plain("path", "Path asked for there, without query."), subject=_E),
     "egress.method": Word("string", _plain("method", "HTTP method used there."), subject=_E),
     "secret.sent": Word("int", secret_sent, subject=_C),
@@ -341,6 +353,11 @@ def read(name: str, event: Event) -> Value:
 def first_moment(names: Iterable[str]) -> Moment:
     """The earliest moment at which all of these words are known."""
     return max((WORDS[name].moment for name in names), default=Moment.REQUEST)
+
+
+def _split(authority: str) -> tuple[str, str]:
+    host, colon, port = authority.rpartition(":")
+    return (host.strip("[]"), port) if colon and port.isdigit() else (authority.strip("[]"), "")
 
 
 def _query(event: Event) -> dict[str, list[str]]:
@@ -368,6 +385,8 @@ def _pod(event: Event) -> Value:
         return None
     if document["verb"] in WRITES and document["subresource"] in ("", "ephemeralcontainers"):
         return _tree(event, "requestBody")
+    if "target" in event.lookup:
+        return event.lookup["target"]
     raise UnknownError
 
 

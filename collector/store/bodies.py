@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from chaperone.collector.store.engine import Engine
+
 INLINE_LIMIT = 1024  # a digest and its row cost about as much as this saves
 _FIELDS = ("requestBody", "responseBody", "body")
 
@@ -47,6 +49,14 @@ def put_back(document: dict[str, Any], data: dict[str, str]) -> dict[str, Any]:
         if body and "digest" in body:
             document = document | {field: body | {"data": data.get(body["digest"])}}
     return document
+
+
+def with_bodies(engine: Engine, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The documents with the data of their large bodies."""
+    needed = digests(documents)
+    statement = "SELECT digest, data FROM bodies WHERE digest IN {needed:Array(String)} LIMIT 1 BY digest"
+    data = {row["digest"]: row["data"] for row in engine.rows(statement, {"needed": needed})} if needed else {}
+    return [put_back(document, data) for document in documents]
 
 
 def without_data(document: dict[str, Any]) -> dict[str, Any]:

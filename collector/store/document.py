@@ -11,6 +11,7 @@ RFC 3339 with nanoseconds in UTC, or null. A call:
 | duration_ms | time to ended, else null |
 | process | {id, pid, exe, argv}; pid is null where unknown |
 | protocol method requestURI authority | as on the wire, masked |
+| position | of its request's first byte on the stream |
 | verb isResource apiGroup apiVersion resource subresource namespace name | as the apiserver reads them; "" where absent |
 | user userSource | who, and whether that is "claimed", "pod" or "unknown" |
 | impersonated | {user, groups, uid, extra} or null |
@@ -131,6 +132,7 @@ def _exchange_fields(x: MaskedCall | MaskedExchange, offset: int) -> dict[str, A
         "protocol": str(x.protocol),
         "method": x.method,
         "authority": x.authority,
+        "position": x.position,
         "code": x.code,
         "bytes": {"out": x.bytes_out, "in": x.bytes_in},
         "complete": x.complete,

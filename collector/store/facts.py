@@ -40,8 +40,8 @@ class Hole:
 
 
 def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
-    """A session: {id, workload, time, user, argv, cwd, node, apiservers, labels}."""
-    document = {
+    """A session: {id, workload, time, user, argv, cwd, node, apiservers, labels}, and of one with policies of its own `policies`."""
+    document: dict[str, Any] = {
         "id": record.session,
         "workload": record.workload,
         "time": rfc3339(record.time + offset),
@@ -52,6 +52,8 @@ def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
         "apiservers": list(record.apiservers),
         "labels": dict(command.labels),
     }
+    if record.policies:
+        document["policies"] = list(record.policies)
     return Row(Kind.SESSION, record.session, record.session, BEGUN, record.time, record.time + offset, document)
 
 

@@ -14,7 +14,7 @@ from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks, StreamMark
-from chaperone.collector.store.recall import Past, past
+from chaperone.collector.store.recall import Docket, Past, docket, past
 from chaperone.collector.store.rows import Row
 from chaperone.collector.store.schema import migrate
 
@@ -48,6 +48,10 @@ class Store:
     async def past(self) -> Past:
         """What an earlier collector stored of sessions that go on."""
         return await self.run(lambda: past(self._engine, self._marks))
+
+    async def docket(self, horizon_ns: int) -> Docket:
+        """What an earlier collector judged of them."""
+        return await self.run(lambda: docket(self._engine, horizon_ns))
 
     async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
         """Answer a named question (store/queries.py); "status" also says which process answers."""

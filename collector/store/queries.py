@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from chaperone.collector.store import bodies
+from chaperone.collector.store import bodies, judgements
 from chaperone.collector.store.activity import sessions_activity
 from chaperone.collector.store.engine import Engine, Parameter
 from chaperone.collector.store.questions import ROW_LIMIT, QuestionError, bound, flag, identifier, number, parameters_in
@@ -98,7 +98,7 @@ def _of_process(connection: dict[str, Any], process: Mapping[str, Any]) -> dict[
 def replay(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     """`session`, `bodies` → all that happened, in order of time: {at, kind, document}. `kind` is "session", "process",
     "stream", "call" (when its request was there: `at` is its `time`), "answer" (the same call when it was answered or over),
-    "piece", "exchange", "loss", "gap", "note", "exit" (a process ended) or "end" (the session)."""
+    "piece", "exchange", "verdict", "loss", "gap", "note", "exit" (a process ended) or "end" (the session)."""
     session = _session(engine, parameters)
     documents = [(kind, document) for kind in _TIMELINE for document in merged(engine, session, [kind])]
     calls = {document["id"] for kind, document in documents if kind == "call"}
@@ -108,7 +108,7 @@ def replay(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     return sorted(moments, key=lambda moment: moment["at"])
 
 
-_TIMELINE = ("session", "process", "stream", "call", "piece", "exchange", "loss", "gap", "note")
+_TIMELINE = ("session", "process", "stream", "call", "piece", "exchange", "verdict", "loss", "gap", "note")
 _ENDS = {"session": "end", "process": "exit"}
 
 
@@ -127,6 +127,23 @@ def status(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     return [{"counts": {row["kind"]: row["count"] for row in counts}, "size": size[0]["size"]}]
 
 
+def verdicts_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
+    """`session since until call id rule action severity`, `limit` → the newest verdicts, oldest first; see store/judgements.py."""
+    known = {"session": _session(engine, parameters)} if "session" in parameters else {}
+    return judgements.verdicts_list(engine, {**parameters, **known})
+
+
+def events_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
+    """`session` → see store/judgements.py; the first row is {session: its document}."""
+    session = _session(engine, parameters)
+    return [{"session": judgements.session_document(engine, session)}, *judgements.events_list(engine, session)]
+
+
+def events_documents(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
+    """`session`, `things`, `pieces` → their documents; see store/judgements.py."""
+    return judgements.events_documents(engine, parameters, _session(engine, parameters))
+
+
 _FILTERS = frozenset(_CALL_FILTERS) | frozenset(_VERSION_FILTERS)
 QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozenset[str]]] = {
     "sessions.list": (sessions_list, frozenset({"since", "until", "limit"})),
@@ -135,6 +152,9 @@ QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozense
     "session.summary": (session_summary, frozenset({"session"})),
     "calls.list": (calls_list, _FILTERS | {"session", "limit", "bodies"}),
     "connections.list": (connections_list, frozenset({"session", "limit"})),
+    "verdicts.list": (verdicts_list, judgements.VERDICT_PARAMETERS),
+    "events.list": (events_list, frozenset({"session"})),
+    "events.documents": (events_documents, frozenset({"session", "things", "pieces"})),
     "replay": (replay, frozenset({"session", "bodies"})),
     "status": (status, frozenset()),
 }
@@ -171,7 +191,4 @@ def _with_bodies(engine: Engine, documents: Iterable[dict[str, Any]], wanted: bo
     documents = list(documents)
     if not wanted:
         return [bodies.without_data(document) for document in documents]
-    needed = bodies.digests(documents)
-    statement = "SELECT digest, data FROM bodies WHERE digest IN {needed:Array(String)} LIMIT 1 BY digest"
-    data = {row["digest"]: row["data"] for row in engine.rows(statement, {"needed": needed})} if needed else {}
-    return [bodies.put_back(document, data) for document in documents]
+    return bodies.with_bodies(engine, documents)

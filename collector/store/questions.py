@@ -69,6 +69,14 @@ def flag(parameters: Mapping[str, Any], key: str) -> bool:
     return value
 
 
+def names(parameters: Mapping[str, Any], key: str, most: int) -> list[str]:
+    """A list of texts; absent is empty."""
+    value = parameters.get(key, [])
+    if not isinstance(value, list) or len(value) > most or not all(isinstance(item, str) for item in value):
+        raise QuestionError(f"{key} must be a list of at most {most} texts")
+    return value
+
+
 def bound(parameters: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Parameter]:
     """The given parameters among `kinds`, checked by their kind: text, time, id or number."""
     checks: dict[str, Callable[[Mapping[str, Any], str], Parameter]] = {"text": text, "time": time, "id": identifier, "number": number}

@@ -5,10 +5,12 @@ are there together). They are among those that ended within the last REPLAYED ro
 processes and sessions are still known.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaperone.collector.store.bodies import with_bodies
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.summary import merged
@@ -31,6 +33,14 @@ class OpenSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Docket:
+    """What judging goes on from. `sittings`: of late, and all that rules still remember, in order; `calls`: documents of open calls."""
+
+    sittings: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """`marks`: states of open streams by id. `over`: streams that ended lately. `known`: secrets seen, by KNOWN session/segment."""
 
@@ -46,6 +56,21 @@ def past(engine: Engine, marks: Marks) -> Past:
     streams = [stream["id"] for session in sessions for stream in session.streams]
     over = frozenset(map(StreamId, _over(engine, "stream", REPLAYED)))
     return Past(sessions, marks.of(streams), over, marks.starting(KNOWN))
+
+
+def docket(engine: Engine, horizon_ns: int) -> Docket:
+    """What was judged of late, and the calls that may be judged further. `horizon_ns`: how long the longest rule remembers."""
+    recent = f"({_LATELY} OR time >= (SELECT max(time) FROM records WHERE kind = 'judged') - toIntervalNanosecond({{horizon:UInt64}}))"
+    statement = f"SELECT document FROM records WHERE kind = 'judged' AND {recent} ORDER BY arrived LIMIT 1 BY session, id"
+    rows = engine.rows(statement, {"rows": REPLAYED, "horizon": horizon_ns})
+    open_ = f"SELECT session FROM ({_OPEN})"
+    newest = f"SELECT document, phase FROM records WHERE kind = 'call' AND session IN ({open_}) ORDER BY {_NEWEST} LIMIT 1 BY session, id"
+    calls = engine.rows(f"SELECT document FROM ({newest}) WHERE phase < 4", {"rows": REPLAYED})
+    documents = [json.loads(row["document"]) for row in calls]
+    return Docket([json.loads(row["document"]) for row in rows], with_bodies(engine, documents))
+
+
+_NEWEST = "session, id, phase DESC, position DESC"
 
 
 def open_sessions(engine: Engine, lately: int = 0) -> list[OpenSession]:

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     NOTE = "note"
     HOLD = "hold"
     OUTCOME = "outcome"
+    VERDICT = "verdict"  # what a rule said (store/verdicts.py)
+    JUDGED = "judged"  # what was judged, in which order, and what rules remember since
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ def merged(engine: Engine, session: str, kinds: list[str]) -> list[dict[str, Any
 
 
 def summary(engine: Engine, session: str) -> dict[str, Any]:
-    """The session's document and {calls, exchanges, processes, bytes {out, in}, lost, complete, missing}.
+    """The session's document (without its policies) and {calls, exchanges, processes, verdicts {action: count}, notCarriedOut,
+    bytes {out, in}, complete, missing}.
 
     `missing` is a list of sentences; a session that has not ended is never complete.
     """
@@ -32,10 +33,11 @@ def summary(engine: Engine, session: str) -> dict[str, Any]:
     missing = _missing(engine, session)
     ended = bool(documents and documents[0].get("ended"))
     return {
-        **(documents[0] if documents else {"id": session}),
+        **({name: value for name, value in documents[0].items() if name != "policies"} if documents else {"id": session}),
         "calls": counts.get("call", 0),
         "exchanges": counts.get("exchange", 0),
         "processes": counts.get("process", 0),
+        **_verdicts(engine, session),
         "bytes": _bytes(engine, session),
         "complete": ended and not missing,
         "missing": missing if ended else [*missing, "the session has not ended"],
@@ -52,6 +54,16 @@ _NEWEST = (
 def _counts(engine: Engine, session: str) -> dict[str, int]:
     rows = engine.rows(f"SELECT kind, count() AS count FROM ({_NEWEST}) GROUP BY kind", {"session": session})
     return {row["kind"]: row["count"] for row in rows}
+
+
+def _verdicts(engine: Engine, session: str) -> dict[str, Any]:
+    """How many of each action, and how many that should have had an effect were only recorded."""
+    once = "SELECT document FROM records WHERE session = {session:String} AND kind = 'verdict' LIMIT 1 BY id"
+    undone = "JSONExtractString(document, 'effective') = 'enforce' AND JSONExtractString(document, 'notCarriedOut') != ''"
+    columns = f"JSONExtractString(document, 'action') AS action, count() AS count, countIf({undone}) AS undone"
+    statement = f"SELECT {columns} FROM ({once}) GROUP BY action ORDER BY action"
+    rows = engine.rows(statement, {"session": session})
+    return {"verdicts": {row["action"]: row["count"] for row in rows}, "notCarriedOut": sum(row["undone"] for row in rows)}
 
 
 def _bytes(engine: Engine, session: str) -> dict[str, int]:

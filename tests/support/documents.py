@@ -135,3 +135,12 @@ def connection(**changes: Any) -> Document:
         "captured": {"out": 700, "in": 3980},
         "coverage": {"out": "complete", "in": "gap: 20 bytes"},
     } | changes
+
+
+def verdict(**changes: Any) -> Document:
+    """A deny of exec_call that nobody carried out."""
+    fields = {"id": "fe" * 16, "session": SESSION, "time": at(200), "rule": "no-privileged-exec", "policy": "agents", "rules": "abc"}
+    fields |= {"action": "deny", "enforce": "enforce", "effective": "enforce", "notCarriedOut": "nobody did", "severity": "high"}
+    fields |= {"mitre": ["T1609"], "message": "exec into privileged pod default/agent by /usr/bin/kubectl", "moment": "request"}
+    fields |= {"subject": "call", "key": EXEC, "call": EXEC, "stream": STREAM, "process": {"id": PROCESS}, "about": {"verb": "get"}}
+    return fields | {"words": {}, "unknown": []} | changes

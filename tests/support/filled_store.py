@@ -41,7 +41,8 @@ async def _fill(directory: Path, rows: list[Row]) -> None:
 
 def _row(kind: Kind, document: dict[str, Any], **places: str) -> Row:
     nanoseconds = int(document["time"].partition(".")[2].removesuffix("Z"))
-    ids = {"id": document.get("id", document["time"]), "session": d.SESSION}
+    piece = f"{document.get('call')}/{document.get('direction')}/{document.get('position')}/{nanoseconds}"
+    ids = {"id": document.get("id", piece if kind is Kind.PIECE else document["time"]), "session": d.SESSION}
     return Row(kind, ids["session"], ids["id"], 4, nanoseconds, d.START * SECOND + nanoseconds, document, **places)
 
 
@@ -55,6 +56,7 @@ def _rows() -> list[Row]:
         *(_row(Kind.PIECE, piece, stream=d.STREAM, call=d.EXEC) for piece in pieces),
         _row(Kind.CONNECTION, d.connection(), process=d.PROCESS),
         _row(Kind.EXCHANGE, d.exchange(), stream=d.STREAM, process=d.PROCESS),
+        _row(Kind.VERDICT, d.verdict(), stream=d.STREAM, process=d.PROCESS, call=d.EXEC),
     ]
 
 

@@ -33,6 +33,7 @@ class Request:
     socket: Path
     user: str | None = None
     apiservers: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()  # texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Run:
     servers: apiservers.Servers
     group: RunCgroup
     socket: Path
+    policies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def prepare(request: Request) -> Run:
         raise LaunchError("recording needs root", as_root(sys.argv, os.environ))
     servers = apiservers.find(request.apiservers, environment, account.home)
     group = RunCgroup(own_group())
-    return Run(command, account, environment, servers, group, request.socket)
+    return Run(command, account, environment, servers, group, request.socket, request.policies)
 
 
 def as_root(argv: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -106,6 +108,7 @@ def about(run: Run) -> About:
         "argv": shortened(run.command.argv),
         "apiservers": run.servers.addresses,
         "notes": run.servers.notes,
+        "policies": run.policies,
     }
 
 

@@ -1,8 +1,8 @@
 """The one line at the end of a run: what was recorded, whether that is everything, how to see it."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 UNITS = ("B", "KB", "MB", "GB", "TB")
@@ -16,6 +16,8 @@ class Recorded:
     calls: int
     bytes: int
     missing: tuple[str, ...] = ()
+    verdicts: Mapping[str, int] = field(default_factory=dict)  # of each action
+    not_carried_out: int = 0  # of those that should have had an effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,16 @@ def line(ending: Ending) -> str:
     counts = [counted(recorded.calls, "call"), readable(recorded.bytes)] if recorded else []
     left = [f"{counted(ending.left, 'process', 'es')} still running, no longer recorded"] if ending.left else []
     store = f"--store {shlex.quote(str(ending.store))} " if ending.store else ""
+    counts += judged(recorded) if recorded else []
     parts = [f"session {short}", *counts, completeness(ending), *left, f"replay with: chaperone replay {store}{short}"]
     return "chaperone: " + " · ".join(parts)
+
+
+def judged(recorded: Recorded) -> list[str]:
+    """`2 alerts, 1 deny (not carried out)`: what rules said, the strictest last."""
+    found = [counted(count, action) if action == "alert" else f"{count:,} {action}" for action, count in recorded.verdicts.items()]
+    undone = f" ({recorded.not_carried_out:,} not carried out)" if recorded.not_carried_out else ""
+    return [", ".join(found) + undone] if found else []
 
 
 def completeness(ending: Ending) -> str:

@@ -8,14 +8,16 @@ from chaperone.collector.cli.show.body import amount, contents, described
 from chaperone.collector.cli.show.call import program, subject
 from chaperone.collector.cli.show.escape import escape, lines
 from chaperone.collector.cli.show.times import parse_time, took
+from chaperone.collector.cli.show.verdict import line as verdict_line
 
 Document = dict[str, Any]
 LABEL = 12
 
 
-def call_lines(call: Document, pieces: Iterable[Document]) -> Iterator[str]:
-    """A call: its facts, headers, bodies, channels."""
+def call_lines(call: Document, pieces: Iterable[Document], verdicts: Iterable[Document] = ()) -> Iterator[str]:
+    """A call: its facts, what rules said of it, headers, bodies, channels."""
     yield from _facts(_call_facts(call))
+    yield from (f"{'Verdict:':<{LABEL}} {verdict_line(verdict)}" for verdict in verdicts)
     for side in ("request", "response"):
         yield from _message(call, side)
     start = parse_time(call["time"])
@@ -52,9 +54,16 @@ def session_facts(session: Document) -> Iterator[str]:
         "Calls": str(session.get("calls", 0)),
         "Other": f"{session['exchanges']} (not Kubernetes)" if session.get("exchanges") else "",
         "Bytes": f"{amount(session['bytes']['out'])} out, {amount(session['bytes']['in'])} in" if session.get("bytes") else "",
+        "Verdicts": _verdicts(session),
         "Complete": complete,
     }
     return _facts(facts)
+
+
+def _verdicts(session: Document) -> str:
+    found = ", ".join(f"{count} {action}" for action, count in (session.get("verdicts") or {}).items())
+    undone = session.get("notCarriedOut")
+    return f"{found} ({undone} not carried out)" if undone else found
 
 
 def _call_facts(call: Document) -> dict[str, str]:

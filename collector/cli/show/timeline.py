@@ -12,6 +12,7 @@ from chaperone.collector.cli.show.call import program, short, subject
 from chaperone.collector.cli.show.escape import escape, lines
 from chaperone.collector.cli.show.table import painted
 from chaperone.collector.cli.show.times import parse_time, took
+from chaperone.collector.cli.show.verdict import line as verdict_line
 
 Document = dict[str, Any]
 INDENT = " " * 11
@@ -32,6 +33,7 @@ class Timeline:
             "over": self._over,
             "piece": self._piece,
             "exchange": _exchange,
+            "verdict": self._verdict,
             "loss": self._trouble,
             "gap": self._trouble,
             "note": self._trouble,
@@ -87,6 +89,9 @@ class Timeline:
         arrow = "→" if piece["direction"] == "out" else "←"
         head = f"{escape(whose)} {arrow} {escape(piece['channel'])}│ "
         return [head + line for line in _piece_text(piece["body"], self._limit)]
+
+    def _verdict(self, verdict: Document) -> list[str]:
+        return [painted(f"§ {verdict_line(verdict)}", "doubtful", self._colour)]
 
     def _trouble(self, document: Document) -> list[str]:
         return [painted(f"! {trouble(document)}", "doubtful", self._colour)]

@@ -39,3 +39,8 @@ def test_sizes_are_readable(size: int, text: str) -> None:
 def test_long_arguments_are_cut_between_arguments() -> None:
     assert shortened(["ab", "cd", "ef"], 6) == ("ab", "cd", "…")
     assert shortened(["ab"], 6) == ("ab",)
+
+
+def test_what_rules_said_stands_before_completeness() -> None:
+    shown = line(Ending(SESSION, Recorded(3, 4100, (), {"alert": 2, "deny": 1}, 1)))
+    assert "3 calls · 4.1 KB · 2 alerts, 1 deny (1 not carried out) · complete" in shown

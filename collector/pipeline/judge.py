@@ -1,0 +1,183 @@
+"""Calls, pieces and connections as they are recorded → verdicts in the recording, and to those who act on them.
+
+A sink between the pipeline and the store: rows go through it unchanged. What a batch brought is judged together when the batch is over,
+in the order of time, since an agent's records of several streams and sockets may overtake one another. The order, the times and what
+rules remember since are stored with the verdicts, so that the same session judged again gives the same, and a restarted collector goes on.
+
+Memory is one value per workload (or, where the API tells its service account, per service account), at most SCOPES of them.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import groupby
+from typing import Any
+
+from chaperone.collector.fault import place_of
+from chaperone.collector.mask.masked import MaskedText
+from chaperone.collector.pipeline.courts import Courts
+from chaperone.collector.pipeline.moments import Happened, Moments
+from chaperone.collector.pipeline.performer import Performer
+from chaperone.collector.pipeline.targets import Targets
+from chaperone.collector.rules import changes
+from chaperone.collector.rules.evaluate import evaluate
+from chaperone.collector.rules.event import Document, Event, Subject
+from chaperone.collector.rules.judged import Judged
+from chaperone.collector.rules.memory import Memory
+from chaperone.collector.rules.ruleset import Rules
+from chaperone.collector.rules.verdict import Action, Enforce, Verdict
+from chaperone.collector.store import facts
+from chaperone.collector.store.recall import Docket, Past
+from chaperone.collector.store.rows import Kind, Row, Sink
+from chaperone.collector.store.verdicts import Judgement, Sitting, judgement, sitting_row, verdict_row
+from chaperone.proto.ids import SessionId
+from chaperone.proto.records import Note
+
+SCOPES = 1_000
+ALWAYS = (Action.ALLOW, Action.ALERT)  # they have no effect on the workload, so nothing is left undone
+NOBODY = "this Chaperone does not carry out orders: it was only recorded"
+Place = tuple[str, str, str]  # session, scope, digest of the rules
+Entry = tuple[Place, Judgement, list[list[Any]]]  # what was judged, what changed in the memory
+
+
+class Judge:
+    """A pipeline's sink that judges. `sink` takes its rows and those of verdicts; `mask` makes a text that may be stored."""
+
+    def __init__(self, rules: Rules, sink: Sink, mask: Callable[[str], MaskedText], performers: Sequence[Performer] = ()) -> None:
+        self._sink, self._mask, self._performers = sink, mask, performers
+        self._moments, self._targets, self._courts = Moments(), Targets(), Courts(rules)
+        self._waiting: list[Happened] = []
+        self._over: list[str] = []  # sessions that ended in this batch
+        self._memories: dict[str, Memory] = {}
+        self._next: Rules | None = None
+
+    def append(self, row: Row, /) -> None:
+        """Take a row on its way to the store; what it tells is judged by `settle`."""
+        self._sink.append(row)
+        try:
+            if row.kind is Kind.SESSION:
+                self._session(row)
+            self._waiting += self._moments.of(row)
+        except Exception as error:  # noqa: BLE001 - a row that can't be judged must still be recorded
+            self._fail(row.session, f"{row.kind} {row.id}", error)
+
+    def use(self, rules: Rules) -> None:
+        """These rules from the next batch on. What rules remember that judge as before is kept. Any thread may call it."""
+        self._next = rules
+
+    def settle(self) -> None:
+        """A batch is over: judge what it brought."""
+        self._exchange_rules()
+        waiting, self._waiting = self._waiting, []
+        entries = [entry for happened in sorted(waiting, key=_order) if (entry := self._judged(happened))]
+        for (session, scope, digest), group in groupby(entries, key=lambda entry: entry[0]):
+            sat = list(group)
+            events, memory = tuple(entry[1] for entry in sat), tuple(change for entry in sat for change in entry[2])
+            self._sink.append(sitting_row(Sitting(session, scope, digest, events, memory)))
+        while self._over:
+            self._courts.dismiss(self._over.pop())
+
+    def recall(self, past: Past, docket: Docket) -> None:
+        """Go on where an earlier collector ended."""
+        for found in past.sessions:
+            self._convene(found.session["id"], found.session)
+            self._moments.open_session(found.session, found.processes)
+        for call in docket.calls:
+            self._moments.open_call(call)
+        for sitting in docket.sittings:
+            for subject, key, moment, *_ in sitting["events"]:
+                self._moments.known((subject, key, moment))
+            known = self._courts.of(sitting["session"]).named
+            self._remember(sitting["scope"], changes.folded(self._memory(sitting["scope"]), sitting["memory"], known))
+
+    def _session(self, row: Row) -> None:
+        if "ended" in row.document:
+            self._over.append(row.session)
+        else:
+            self._convene(row.session, row.document)
+
+    def _convene(self, session: str, document: Document) -> None:
+        """Which rules a session has."""
+        for problem in self._courts.convene(session, document.get("policies", ())):
+            self._note(session, "policy of the run", problem)
+
+    def _judged(self, happened: Happened) -> Entry | None:
+        try:
+            return self._judge(happened)
+        except Exception as error:  # noqa: BLE001 - one event must not take down the judging of others
+            event = happened.event
+            self._fail(str(event.document.get("session", "")), f"{event.subject} {event.key}", error)
+            return None
+
+    def _judge(self, happened: Happened) -> Entry | None:
+        event, session = self._looked_up(happened), str(happened.event.document.get("session", ""))
+        court, scope = self._courts.of(session), scope_of(happened.event)
+        if not (chosen := court.rules.at(event)) and event.subject is Subject.CHANNEL:
+            return None  # of channels only what rules are asked about is worth a place in the order
+        before = self._memory(scope)
+        verdicts, after = evaluate(chosen, before, event)
+        self._remember(scope, after)
+        for verdict in verdicts:
+            self._sink.append(verdict_row(verdict, event, happened.time_ns, court.rules.digest, self._not_carried_out(verdict)))
+        self._perform(happened, event, verdicts)
+        place = session, scope, court.rules.digest
+        return place, judgement(event, happened.time_ns), changes.changes(before, after, court.named)
+
+    def _looked_up(self, happened: Happened) -> Event:
+        """With what is known besides; and what is learnt from it."""
+        event, now_ns = happened.event, happened.time_ns
+        self._targets.learn(event, now_ns)
+        lookup = self._targets.of(event, now_ns)
+        return event if lookup is event.lookup else event.with_lookup(lookup)
+
+    def _perform(self, happened: Happened, event: Event, verdicts: tuple[Verdict, ...]) -> None:
+        about = event.document
+        process = self._moments.process_of(str(about.get("session", "")), str(about["process"]["id"]))
+        judged = Judged(event, verdicts, happened.stream, int(about.get("position", 0)), happened.at, process or about["process"])
+        for performer in self._performers:
+            performer.perform(judged)
+
+    def _not_carried_out(self, verdict: Verdict) -> str:
+        """Why what it says has no effect; "" if it has one."""
+        carried_out: Collection[Action] = {action for performer in self._performers for action in performer.actions}
+        if verdict.action in ALWAYS:
+            return ""
+        if verdict.effective is not Enforce.ENFORCE:
+            return f"{'the policy only records' if verdict.enforce is Enforce.ENFORCE else f'the rule says {verdict.enforce}'}"
+        return "" if verdict.action in carried_out else NOBODY
+
+    def _memory(self, scope: str) -> Memory:
+        return self._memories.get(scope, Memory())
+
+    def _remember(self, scope: str, memory: Memory) -> None:
+        self._memories.pop(scope, None)
+        if memory.windows or memory.armed:
+            self._memories[scope] = memory
+        while len(self._memories) > SCOPES:
+            del self._memories[next(iter(self._memories))]
+
+    def _exchange_rules(self) -> None:
+        if (rules := self._next) is None:
+            return
+        self._next = None
+        before = self._courts.named_anywhere()
+        self._courts.use(rules)
+        after = self._courts.named_anywhere()
+        for scope, memory in list(self._memories.items()):
+            self._remember(scope, changes.kept(memory, before, after))
+
+    def _fail(self, session: str, subject: str, error: Exception) -> None:
+        self._note(session, subject, f"rules could not be asked: {place_of(error)}")
+
+    def _note(self, session: str, subject: str, text: str) -> None:
+        note = Note(SessionId(session), 0, subject, text, complete=False)
+        self._sink.append(facts.note(note, self._mask(text), 0))
+
+
+def scope_of(event: Event) -> str:
+    """Whose memory an event belongs to."""
+    session = event.session
+    account = (session.get("lookedUp") or {}).get("serviceAccount", "")
+    return str(account or session.get("workload") or session.get("id", ""))
+
+
+def _order(happened: Happened) -> tuple[int, int]:
+    return happened.time_ns, happened.event.moment

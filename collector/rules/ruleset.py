@@ -1,0 +1,80 @@
+"""All rules in force, arranged by when they are asked, so that an event costs only the rules it concerns."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from chaperone.collector.rules.document import CountOf, Policy, Rule
+from chaperone.collector.rules.evaluate import subjects, then_moment
+from chaperone.collector.rules.event import Event, Subject
+from chaperone.collector.rules.terms import Mode
+from chaperone.collector.rules.verdict import Moment
+
+Spot = tuple[Subject, Moment]
+SPOTS: tuple[Spot, ...] = (
+    *((Subject.CALL, moment) for moment in (Moment.REQUEST, Moment.RESPONSE, Moment.END)),
+    (Subject.CHANNEL, Moment.CHANNEL),
+    (Subject.EGRESS, Moment.REQUEST),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`digest` names these rules in verdicts; `horizon_ns`: nothing older is remembered by any of them."""
+
+    all: tuple[Rule, ...] = ()
+    digest: str = ""
+    horizon_ns: int = 0
+    spots: Mapping[Spot, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
+
+    def at(self, event: Event) -> tuple[Rule, ...]:
+        """Those that may say something about this event, in their order."""
+        return self.spots.get((event.subject, event.moment), ())
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.all)
+
+
+def ruleset(rules: Iterable[Rule]) -> Rules:
+    """Rules, arranged."""
+    found = tuple(rules)
+    text = "\n".join(f"{rule.policy} {rule.mode} {print_of(rule)}" for rule in found)
+    spots = {spot: tuple(rule for rule in found if _belongs(rule, spot)) for spot in SPOTS}
+    return Rules(found, _digest(text), max(map(_horizon_ns, found), default=0), spots)
+
+
+def named(rules: Rules) -> dict[tuple[str, str], tuple[Rule, str]]:
+    """By policy and name, each with its print."""
+    return {(rule.policy, rule.name): (rule, print_of(rule)) for rule in rules}
+
+
+def joined(rules: Rules, more: Iterable[Policy]) -> tuple[Rules, tuple[str, ...]]:
+    """With further policies, and the names of those that are left out: a policy of that name is in force and differs."""
+    known = {rule.policy for rule in rules}
+    new = [policy for policy in more if policy.terms.mode is not Mode.OFF]
+    said = {(rule.policy, rule.name, print_of(rule)) for rule in rules}
+    added = [rule for policy in new if policy.name not in known for rule in policy.rules]
+    differ = [p.name for p in new if p.name in known and not {(p.name, rule.name, print_of(rule)) for rule in p.rules} <= said]
+    return (ruleset([*rules, *added]) if added else rules), tuple(differ)
+
+
+def print_of(rule: Rule) -> str:
+    """Of all that decides what a rule matches and remembers. What it says or does when it matched is not in it."""
+    return _digest(repr((rule.name, rule.when, rule.moment, rule.window, rule.then, rule.exceptions, rule.on_unknown)))
+
+
+def _belongs(rule: Rule, spot: Spot) -> bool:
+    subject, moment = spot
+    if rule.then and then_moment(rule) is moment and subject in subjects(rule.then.when, moment):
+        return True
+    if subject is Subject.CHANNEL and rule.window.count_of is CountOf.OBJECTS:
+        return True
+    return rule.moment is moment and subject in subjects(rule.when, moment)
+
+
+def _horizon_ns(rule: Rule) -> int:
+    return max(rule.window.within_ns, rule.then.within_ns if rule.then else 0)
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(errors="replace"), digest_size=6).hexdigest()

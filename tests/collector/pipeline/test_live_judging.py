@@ -1,0 +1,171 @@
+"""Judging through a real collector: verdicts while it is recorded, the same ones again from the store, and across deaths."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from support.collectors import ask, batch, collector, hello, kill, send, start
+from support.conversations import Conversation
+from support.policies import EXAMPLE
+
+from chaperone.collector.cli.past import recorded
+from chaperone.collector.cli.rules import judged
+from chaperone.collector.rules.document import merged, policies
+from chaperone.proto.ids import ConnectionId
+from chaperone.proto.records import Connection, Record, SessionStarted
+
+SECRETS = "/api/v1/namespaces/default/secrets"
+SERVER = "192.0.2.1:6443"
+
+
+def secrets(count: int) -> dict[str, Any]:
+    items = [{"metadata": {"name": f"s{n}", "namespace": "default"}, "data": {"k": "c2VjcmV0LXZhbHVl"}} for n in range(count)]
+    return {"kind": "SecretList", "apiVersion": "v1", "items": items}
+
+
+def connected(one: Conversation, remote: str) -> Record:
+    time = one.tick()
+    return Connection(ConnectionId(f"{time:032x}"), one.session, one.process, time, 9, "192.0.2.9:40000", remote, "tcp")
+
+
+def begun(one: Conversation, *texts: str) -> list[Record]:
+    first, *rest = one.begun()
+    assert isinstance(first, SessionStarted)
+    told = SessionStarted(first.session, first.workload, first.time, first.user, first.argv, apiservers=(SERVER,), policies=texts)
+    return [told, *rest]
+
+
+def surge(one: Conversation, count: int = 12) -> list[Record]:
+    return [connected(one, SERVER), *one.exchange(SECRETS, secrets(count)), connected(one, "198.51.100.7:443")]
+
+
+def said(store: Path, **parameters: Any) -> list[tuple[str, str]]:
+    """Rules and actions; these conversations have no credentials, which is not what is tested here."""
+    found = ask(store, "verdicts.list", **parameters)
+    return [(verdict["rule"], verdict["action"]) for verdict in found if verdict["rule"] != "anonymous-access"]
+
+
+def again(store: Path, session: str) -> list[tuple[str, str, str]]:
+    past = recorded(store, session)
+    rules = merged([policies(text, "policy") for text in past.session["policies"]])
+    return [(verdict.rule, verdict.evidence.subject, verdict.evidence.time) for verdict in judged(rules, past.events())]
+
+
+def live(store: Path, policy: str = "agents") -> list[tuple[str, str, str]]:
+    found = ask(store, "verdicts.list")
+    return [(one["rule"], one["call"] or one["key"], one["time"]) for one in found if one["policy"] == policy]
+
+
+def test_a_surge_of_secrets_then_an_egress_is_told_while_it_is_recorded(tmp_path: Path) -> None:
+    one = Conversation()
+    with collector(tmp_path):
+        send(tmp_path, [hello(), batch(1, begun(one, EXAMPLE)), batch(2, surge(one))])
+        assert said(tmp_path) == [("read-secrets", "alert"), ("secret-surge-then-egress", "alert")]
+        [verdict] = ask(tmp_path, "verdicts.list", rule="secret-surge-then-egress")
+        assert (verdict["subject"], verdict["about"], verdict["session"]) == ("egress", {"host": "198.51.100.7:443"}, one.session)
+        assert verdict["process"]["exe"] == "/usr/bin/kubectl"
+        assert again(tmp_path, one.session) == live(tmp_path)
+
+
+def test_nine_secrets_or_the_apiserver_itself_are_no_surge_and_no_egress(tmp_path: Path) -> None:
+    one, two = Conversation(), Conversation("two")
+    with collector(tmp_path):
+        few = [*surge(one, 9), *one.ended()]
+        only = [*two.exchange(SECRETS, secrets(12)), connected(two, SERVER), *two.ended()]
+        send(tmp_path, [hello(), batch(1, [*begun(one, EXAMPLE), *few]), batch(2, [*begun(two, EXAMPLE), *only])])
+        assert {rule for rule, _ in said(tmp_path)} == {"read-secrets"}
+
+
+def test_a_deny_is_recorded_and_says_that_nobody_carried_it_out(tmp_path: Path) -> None:
+    one = Conversation()
+    with collector(tmp_path):
+        exec_ = one.request("/api/v1/namespaces/default/pods/web/exec?command=sh", "POST")
+        send(tmp_path, [hello(), batch(1, [*begun(one, EXAMPLE), exec_])])
+        [verdict] = ask(tmp_path, "verdicts.list", action="deny")
+        assert (verdict["rule"], verdict["effective"], verdict["moment"]) == ("no-privileged-exec", "enforce", "request")
+        assert verdict["message"] == "exec into privileged pod default/web by /usr/bin/kubectl"
+        assert "does not carry out orders" in verdict["notCarriedOut"]
+        assert verdict["call"] == ask(tmp_path, "calls.list")[0]["id"]
+        [session] = ask(tmp_path, "sessions.list")
+        assert (session["verdicts"]["deny"], session["notCarriedOut"], "policies" in session) == (1, 1, False)
+
+
+def test_what_rules_remember_survives_a_kill_between_surge_and_egress(tmp_path: Path) -> None:
+    one = Conversation()
+    records = surge(one)
+    messages = [batch(1, begun(one, EXAMPLE)), batch(2, records[:3]), batch(3, records[3:]), batch(4, one.ended())]
+    process = start(tmp_path)
+    send(tmp_path, [hello(), *messages[:2]])
+    kill(process)
+    with collector(tmp_path):
+        send(tmp_path, [hello(), *messages[2:]])
+        assert said(tmp_path, rule="secret-surge-then-egress") == [("secret-surge-then-egress", "alert")]
+        assert again(tmp_path, one.session) == live(tmp_path)
+
+
+def test_what_an_agent_says_again_after_a_kill_is_not_counted_twice(tmp_path: Path) -> None:
+    one = Conversation()
+    records = surge(one, 6)  # twice six would be a surge
+    messages = [batch(1, begun(one, EXAMPLE)), batch(2, records[:3])]
+    process = start(tmp_path)
+    send(tmp_path, [hello("first"), *messages])
+    kill(process)
+    with collector(tmp_path):  # an agent that never heard of the acks
+        send(tmp_path, [hello("second"), *messages, batch(3, records[3:])])
+        assert said(tmp_path, rule="secret-surge-then-egress") == []
+        assert len(said(tmp_path, rule="read-secrets")) == 1
+
+
+def test_a_policy_of_a_run_that_is_wrong_is_noted_and_the_default_rules_go_on(tmp_path: Path) -> None:
+    one = Conversation()
+    with collector(tmp_path):
+        send(tmp_path, [hello(), batch(1, begun(one, EXAMPLE.replace("target.privileged", "target.big"))), batch(2, surge(one))])
+        assert said(tmp_path) == [("read-secrets", "alert")]
+        notes = ask(tmp_path, "sessions.show", session=one.session)[0]["notes"]
+        assert any("policy:6: rules[0].when" in note["text"] for note in notes), notes
+
+
+def test_rules_are_read_again_without_a_restart_and_a_bad_file_is_refused_whole(tmp_path: Path) -> None:
+    policy, store = tmp_path / "policy.yaml", tmp_path / "store"
+    policy.write_text(EXAMPLE)
+    with collector(store, "--policy", str(policy), "--no-default-policy") as process:
+        before = status(store)
+        assert (before["rules"], before["problem"]) == (2, "")
+        policy.write_text(EXAMPLE.replace("do: deny", "do: refuse"))
+        refused = wait_for(store, lambda found: found["problem"])
+        assert f"{policy}:7: rules[0].do: expected one of" in refused["problem"]
+        assert (refused["digest"], refused["refused"]) == (before["digest"], 1)
+        policy.write_text(EXAMPLE + "- {name: any, when: 'call.verb != \"\"', do: alert}\n")
+        assert wait_for(store, lambda found: found["rules"] == 3)["problem"] == ""
+        one = Conversation()
+        send(store, [hello(), batch(1, one.begun()), batch(2, one.exchange("/api/v1/pods", {"kind": "PodList", "items": []}))])
+        assert said(store) == [("any", "alert")]
+        process.send_signal(1)
+        assert wait_for(store, lambda found: found["loads"] == 3)
+
+
+def test_a_collector_with_a_bad_policy_does_not_start(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("rules: []")
+    command = [sys.executable, "-m", "chaperone.collector", "--store", str(tmp_path / "store"), "--policy", str(policy)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"chaperone collector: {policy}:1: expected the key apiVersion, which is missing\n",
+    )
+
+
+def status(store: Path) -> dict[str, Any]:
+    [found] = ask(store, "rules.status")
+    return found
+
+
+def wait_for(store: Path, condition: Any) -> dict[str, Any]:
+    deadline = time.monotonic() + 30
+    while not condition(found := status(store)):
+        assert time.monotonic() < deadline, json.dumps(found)
+        time.sleep(0.1)
+    return found
