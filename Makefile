@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEER := .venv-bench
 FUZZ_SECONDS ?= 600
+KERNEL ?= linux-image-amd64
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +37,15 @@ $(PEER)/.ready:
 	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check mitmproxy==11.0.2
 	touch $@
 
+test-kernel: setup .venv-kernel/.ready ## the live tests under another kernel in qemu: KERNEL=linux-image-amd64 SUITE=bookworm TESTS=…
+	.venv-kernel/bin/python tests/in_kernel.py --package $(KERNEL) $(if $(SUITE),--suite $(SUITE)) $(TESTS)
+
+.venv-kernel/.ready:
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends qemu-system-x86 busybox-static kmod >/dev/null
+	$(PYTHON) -m venv .venv-kernel
+	.venv-kernel/bin/python -m pip install --quiet --disable-pip-version-check virtme-ng
+	touch $@
+
 fuzz: setup ## the parsers' properties on every recording, for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
@@ -43,4 +53,4 @@ proto: setup ## regenerate proto/*_pb2*
 	$(BIN)/python -m grpc_tools.protoc -I chaperone/proto=proto --python_out=typings --pyi_out=typings \
 	  --grpc_python_out=typings proto/capture.proto proto/query.proto
 
-.PHONY: help setup demo test lint bench fuzz proto
+.PHONY: help setup demo test test-kernel lint bench fuzz proto
