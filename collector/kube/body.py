@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
 
-from chaperone.collector.kube.call import Body, Form
+from chaperone.collector.kube.call import Body, Call, Form
 from chaperone.collector.kube.forms.cbor import parse_cbor
 from chaperone.collector.kube.forms.json_text import parse_json
 from chaperone.collector.kube.forms.many import Many, is_large, many
@@ -172,11 +172,13 @@ def read_body(raw: Body) -> Body:
     return _with(raw, form, parsed, _kind(parsed.value, raw))
 
 
-def read_whole(body: Body) -> Body:
-    """A body with a list in it that was left as it came, read as any other."""
-    if not isinstance(body.object, Many):
-        return body
-    return read_body(replace(body, data=body.object.joined(), object=None, kind="", api_version=""))
+def read_whole(call: Call) -> Call:
+    """The call with its answer read as any other, where that is a list that was left as it came, and with what this brought to light."""
+    body = call.response_body
+    if body is None or not isinstance(body.object, Many):
+        return call
+    whole = read_body(replace(body, data=body.object.joined(), object=None, kind="", api_version=""))
+    return replace(call, response_body=whole, ambiguous=tuple(dict.fromkeys(call.ambiguous + whole.ambiguous)))
 
 
 def read_event(form: Form, media_type: str, data: bytes) -> Body:

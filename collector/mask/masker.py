@@ -179,10 +179,8 @@ class Masker:
         body = call.response_body
         if body is None or (masked := self._bodies.many(body, secret)):
             return call, masked if body else None
-        if (whole := read_whole(body)) is not body:
-            doubts = tuple(dict.fromkeys(call.ambiguous + whole.ambiguous))
-            call = replace(call, response_body=whole, ambiguous=doubts)
-        return call, self._bodies.mask(whole, secret)
+        call = read_whole(call)
+        return call, self._bodies.mask(call.response_body or body, secret)
 
     def _info(self, info: RequestInfo) -> RequestInfo:
         changed: dict[str, Any] = {name: new for name in _TEXTS if (new := self.text(old := getattr(info, name))) != old}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chaperone.collector.kube.body import read_whole
 from chaperone.collector.kube.call import Body, Call, NotKubernetes, Piece, User
 from chaperone.collector.kube.flags import has_request_object, has_response_object
 from chaperone.collector.mask.known import Known
@@ -36,6 +37,7 @@ class Revealer:
 
     def call(self, call: Call) -> MaskedCall:
         """The call as it is."""
+        call = read_whole(call)
         return MaskedCall(
             position=call.position,
             phase=call.phase,

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from support.masking import make_body, make_call, make_piece
 
-from chaperone.collector.kube.call import Call, NotKubernetes
+from chaperone.collector.kube.call import Body, Call, Form, NotKubernetes
+from chaperone.collector.kube.forms.json_text import REPEATED_KEY
+from chaperone.collector.kube.forms.many import many
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.mask.reveal import Revealer
 from chaperone.collector.wire.exchange import Phase
@@ -43,6 +45,15 @@ def test_a_revealed_call_is_the_call() -> None:
     assert shown.response_body.data == call.response_body.data
     assert shown.pieces[0].body.data == b"password=x"
     assert shown.user.name == call.user.name
+
+
+def test_a_large_list_is_revealed_too() -> None:
+    found = many([b'{"kind":"PodList","items":[{"password":"Zq7xWv3pLm9k"},{"a":1,"a":2}]}'])
+    assert found is not None
+    body = Body(Form.JSON, "application/json", 70, 70, True, object=found, kind="PodList")
+    revealed = Revealer().call(make_call(response_body=body))
+    assert revealed.response_body is not None
+    assert (revealed.response_body.data, revealed.ambiguous) == (found.joined(), (REPEATED_KEY,))
 
 
 def test_revealed_and_masked_values_have_the_same_shape() -> None:
