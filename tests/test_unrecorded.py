@@ -195,3 +195,49 @@ def test_a_token_of_300_kib_is_only_a_long_header(tmp_path: Path) -> None:
     talk = [(OUT, asked("GET", "/api/v1/pods", Authorization="Bearer " + "x" * 300_000)), (IN, answered(200, b'{"kind":"PodList"}'))]
     shown = audited(capture(tmp_path, talk))
     assert (shown["verb"], shown["user"], "chaperone.dev/incomplete" in shown["annotations"]) == ("list", {"username": ""}, False)
+
+
+REFUSED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "reason", "said"),
+    [
+        ("/api/v1/pods?watch=1", 410, "Expired", {"status": "Failure", "message": "no", "reason": "Expired"}),
+        ("/api/v1/pods", 406, "NotAcceptable", {}),  # written past the log
+        ("/apis/metrics.k8s.io/v1beta1/nodes/n", 404, "NotFound", {}),  # another server's words
+    ],
+)
+def test_a_refusal_is_audited_as_far_as_the_apiserver_logs_it(
+    target: str, code: int, reason: str, said: dict[str, str], tmp_path: Path
+) -> None:
+    answer = json.dumps(REFUSED | {"message": "no", "reason": reason, "code": code}).encode()
+    shown = audited(capture(tmp_path, [(OUT, asked("GET", target)), (IN, answered(code, answer))]))
+    assert shown["responseStatus"] == {"metadata": {}, **said, "code": code}
+    assert ("responseObject" in shown) is bool(said)
+
+
+def test_an_eviction_that_has_to_wait_was_decoded(tmp_path: Path) -> None:
+    eviction = b'{"kind":"Eviction","apiVersion":"policy/v1","metadata":{"name":"p","uid":"u"}}'
+    refused = json.dumps(REFUSED | {"message": "Cannot evict pod", "reason": "TooManyRequests", "code": 429}).encode()
+    asking = asked("POST", f"{POD}/eviction", eviction, Content_Type="application/json")
+    shown = audited(capture(tmp_path, [(OUT, asking), (IN, answered(429, refused))]))
+    assert (shown["requestObject"]["kind"], shown["objectRef"]["uid"]) == ("Eviction", "u")
+
+
+@pytest.mark.parametrize(("subprotocol", "text"), [("", False), ("binary.k8s.io", False), ("base64.binary.k8s.io", True)])
+def test_a_log_over_websocket_is_a_log(subprotocol: str, text: bool, tmp_path: Path) -> None:
+    said = base64.b64encode(b"line\n") if text else b"line\n"
+    talk = [*websocket(f"{POD}/log?follow=1", subprotocol), frame(IN, said, 1 if text else 2), frame(IN, b"\x03\xe8", 8)]
+    found = capture(tmp_path, talk)
+    assert pieces(found) == [("log", "in", "line\n")]
+    assert (audited(found)["verb"], audited(found)["objectRef"]["subresource"]) == ("get", "log")
+
+
+def test_an_attached_terminal_has_its_keys_sizes_and_end(tmp_path: Path) -> None:
+    talk = [*websocket(f"{POD}/attach?stdin=1&stdout=1&tty=1", "v5.channel.k8s.io"), frame(IN, b"\x01"), frame(OUT, b"\x00ls\r")]
+    talk += [frame(OUT, b'\x04{"Width":80,"Height":24}\n'), frame(IN, b"\x01a b\r\n"), frame(OUT, b"\xff\x00")]
+    found = capture(tmp_path, [*talk, frame(IN, b"\x03" + SUCCESS), frame(IN, b"\x03\xe8", 8)])
+    assert [channel for channel, _, _ in pieces(found)] == ["stdin", "resize", "stdout", "close", "error"]
+    assert found.calls[0]["exit"] == {"code": 0, "reason": "Success"}
+    assert audited(found)["verb"] == "get"

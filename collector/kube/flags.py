@@ -16,8 +16,9 @@ from chaperone.collector.kube.status import Status, status_of
 
 _OBJECT_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 _OBJECT_FORMS = (Form.JSON, Form.YAML, Form.PROTOBUF, Form.CBOR)
-_NEVER_DECODED = (401, 405, 406, 413, 415, 429)  # answered before a handler reads the body
-_WITHOUT_OBJECT = (101, 204, 304)
+_NEVER_DECODED = (401, 405, 406, 413, 415)  # answered before a handler reads the body
+# 406: what cannot be negotiated is written as JSON past the log (responsewriters/writers.go, WriteRawJSON)
+_WITHOUT_OBJECT = (101, 204, 304, 406)
 _CONNECTED = ("exec", "attach", "portforward", "proxy")
 _PLAIN_PATHS = ("version", "openapi", "metrics", "healthz", "livez", "readyz", "logs", "debug", ".well-known", "openid", "")
 AGGREGATED = ("metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io")  # other servers, proxied as bytes
@@ -26,6 +27,7 @@ _UNDECODED = re.compile(
     "strict decoding error|unable to decode|object provided is unrecognized|couldn't get version/kind|cannot be handled as a|"
     "does not match the expected API version|no kind |decoding|json: |yaml: |error converting YAML|unable to parse"
 )
+_BAD_OPTIONS = re.compile(r'(?:Create|Update|Patch)Options\.meta\.k8s\.io "" is invalid')  # of the query, checked first
 _NO_SUCH_PATH = "the server could not find the requested resource"
 
 
@@ -83,6 +85,10 @@ def _takes_objects(info: RequestInfo) -> bool:
 def _refused_early(code: int, method: str, status: Status) -> bool:
     if code in _NEVER_DECODED:
         return True
+    if code == 429:  # of flow control, in plain text; a Status comes from who has the object: an eviction that has to wait
+        return status == Status()
+    if code == 422:
+        return bool(_BAD_OPTIONS.match(status.message))
     if code == 403:  # the authorizer's refusal; an admission plugin's comes after decoding
         return bool(_UNAUTHORIZED.search(status.message))
     if code == 404:
@@ -92,11 +98,13 @@ def _refused_early(code: int, method: str, status: Status) -> bool:
 
 def _is_plain(call: Call) -> bool:
     """Answers that are written as bytes, not as an object. Their errors are Status objects."""
-    failed = call.code is not None and call.code >= 400 and status_of(call.response_body) != Status()
-    if failed:
+    status = status_of(call.response_body)
+    if call.info.api_group in AGGREGATED and not (call.code == 401 or _UNAUTHORIZED.search(status.message)):
+        return True
+    if call.code is not None and call.code >= 400 and status != Status():
         return False
     if call.info.is_resource:
-        return call.info.subresource in ("log", *_CONNECTED) or call.info.verb == "proxy" or call.info.api_group in AGGREGATED
+        return call.info.subresource in ("log", *_CONNECTED) or call.info.verb == "proxy"
     return call.request_uri.partition("?")[0].strip("/").split("/")[0] in _PLAIN_PATHS
 
 

@@ -94,7 +94,7 @@ def _said(call: Document, inferred: list[str]) -> Document:
         message, reason = HEAD_REFUSALS[call["code"]]
         return dict(_inferred({"status": "Failure", "message": message, "reason": reason, "details": {}}, "responseStatus", inferred))
     answered = object_of(call["responseBody"])
-    if not isinstance(answered, dict) or answered.get("kind") != "Status" or call["verb"] == "watch":
+    if not isinstance(answered, dict) or answered.get("kind") != "Status" or not call["hasResponseObject"]:
         return {}
     said = {key: answered[key] for key in STATUS_KEYS if answered.get(key) is not None and answered[key] != ""}
     return said | {"details": _without_empty(said["details"])} if "details" in said else said

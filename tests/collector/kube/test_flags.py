@@ -67,7 +67,9 @@ def test_patches_and_options_are_objects_that_name_nothing(method: str) -> None:
         (403, "Forbidden", 'pods "web" is forbidden: exceeded quota', True),
         (401, "Unauthorized", "Unauthorized", False),
         (415, "UnsupportedMediaType", "the body of the request was in an unknown format", False),
-        (429, "TooManyRequests", "too many requests", False),
+        (429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.", True),
+        (422, "Invalid", 'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "x": supported values: "All"', False),
+        (422, "Invalid", 'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "x"', True),
         (400, "BadRequest", 'Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.x"', False),
         (400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request", True),
     ],
@@ -77,6 +79,11 @@ def test_an_early_refusal_leaves_the_body_undecoded(code: int, reason: str, mess
     assert has_request_object(found) is decoded
     assert found.info.name == ("web" if decoded else "")
     assert has_response_object(found)
+
+
+def test_a_refusal_by_flow_control_comes_before_the_body() -> None:
+    found = call("POST", PODS, POD, 429, b"Too many requests, please try again later.\n", "text/plain; charset=utf-8", Content_Type=JSON)
+    assert (has_request_object(found), has_response_object(found), found.info.name) == (False, False, "")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +124,10 @@ def test_a_body_that_cannot_be_decoded_is_no_object() -> None:
         (PODS + "?watch=1", 200, JSON, b'{"type":"ADDED","object":{"kind":"Pod"}}\n', False),
         (PODS + "?watch=1", 410, JSON, status(410, "Expired", "too old"), True),
         ("/apis/metrics.k8s.io/v1beta1/nodes", 200, JSON, b'{"kind":"NodeMetricsList"}', False),
+        ("/apis/metrics.k8s.io/v1beta1/nodes/n", 404, JSON, status(404, "NotFound", 'nodes "n" not found'), False),
+        ("/apis/metrics.k8s.io/v1beta1/nodes", 403, JSON, status(403, "Forbidden", 'nodes is forbidden: User "x" cannot list'), True),
         (PODS, 304, JSON, b"", False),
+        (PODS, 406, JSON, status(406, "NotAcceptable", "only the following media types are accepted"), False),
     ],
 )
 def test_answers_that_are_objects(target: str, code: int, media_type: str, answer: bytes, is_object: bool) -> None:

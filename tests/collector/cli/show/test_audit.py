@@ -57,7 +57,13 @@ def test_empty_details_of_a_protobuf_status_are_left_out() -> None:
 
 
 def test_a_watchs_error_event_is_not_its_status() -> None:
-    assert audited(verb="watch", responseBody=body(STATUS))["responseStatus"] == {"metadata": {}, "code": 200}
+    shown = audited(verb="watch", hasResponseObject=False, responseBody=body(STATUS))
+    assert shown["responseStatus"] == {"metadata": {}, "code": 200}
+
+
+def test_a_refused_watch_has_the_status_that_was_answered() -> None:
+    shown = audited(verb="watch", code=410, responseBody=body(STATUS | {"reason": "Expired"}))
+    assert (shown["responseStatus"]["reason"], shown["responseStatus"]["code"]) == ("Expired", 410)
 
 
 def test_a_refused_head_has_the_status_it_would_have_been_sent() -> None:
