@@ -69,10 +69,7 @@ def summary(
 
     WRITES, SECRETS and EXEC count calls that were not refused; DENIED those that were answered with 403.
     """
-    place, given = directory(store), {"since": instant(since or DAY)}
-    alerts = {row["session"]: row["alerts"] for row in ask(place, "alerts.counts", **given)}
-    sessions = [{**session, "alerts": alerts.get(session["session"], 0)} for session in ask(place, "sessions.activity", **given)]
-    found = activity.added_up(sessions, by)
+    found = activity.added_up(ask(directory(store), "sessions.activity", since=instant(since or DAY)), by)
     if output is not Form.TABLE:
         return documents(found, output)
     if not found:

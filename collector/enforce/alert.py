@@ -88,9 +88,9 @@ class Alert:
     inspect: str
 
 
-def alerts_of(judged: Judged) -> list[Alert]:
-    """The alerts of an event's verdicts: of all but those that allow."""
-    return [_alert(judged, verdict) for verdict in judged.verdicts if verdict.action in TOLD]
+def alerts_of(judged: Judged, store: str = "") -> list[Alert]:
+    """The alerts of an event's verdicts: of all but those that allow. `store`: options that name it in commands."""
+    return [_alert(judged, verdict, store) for verdict in judged.verdicts if verdict.action in TOLD]
 
 
 def document(alert: Alert) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def document(alert: Alert) -> dict[str, Any]:
     return {"schema": SCHEMA, **asdict(alert), "mitre": [*alert.mitre], "evidence": evidence, "unknown": [*alert.unknown]}
 
 
-def _alert(judged: Judged, verdict: Verdict) -> Alert:
+def _alert(judged: Judged, verdict: Verdict, store: str) -> Alert:
     found, session = judged.event.document, str(judged.event.document.get("session", ""))
     return Alert(
         id=_id(judged, verdict),
@@ -120,16 +120,14 @@ def _alert(judged: Judged, verdict: Verdict) -> Alert:
         evidence=tuple((word, cut(value)) for word, value in verdict.evidence.words[:ENTRIES]),
         unknown=verdict.evidence.unknown[:ENTRIES],
         labels=dict([(cut(str(key)), cut(str(value))) for key, value in _labels(judged).items()][:ENTRIES]),
-        replay=f"chaperone replay {session}",
-        inspect=f"chaperone calls show {verdict.evidence.subject}" if judged.event.subject is not Subject.EGRESS else "",
+        replay=f"chaperone replay {session}{store}",
+        inspect=f"chaperone calls show {verdict.evidence.subject}{store}" if judged.event.subject is not Subject.EGRESS else "",
     )
 
 
 def _id(judged: Judged, verdict: Verdict) -> str:
-    piece = judged.event.piece
-    parts = (verdict.policy, verdict.rule, verdict.evidence.subject, judged.stream, judged.position, verdict.moment.name, judged.at)
-    strand = (piece.get("channel", ""), piece.get("direction", ""))
-    text = "\0".join(map(str, (*parts, *strand)))
+    event = judged.event
+    text = "\0".join((verdict.policy, verdict.rule, event.subject, event.key, event.moment.name))
     return hashlib.blake2b(text.encode(errors="replace"), digest_size=16, person=b"chaperone-alert").hexdigest()
 
 

@@ -6,6 +6,8 @@ again: whatever dies between, the call is judged again and the alert is known by
 
 import asyncio
 import json
+import os
+import shlex
 import sqlite3
 import sys
 import time
@@ -28,6 +30,7 @@ from chaperone.collector.enforce.send import tried
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action
+from chaperone.collector.settings import store_directory
 
 RETRY_S = 1.0
 LOOK_S = 0.05
@@ -38,8 +41,8 @@ _UNTOLD = "SELECT DISTINCT receiver FROM deliveries WHERE state IN ('waiting', '
 class Alerter:
     """A pipeline.performer.Performer. Made by `alerting_on`; all but `perform` is for the event loop."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk, self._alerting = desk, NOBODY
+    def __init__(self, desk: Desk, store: str = "") -> None:
+        self._desk, self._alerting, self._store = desk, NOBODY, store
         self._gathering, self._refusal = Gathering(), ""
         self._changing = asyncio.Lock()
         self._deliverers: dict[str, tuple[Deliverer, asyncio.Task[None]]] = {}
@@ -52,7 +55,7 @@ class Alerter:
 
     def perform(self, judged: Judged) -> None:
         """Gather the alerts of an event. Called in the pipeline's thread."""
-        for alert in alerts_of(judged):
+        for alert in alerts_of(judged, self._store):
             self._gathering.add(likeness(self._alerting.grouping, alert), alert)
 
     @property
@@ -140,6 +143,12 @@ class Alerter:
             deliverer.wake.set()
 
 
+def _options(directory: Path) -> str:
+    """What names the store in a command, unless it is where the command looks anyway."""
+    usual = store_directory(None, {name: value for name, value in os.environ.items() if name != "CHAPERONE_STORE"}, os.getuid())
+    return "" if directory.absolute() == usual else f" --store {shlex.quote(str(directory.absolute()))}"
+
+
 def _given(parameters: str) -> dict[str, Any]:
     try:
         found = json.loads(parameters or "{}")
@@ -154,7 +163,7 @@ def _given(parameters: str) -> dict[str, Any]:
 async def alerting_on(directory: Path, file: Path | None) -> AsyncIterator[Alerter]:
     """Alerts of the store in `directory`. PolicyError when `file` is bad; when the remembered one has become so, one line says it."""
     desk = await open_desk(directory / FILE)
-    alerter = Alerter(desk)
+    alerter = Alerter(desk, _options(directory))
     try:
         try:
             await alerter.use(file)

@@ -9,10 +9,11 @@ from chaperone.collector.enforce.outbox import AGAIN_CAP_NS, GIVE_UP_NS, Outbox
 from chaperone.collector.enforce.outcome import Fate, Outcome
 
 REFUSALS = 3  # then a receiver won't have this message
+FAR_NS = 2 * AGAIN_CAP_NS  # nothing is put off so long: the clock was set back
 FOLDED = 2_000  # alerts in one digest
 _DUE = (
     "SELECT n, id, told, count FROM deliveries JOIN alerts USING (n)"
-    " WHERE receiver = :receiver AND state = 'waiting' AND due_ns <= :now ORDER BY severity DESC, n LIMIT :limit"
+    " WHERE receiver = :receiver AND state = 'waiting' AND (due_ns <= :now OR due_ns > :now + :far) ORDER BY severity DESC, n LIMIT :limit"
 )
 _ENTRIES = (
     "SELECT document, last, told, telling FROM deliveries JOIN alerts USING (n)"
@@ -33,7 +34,8 @@ def next_message(outbox: Outbox, receiver: str, room: int | None, now: int) -> U
     is_under_way = outbox.rows("SELECT id FROM messages WHERE receiver = :receiver", {"receiver": receiver})
     if not is_under_way and (room == 0 or not _begin(outbox, receiver, room, now)):
         return None
-    found = outbox.rows("SELECT * FROM messages WHERE receiver = :receiver AND due_ns <= :now", {"receiver": receiver, "now": now})
+    due = "SELECT * FROM messages WHERE receiver = :receiver AND (due_ns <= :now OR due_ns > :now + :far)"
+    found = outbox.rows(due, {"receiver": receiver, "now": now, "far": FAR_NS})
     return Under(_message(outbox, found[0]), found[0]["attempts"]) if found else None
 
 
@@ -93,7 +95,7 @@ def _finish(outbox: Outbox, under: dict[str, Any], sent: bool, now: int) -> None
 def _begin(outbox: Outbox, receiver: str, room: int | None, now: int) -> bool:
     """Put a message under way: of the worst alert, or of all that are due when there is room for one only."""
     with outbox.change() as base:
-        due = outbox.rows(_DUE, {"receiver": receiver, "now": now, "limit": FOLDED})
+        due = outbox.rows(_DUE, {"receiver": receiver, "now": now, "limit": FOLDED, "far": FAR_NS})
         if not due:
             return False
         chosen = due if room == 1 else due[:1]

@@ -1,4 +1,4 @@
-"""What may be asked about alerts, and said: `alerts.list`, `alerts.ack`, `alerts.counts`. Rows are JSON objects.
+"""What may be asked about alerts, and said: `alerts.list`, `alerts.ack`. Rows are JSON objects.
 
 An alert's row is its document (docs/alert.schema.json) with `count`, `first`, `last`, `latest` (of the last one alike), `acked`,
 `deliveries` ([{receiver, state, told, why}]) and `cursor`, the highest of which is `after` in the next question.
@@ -62,18 +62,10 @@ def alerts_ack(outbox: Outbox, given: Mapping[str, Any], now: int) -> Rows:
     return [_row(outbox, row) for id_ in ids for row in outbox.rows("SELECT * FROM alerts WHERE id = :id", {"id": id_})]
 
 
-def alerts_counts(outbox: Outbox, given: Mapping[str, Any], now: int) -> Rows:
-    """`since` → {session, alerts} for each session that has any."""
-    conditions, bound = _conditions(given)
-    where = " AND ".join(["true", *conditions])
-    return outbox.rows(f"SELECT session, sum(count) AS alerts FROM alerts WHERE {where} GROUP BY session ORDER BY session", bound)
-
-
 _FILTERS = frozenset({"since", "severity", "unacked", "after", *_TEXTS})
 QUESTIONS: dict[str, tuple[Callable[[Outbox, Mapping[str, Any], int], Rows], frozenset[str]]] = {
     "alerts.list": (alerts_list, _FILTERS | {"limit"}),
     "alerts.ack": (alerts_ack, frozenset({"ids", "all"})),
-    "alerts.counts": (alerts_counts, frozenset({"since"})),
 }
 
 

@@ -66,7 +66,7 @@ def _fields(alert: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("What", code(what(alert), 600)),
         ("Who", code(user, 600)),
-        ("Pod", code(who["pod"] or who["workload"], 600)),
+        ("Pod" if who["pod"] else "Workload", code(who["pod"] or who["workload"], 600)),
         ("Process", code(program, 600)),
         ("Rule says", code(f"{_VERBS[alert['action']]} ({alert['mode']})", 100)),
     ]
@@ -77,7 +77,7 @@ def what(alert: dict[str, Any]) -> str:
     """`create pods/agent/exec in default`, or method and address of something else."""
     found = alert["what"]
     if not found["verb"] or not found["resource"]:
-        return f"{found['verb'] or found['method']} {found['authority']}{found['uri']}"
+        return f"{found['verb'] or found['method'] or 'connect to'} {found['authority']}{found['uri']}"
     group = f".{found['apiGroup']}" if found["apiGroup"] else ""
     thing = "/".join(part for part in (found["resource"] + group, found["name"], found["subresource"]) if part)
     return f"{found['verb']} {thing}" + (f" in {found['namespace']}" if found["namespace"] else "")

@@ -11,12 +11,17 @@ from chaperone.collector.store.summary import merged
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 READS = frozenset({"get", "list", "watch"})
 INSIDE = frozenset({"exec", "attach"})
+REVIEWS = frozenset({"authorization.k8s.io", "authentication.k8s.io"})  # what is posted there is a question
 STREAMED = INSIDE | {"portforward", "proxy"}  # what is posted there creates nothing
 _KINDS = (
     "SELECT session, verb, api_group, resource, subresource, count() AS calls, countIf(code = 403) AS denied,"
     " countIf(code >= 400 AND code != 403) AS failed FROM"
     " (SELECT * FROM records WHERE kind = 'call' AND {times} ORDER BY session, id, phase DESC, position DESC LIMIT 1 BY session, id)"
     " GROUP BY session, verb, api_group, resource, subresource ORDER BY session, calls DESC"
+)
+_ALERTS = (
+    "SELECT session, uniqExact(id) AS alerts FROM records WHERE kind = 'verdict' AND {times}"
+    " AND JSONExtractString(document, 'action') != 'allow' GROUP BY session"
 )
 _TIMES = {
     "since": "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')",
@@ -25,15 +30,17 @@ _TIMES = {
 
 
 def sessions_activity(engine: Engine, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`since`, `until` → {session, workload, user, argv, time, calls, verbs, resources, writes, secretsRead, exec, denied, failed}
-    of each session with a call in that time, the one that began last at the end. `verbs` and `resources` are counts by name;
+    """`since`, `until` → {session, workload, user, argv, time, calls, verbs, resources, writes, secretsRead, exec, denied, failed, alerts}
+    of each session with a call or an alert in that time, the one that began last at the end. `verbs` and `resources` are counts by name;
     `writes`, `secretsRead` and `exec` count what was not refused."""
     given = bound(parameters, {"since": "time", "until": "time"})
     times = " AND ".join(["true", *(_TIMES[key] for key in given)])
     groups: dict[str, list[dict[str, Any]]] = {}
+    alerts = {row["session"]: row["alerts"] for row in engine.rows(_ALERTS.replace("{times}", times), given)}
     for row in engine.rows(_KINDS.replace("{times}", times), given):
         groups.setdefault(row["session"], []).append(row)
-    found = [_about(engine, session) | _counts(rows) for session, rows in groups.items()]
+    sessions = [*groups, *(alerts.keys() - groups.keys())]
+    found = [_about(engine, one) | _counts(groups.get(one, [])) | {"alerts": alerts.get(one, 0)} for one in sessions]
     return sorted(found, key=lambda one: (one["time"], one["session"]))
 
 
@@ -70,7 +77,7 @@ def _done(row: dict[str, Any]) -> int:
 
 
 def _writes(row: dict[str, Any]) -> bool:
-    return row["verb"] in WRITES and row["subresource"] not in STREAMED
+    return row["verb"] in WRITES and row["subresource"] not in STREAMED and row["api_group"] not in REVIEWS
 
 
 def _reads_secrets(row: dict[str, Any]) -> bool:

@@ -2,8 +2,8 @@
 
 `lock` (flock, with the holder's pid), `version`, `fingerprint.key` (32 random bytes; after a rotation with its number behind them),
 `marks.key` (the first one, after a rotation), `masking.yaml` (what is masked besides the built-ins), `spool.key` (X25519, made once:
-opens what agents left in their spools) and its public half `spool.pub` in base64, `clickhouse/` and `collector.sock`. A `run`'s agent
-has its `spool/` here too. The directory is 0700, files and socket 0600.
+opens what agents left in their spools) and its public half `spool.pub` in base64, `clickhouse/`, `alerts.sqlite` (the outbox of
+alerts) and `collector.sock`. A `run`'s agent has its `spool/` here too. The directory is 0700, files and socket 0600.
 """
 
 import base64

@@ -3,6 +3,9 @@
 import json
 import os
 import random
+import shlex
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -58,6 +61,13 @@ def conversation(calls: int, name: str = "one") -> list[pb.Upward]:
     return [batch(number, group) for number, group in enumerate([one.begun(), *exchanges, one.ended()], 1)]
 
 
+def shown(command: str) -> str:
+    """What a command that an alert names prints."""
+    argv = shlex.split(command)
+    done = subprocess.run([Path(sys.executable).with_name(argv[0]), *argv[1:]], capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
+
+
 def told(server: Server) -> int:
     """How many alerts in all were told, one that was told twice counted once."""
     documents = {document["id"]: document for document in server.documents()}
@@ -78,7 +88,9 @@ def test_a_matching_call_reaches_people_and_the_list(tmp_path: Path, policy: Pat
             assert (found["process"]["pid"], found["who"]["asked"], found["who"]["node"]) == (4242, "tester", "node")
             [listed] = until(lambda: [row for row in ask(tmp_path / "store", "alerts.list") if row["deliveries"][0]["state"] == "told"])
             assert listed["id"] == found["id"] == document["id"]
-            assert ask(tmp_path / "store", "calls.list", id=found["call"])[0]["session"] == found["session"]
+            assert found["what"]["uri"] in shown(found["inspect"])
+            assert "GET /api/v1/namespaces/default/pods?n=0" in shown(found["inspect"])
+            assert "session" in shown(f"{found['replay']} --speed 1000x")
 
 
 def test_what_should_be_denied_is_told_too_with_how_it_is_meant(tmp_path: Path, policy: Path) -> None:

@@ -1,18 +1,14 @@
 """`chaperone sessions` over a real store and its collector."""
 
 import json
-import time
 from pathlib import Path
 
 from support.documents import SESSION
-from support.filled_store import fill, filled
-from support.made_alerts import alert, gathered
+from support.filled_store import filled
 from typer.testing import CliRunner
 
 from chaperone.collector.cli.app import app
 from chaperone.collector.cli.failed import CommandError
-from chaperone.collector.enforce.alerting import NOBODY
-from chaperone.collector.enforce.outbox import FILE, Outbox
 
 __all__ = ["filled"]
 RUN = CliRunner().invoke
@@ -48,14 +44,10 @@ def test_an_unknown_session_is_one_sentence(filled: Path) -> None:
     assert found.exception.sentence == "no session is called 'abc'"
 
 
-def test_what_was_done_is_summed_up_with_its_alerts(tmp_path: Path) -> None:
-    fill(tmp_path)
-    outbox = Outbox(tmp_path / FILE)
-    outbox.add(gathered(alert(1, session=SESSION), alert(2, session=SESSION)), NOBODY, time.time_ns())
-    outbox.close()
-    options = ["sessions", "summary", "--since", "100000d", "--store", str(tmp_path)]
+def test_what_was_done_is_summed_up(filled: Path) -> None:
+    options = ["sessions", "summary", "--since", "100000d", "--store", str(filled)]
     (found,) = json.loads(RUN(app, [*options, "-o", "json"]).stdout)
-    assert (found["session"], found["calls"], found["secretsRead"], found["exec"], found["alerts"]) == (SESSION, 2, 1, 1, 2)
+    assert (found["session"], found["calls"], found["secretsRead"], found["exec"], found["alerts"]) == (SESSION, 2, 1, 1, 1)
     heading, line = RUN(app, options).stdout.splitlines()
     assert heading.split() == ["ID", "COMMAND", "CALLS", "WRITES", "SECRETS", "EXEC", "DENIED", "FAILED", "ALERTS", "MOST"]
     assert line.startswith("5e5e5e5e   bash -c 'kubectl get secret db'   2 ")

@@ -42,8 +42,8 @@ def test_the_id_is_the_same_when_a_call_is_judged_again_at_another_time() -> Non
 
 def test_ids_differ_by_rule_call_and_place() -> None:
     found = [alert(1), alert(2), alert(1, rule="other"), alert(1, policy="other")]
-    moved = alerts_of(replace(judged(1), at=999))
-    assert len({one.id for one in (*found, *moved)}) == 5
+    pieces = [alerts_of(replace(one, event=replace(one.event, piece={"id": name}))) for one in [judged(1)] for name in "ab"]
+    assert len({one.id for one in (*found, *pieces[0], *pieces[1])}) == 6
 
 
 def test_something_that_is_no_call_has_method_and_address() -> None:

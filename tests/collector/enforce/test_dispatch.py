@@ -117,3 +117,14 @@ def test_a_message_that_nobody_takes_is_given_up_after_a_day(outbox: Outbox) -> 
     assert not settle(outbox, "slack", LATER, NOW, NOW + GIVE_UP_NS)
     assert settle(outbox, "slack", LATER, NOW, NOW + GIVE_UP_NS + 1)
     assert next_due(outbox, "slack") is None
+
+
+def test_a_clock_that_is_set_back_puts_nothing_off_for_long(outbox: Outbox) -> None:
+    outbox.add(gathered(alert(0)), CONFIG, NOW)
+    day = 24 * 3600 * SECOND
+    assert send(outbox, NOW - day).kind is Kind.FIRST
+    outbox.add(gathered(alert(1)), CONFIG, NOW)
+    message(outbox, NOW + 60 * SECOND)
+    settle(outbox, "slack", LATER, NOW + 120 * SECOND, NOW)
+    assert next_message(outbox, "slack", None, NOW + 119 * SECOND) is None
+    assert message(outbox, NOW - day).kind is Kind.MORE

@@ -90,10 +90,6 @@ def test_what_is_acknowledged_is_not_told_again_until_it_was_quiet(outbox: Outbo
     assert next_message(outbox, "slack", None, NOW + 10_000 * SECOND)
 
 
-def test_sessions_are_counted(outbox: Outbox) -> None:
-    assert ask(outbox, "alerts.counts", since=rfc3339(NOW)) == [{"session": "5" * 32, "alerts": 3}]
-
-
 @pytest.mark.parametrize(
     ("name", "given"),
     [

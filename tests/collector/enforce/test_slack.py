@@ -92,6 +92,8 @@ def test_what_is_no_kubernetes_call_is_shown_by_method_and_address() -> None:
     made = document(alert())
     other = {"verb": "", "resource": "", "method": "PUT", "authority": "evil.test", "uri": "/x"}
     assert what({**made, "what": made["what"] | other}) == "PUT evil.test/x"
+    connection = {**other, "method": "", "authority": "10.0.0.9:443", "uri": ""}
+    assert what({**made, "what": made["what"] | connection}) == "connect to 10.0.0.9:443"
     exec_ = {"verb": "create", "subresource": "exec", "resource": "pods", "apiGroup": "", "name": "p", "namespace": ""}
     assert what({**made, "what": made["what"] | exec_}) == "create pods/p/exec"
 

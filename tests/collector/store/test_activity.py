@@ -8,7 +8,7 @@ from chaperone.collector.store.document import SECOND, rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.queries import ask
-from chaperone.collector.store.rows import Row
+from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
 from chaperone.collector.wire.exchange import Phase
 
@@ -41,20 +41,21 @@ def test_calls_are_counted_by_kind_and_refused_ones_did_nothing(engine: Engine) 
         did(7, "create", "pods", "exec", code=101),
         did(8, "get", "pods", "attach", code=101),
         did(9, "create", "pods", "portforward", code=101),
+        did(11, "create", "selfsubjectaccessreviews", group="authorization.k8s.io", code=201),
         did(10, "patch", "pods", code=None, phase=Phase.REQUEST, ended=None),
     ]
     written(engine, *session_rows(), *rows)
     [found] = activity(engine)
     assert {key: found[key] for key in ("session", "calls", "writes", "secretsRead", "exec", "denied", "failed")} == {
         "session": SESSION,
-        "calls": 10,
+        "calls": 11,
         "writes": 2,
         "secretsRead": 2,
         "exec": 2,
         "denied": 1,
         "failed": 1,
     }
-    assert found["verbs"] == {"get": 4, "create": 3, "list": 1, "delete": 1, "patch": 1}
+    assert found["verbs"] == {"get": 4, "create": 4, "list": 1, "delete": 1, "patch": 1}
     assert found["resources"]["secrets"] == 3
     assert {"deployments.apps", "secrets.other.io", "pods/exec"} <= found["resources"].keys()
 
@@ -75,3 +76,14 @@ def test_a_call_of_no_session_is_counted_too(engine: Engine) -> None:
     written(engine, call_row(1, session=""))
     [found] = activity(engine)
     assert (found["session"], found["workload"], found["argv"], found["calls"]) == ("", "", [], 1)
+
+
+def test_alerts_are_counted_also_where_nothing_was_called(engine: Engine) -> None:
+    alarm = {"action": "deny", "session": OTHER}
+    rows = [
+        Row(Kind.VERDICT, OTHER, f"{n:032x}", 1, 0, OFFSET, {**alarm, "action": action})
+        for n, action in enumerate(["deny", "alert", "allow"])
+    ]
+    written(engine, *session_rows(), call_row(1), *rows)
+    written(engine, *rows)
+    assert {found["session"]: (found["calls"], found["alerts"]) for found in activity(engine)} == {SESSION: (1, 0), OTHER: (0, 2)}
