@@ -13,7 +13,7 @@ from chaperone.collector.cli.calls import one_call
 from chaperone.collector.cli.decoded import decoded
 from chaperone.collector.cli.explain import explained_by, explanation
 from chaperone.collector.cli.failed import CommandError
-from chaperone.collector.cli.options import FormOption
+from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, is_coloured, say
 from chaperone.collector.cli.past import recorded
 from chaperone.collector.cli.show.call import short
@@ -68,15 +68,16 @@ def test(
     files: Files,
     capture: Annotated[list[Path] | None, typer.Option("--capture", readable=False, help="A capture file; may be repeated")] = None,
     session: Annotated[list[str] | None, typer.Option(help='A recorded session: the beginning of its id, or "latest"')] = None,
+    since: SinceOption = None,
     store: StoreOption = None,
 ) -> None:
     """Say what rules would have said of the past."""
-    if not capture and not session:
-        raise typer.BadParameter("name the past: --session ID or --capture FILE")
+    if not capture and not session and not since:
+        raise typer.BadParameter("name the past: --session ID, --since DURATION or --capture FILE")
     rules = loaded(files)
     for path in capture or ():
         say(lines(path.name, judged(rules, capture_events(path))))
-    for id_ in session or ():
+    for id_ in [*(session or ()), *(sessions_since(directory(store), since) if since else ())]:
         past = recorded(directory(store), id_.lower())
         say(lines(f"session {short(past.session['id'])}", judged(rules, past.events())))
 
@@ -104,6 +105,11 @@ def status(output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
     facts = [f"{name.capitalize() + ':':<10} {escape(str(value))}" for name, value in found.items() if name not in ("files", "problem")]
     say([f"{'Files:':<10} {escape(', '.join(found['files']) or 'none')}", *facts])
     return say([f"{'Problem:':<10} {escape(found['problem'])}; the rules stay as they were"] if found["problem"] else [])
+
+
+def sessions_since(place: Path, since: int) -> list[str]:
+    """The ids of the sessions that began since, oldest first."""
+    return [row["id"] for row in ask(place, "sessions.list", since=instant(since), limit=100_000)]
 
 
 def loaded(files: list[Path]) -> tuple[Rule, ...]:

@@ -92,7 +92,7 @@ def then_moment(rule: Rule) -> Moment | None:
 def _judged(rule: Rule, memory: Memory, facts: Facts) -> tuple[Finding, Memory]:
     key = _key(rule, facts)
     if rule.then and (until := memory.armed.get(key)) is not None and _followed(rule, until, facts):
-        told = _verdict(rule, facts, answer(rule.then.when, facts))
+        told = _verdict(rule, facts, answer(rule.then.when, facts), rule.then.when)
         return Finding(rule, "what it waited for came", Answer(True), told), remember.disarmed(memory, key)
     if not concerns(rule, facts.event):
         return Finding(rule, "not judged at this moment", Answer(False)), memory
@@ -119,7 +119,7 @@ def _counted(rule: Rule, memory: Memory, facts: Facts, said: Answer) -> tuple[Fi
     if rule.then:
         return Finding(rule, "waits for what must follow", said), remember.armed(memory, key, now + rule.then.within_ns)
     why = "matched" if said.holds else f"matched, as it is unknown: {', '.join(said.unknown)}"
-    return Finding(rule, why, said, _verdict(rule, facts, said)), memory
+    return Finding(rule, why, said, _verdict(rule, facts, said, rule.when)), memory
 
 
 def _followed(rule: Rule, until: int, facts: Facts) -> bool:
@@ -169,9 +169,10 @@ def _fits(name: str, pattern: str, facts: Facts) -> bool:
         return False
 
 
-def _verdict(rule: Rule, facts: Facts, said: Answer) -> Verdict:
+def _verdict(rule: Rule, facts: Facts, said: Answer, when: Condition) -> Verdict:
+    """`when`: the condition that held on this event."""
     event = facts.event
-    words = tuple((name, shown(name, facts)) for name in rule.when.words if WORDS[name].type != "dyn")
+    words = tuple((name, shown(name, facts)) for name in when.words if WORDS[name].type != "dyn")
     evidence = Evidence(str(event.document["id"]), str(event.document["stream"]), event.time, words, said.unknown)
     told = rule.message.told(facts)
     marks = rule.enforce, rule.severity, rule.mitre

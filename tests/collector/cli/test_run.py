@@ -24,7 +24,8 @@ from chaperone.collector.store.directory import holder
 
 __all__ = ["apiserver"]
 CHAPERONE = Path(sys.executable).with_name("chaperone")
-LINE = re.compile(r"chaperone: session ([0-9a-f]{8}) · (?:([\d,]+) calls? · [\d.]+ [KMG]?B · )?(.*?) · replay with: chaperone replay (.*)$")
+COUNTS = r"(?:([\d,]+) calls? · [\d.]+ [KMG]?B · )?(?:[\d,]+ alerts? · )?"
+LINE = re.compile(rf"chaperone: session ([0-9a-f]{{8}}) · {COUNTS}(.*?) · replay with: chaperone replay (.*)$")
 
 
 @pytest.fixture
