@@ -14,11 +14,11 @@ from hpack.table import HeaderTable
 
 from chaperone.collector.wire.buffer import Malformed
 from chaperone.collector.wire.events import Header
+from chaperone.collector.wire.huffman import decode
 
 LIST_LIMIT = 2 * 1024 * 1024  # decoded size of one header list (RFC 9113 §6.5.2); an apiserver takes 1 MiB
 TABLE_LIMIT = 65_536  # dynamic table; these clients and servers use 4096
 _STATIC = 61
-_LONG = 4096  # blocks above are given to hpack literal by literal
 
 
 class _Unknown(bytes):
@@ -109,22 +109,25 @@ class HeaderBlocks(hpack.Decoder):
             return super()._decode_indexed(data)
         return hpack.HeaderTuple(*self.table.get_by_index(data[0] & 0x7F)), 1
 
-    def _decode_literal(self, data: bytes | memoryview, should_index: bool) -> tuple[Any, int]:
-        """hpack copies the whole rest of a block for each literal: give it no more than it needs."""
-        if len(data) > _LONG:
-            data = data[: _literal_size(data, 6 if should_index else 4)]
-        literal: tuple[Any, int] = super()._decode_literal(data, should_index)
-        return literal
+    def _decode_literal(self, data: bytes | memoryview, should_index: bool) -> tuple[hpack.HeaderTuple, int]:
+        """A literal (RFC 7541 §6.2), uncopied but for its strings: hpack copies the whole rest of a block for each."""
+        index, at = decode_integer(data, 6 if should_index else 4)
+        name, at = (self.table.get_by_index(index)[0], at) if index else _string(data, at)
+        value, at = _string(data, at)
+        if should_index:
+            self.table.add(name, value)
+        kind = hpack.NeverIndexedHeaderTuple if not should_index and data[0] & 0x10 else hpack.HeaderTuple
+        return kind(name, value), at
 
 
-def _literal_size(data: bytes | memoryview, prefix: int) -> int:
-    """Bytes of the literal that begins `data` (RFC 7541 §6.2): index or name, then value."""
-    index, at = decode_integer(data, prefix)
-    if not index:
-        size, used = decode_integer(data[at:], 7)
-        at += used + size
+def _string(data: bytes | memoryview, at: int) -> tuple[bytes, int]:
+    """A string literal (§5.2), and where it ends."""
     size, used = decode_integer(data[at:], 7)
-    return int(at + used + size)
+    end = at + used + size
+    if end > len(data):
+        raise hpack.HPACKDecodingError("truncated header block")
+    raw = bytes(data[at + used : end])
+    return decode(raw) if data[at] & 0x80 else raw, end
 
 
 def _text(raw: bytes, errors: str = "strict") -> str | None:
