@@ -34,6 +34,8 @@ from chaperone.collector.settings import store_directory
 
 RETRY_S = 1.0
 LOOK_S = 0.05
+WATCH_S = 2.0
+ABSENT: tuple[int, ...] = ()
 _SETTING = "alerts file"
 _UNTOLD = "SELECT DISTINCT receiver FROM deliveries WHERE state IN ('waiting', 'sending')"
 
@@ -43,6 +45,7 @@ class Alerter:
 
     def __init__(self, desk: Desk, store: str = "") -> None:
         self._desk, self._alerting, self._store = desk, NOBODY, store
+        self._file, self._stamp = Path(), ABSENT
         self._gathering, self._refusal = Gathering(), ""
         self._changing = asyncio.Lock()
         self._deliverers: dict[str, tuple[Deliverer, asyncio.Task[None]]] = {}
@@ -91,7 +94,11 @@ class Alerter:
         chosen = file or (Path(remembered) if remembered else None)
         if chosen is None:
             return
+        stamp = await asyncio.to_thread(stamp_of, chosen)
+        if file is None:
+            self._file, self._stamp = chosen, stamp or (0,)  # a bad one may be mended
         alerting = await asyncio.to_thread(read_alerting, chosen)
+        self._file, self._stamp = chosen, stamp
         await self._desk.run(lambda outbox: outbox.remember(_SETTING, str(chosen)))
         async with self._changing:
             await self.stop()
@@ -100,11 +107,26 @@ class Alerter:
                 deliverer = Deliverer(receiver, self._desk, self.counters)
                 self._deliverers[receiver.name] = deliverer, asyncio.create_task(deliverer.serve())
 
+    async def watch(self) -> None:
+        """Read the file again when it changes, until cancelled. A bad one is told of, and what was used before goes on."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            stamp = await asyncio.to_thread(stamp_of, self._file)
+            if self._stamp and stamp and stamp != self._stamp:
+                self._stamp = stamp
+                try:
+                    await self.use(self._file)
+                except PolicyError as error:
+                    _say(f"alerts go on as before: {error}")
+
     async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
-        """Answer a question about alerts: those of questions.py; `alerts.test` {receiver}; `alerts.use` {file}. ValueError."""
+        """Answer a question about alerts: those of questions.py; `alerts.status`, a row for each receiver; `alerts.test` {receiver};
+        `alerts.use` {file}. ValueError."""
         if name == "alerts.test":
             found = await tried(self._alerting, _given(parameters).get("receiver"))
             return [{"receiver": one.receiver, "sent": one.outcome.fate == "sent", "why": one.outcome.why} for one in found]
+        if name == "alerts.status":
+            return [self._status(name) for name in self._deliverers]
         if name == "alerts.use":
             await self.use(Path(str(_given(parameters).get("file", ""))))
             return [{"receiver": receiver.name} for receiver in self._alerting.receivers]
@@ -133,6 +155,10 @@ class Alerter:
             with suppress(asyncio.CancelledError):
                 await task
 
+    def _status(self, name: str) -> dict[str, Any]:
+        counts = {str(count.event): count.value for count in self.counters.values() if count.receiver == name}
+        return {"receiver": name, "failing": self._deliverers[name][0].failing, "messages": counts}
+
     async def _untold(self) -> bool:
         receivers = await self._desk.run(lambda outbox: outbox.rows(_UNTOLD))
         found = [self._deliverers.get(row["receiver"]) for row in receivers]
@@ -147,6 +173,19 @@ def _options(directory: Path) -> str:
     """What names the store in a command, unless it is where the command looks anyway."""
     usual = store_directory(None, {name: value for name, value in os.environ.items() if name != "CHAPERONE_STORE"}, os.getuid())
     return "" if directory.absolute() == usual else f" --store {shlex.quote(str(directory.absolute()))}"
+
+
+def stamp_of(file: Path) -> tuple[int, ...]:
+    """Another one when a file was written or replaced; () when there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ABSENT
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _say(sentence: str) -> None:
+    print(f"chaperone collector: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - the collector's log
 
 
 def _given(parameters: str) -> dict[str, Any]:
@@ -170,8 +209,10 @@ async def alerting_on(directory: Path, file: Path | None) -> AsyncIterator[Alert
         except PolicyError as error:
             if file:
                 raise
-            print(f"chaperone collector: no alerts are delivered: {error}", file=sys.stderr)  # noqa: T201 - the collector's log
+            _say(f"no alerts are delivered: {error}")
+        watching = asyncio.create_task(alerter.watch())
         yield alerter
+        watching.cancel()
     finally:
         await alerter.stop()
         await desk.close()

@@ -95,13 +95,12 @@ def _finish(outbox: Outbox, under: dict[str, Any], sent: bool, now: int) -> None
 def _begin(outbox: Outbox, receiver: str, room: int | None, now: int) -> bool:
     """Put a message under way: of the worst alert, or of all that are due when there is room for one only."""
     with outbox.change() as base:
-        due = outbox.rows(_DUE, {"receiver": receiver, "now": now, "limit": FOLDED, "far": FAR_NS})
+        due = outbox.rows(_DUE, {"receiver": receiver, "now": now, "limit": FOLDED if room == 1 else 1, "far": FAR_NS})
         if not due:
             return False
-        chosen = due if room == 1 else due[:1]
-        id_ = message_id([(row["id"], row["told"]) for row in chosen])
-        kind = Kind.DIGEST if len(chosen) > 1 else Kind.MORE if chosen[0]["told"] else Kind.FIRST
-        numbers = [(row["count"], id_, row["n"], receiver) for row in chosen]
+        id_ = message_id([(row["id"], row["told"]) for row in due])
+        kind = Kind.DIGEST if len(due) > 1 else Kind.MORE if due[0]["told"] else Kind.FIRST
+        numbers = [(row["count"], id_, row["n"], receiver) for row in due]
         base.executemany("UPDATE deliveries SET state = 'sending', telling = ?, message = ? WHERE n = ? AND receiver = ?", numbers)
         lost = outbox.rows("SELECT count FROM dropped WHERE receiver = :receiver", {"receiver": receiver})
         row = (receiver, id_, str(kind), now, now, lost[0]["count"] if lost else 0)

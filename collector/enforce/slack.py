@@ -34,7 +34,7 @@ def payload(message: Message) -> dict[str, Any]:
     blocks = _digest(message) if message.kind is Kind.DIGEST else _one(message.entries[0], message)
     if message.dropped:
         blocks.append(_context([f"{message.dropped} further alerts were dropped, since too many waited: chaperone alerts list"]))
-    return {"text": _notification(message), "blocks": [block.to_dict() for block in blocks], "unfurl_links": False}
+    return {"text": _notification(message), "blocks": [block.to_dict() for block in blocks], "unfurl_links": False, "unfurl_media": False}
 
 
 def _notification(message: Message) -> str:

@@ -90,19 +90,29 @@ def test_what_a_collector_left_is_delivered_by_the_next_with_the_same_file(tmp_p
         assert len({document["id"] for document in server.documents()}) == 1
 
 
-def test_a_remembered_file_that_is_bad_now_stops_delivery_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = file(tmp_path, "http://127.0.0.1:9/s3cret")
+def test_a_remembered_file_that_is_bad_now_stops_delivery_until_it_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "WATCH_S", 0.02)
 
     async def nothing(alerter: Alerter) -> None:
         return None
 
-    run(tmp_path, path, nothing)
-    path.write_text("kind: Alerting\nreceivers: http://127.0.0.1:9/s3cret")
-    run(tmp_path, None, nothing)
-    said = capsys.readouterr().err
-    assert "chaperone collector: no alerts are delivered: " in said and "s3cret" not in said
-    with pytest.raises(PolicyError):
+    with serving() as server:
+        path = file(tmp_path, server.url)
         run(tmp_path, path, nothing)
+        path.write_text("kind: Alerting\nreceivers: http://127.0.0.1:9/s3cret")
+
+        async def mended(alerter: Alerter) -> None:
+            file(tmp_path, server.url)
+            await until(lambda: alerter._alerting.receivers)
+
+        run(tmp_path, None, mended)
+        said = capsys.readouterr().err
+        assert said.startswith("chaperone collector: no alerts are delivered: ") and "s3cret" not in said
+        path.write_text("kind: Alerting")
+        with pytest.raises(PolicyError):
+            run(tmp_path, path, nothing)
 
 
 def test_another_file_takes_the_place_of_the_first_and_a_bad_one_does_not(tmp_path: Path) -> None:
@@ -124,6 +134,45 @@ def test_another_file_takes_the_place_of_the_first_and_a_bad_one_does_not(tmp_pa
 
         run(tmp_path, first, then)
         assert len(one.got) == 1
+
+
+def test_a_file_that_changes_is_read_again_and_a_bad_one_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "WATCH_S", 0.02)
+    said = list[str]()
+    with serving() as one, serving() as two:
+        path = file(tmp_path, one.url)
+
+        async def then(alerter: Alerter) -> None:
+            path.write_text("kind: s3cret")
+            await until(lambda: said.append(capsys.readouterr().err) or said[-1])
+            alerter.perform(judged(1))
+            await alerter.keep()
+            await until(lambda: len(one.got) == 1)
+            file(tmp_path, two.url, "grouping: {by: [rule]}\n")
+            await until(lambda: alerter._alerting.grouping.by == ("rule",))
+            alerter.perform(judged(2, verdict(judged(2).event, rule="other")))
+            await alerter.keep()
+            await until(lambda: len(two.got) == 1)
+
+        run(tmp_path, path, then)
+    assert said[-1].startswith("chaperone collector: alerts go on as before: ") and "s3cret" not in said[-1]
+    assert len(one.got) == 1
+
+
+def test_the_status_says_who_fails_and_how_often(tmp_path: Path) -> None:
+    with serving(200, 500) as server:
+
+        async def then(alerter: Alerter) -> list[dict[str, Any]]:
+            for number in (1, 2):
+                alerter.perform(judged(number, verdict(judged(number).event, rule=f"r{number}")))
+                await alerter.keep()
+            await until(lambda: Count("hook", Event.RETRIED, 1) in alerter.counters.values())
+            return await alerter.ask("alerts.status", "{}")
+
+        found = run(tmp_path, file(tmp_path, server.url), then)
+    assert found == [{"receiver": "hook", "failing": True, "messages": {"sent": 1, "retried": 1}}]
 
 
 def test_a_test_message_says_what_happened(tmp_path: Path) -> None:

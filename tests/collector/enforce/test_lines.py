@@ -3,11 +3,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from support.made_alerts import alert
 
+from chaperone.collector.enforce import lines as module
 from chaperone.collector.enforce.alert import document
 from chaperone.collector.enforce.alerting import JsonLines
 from chaperone.collector.enforce.lines import send
@@ -54,3 +56,15 @@ def test_a_dash_is_stdout() -> None:
     path = f"{Path(__file__).parent}:{Path(__file__).parents[2]}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, check=True)
     assert json.loads(done.stdout) == message(1).document()
+
+
+def test_a_stdout_that_nobody_reads_costs_the_timeout_and_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TIMEOUT_S", 0.1)
+    reader, writer = os.pipe()
+    monkeypatch.setattr(module, "STDOUT", writer)
+    threads = threading.active_count()
+    outcomes = [asyncio.run(send(JsonLines("-"), message(number))) for number in range(60)]
+    assert (outcomes[0].fate, outcomes[-1]) == (Fate.SENT, Outcome(Fate.LATER, "nobody took it within 0.1s"))
+    assert threading.active_count() <= threads
+    os.close(reader)
+    os.close(writer)
