@@ -17,7 +17,7 @@ from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns
 from chaperone.agent.workload.programs import Programs
 from chaperone.agent.workload.sessions import sessions_of
-from chaperone.proto.records import Note, Record
+from chaperone.proto.records import NO_SESSION, Note, Record
 
 POLL_MS = 20
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
@@ -72,8 +72,7 @@ class Recording:
             self._put(self._records(value))
         self._note_strays()
         self._put(self.connections.end(now_ns()))
-        for what, count in self._shortcomings():
-            self.note("kernel", f"{count} {what}", complete=False)
+        self._note_shortcomings()
         for session in self.sessions.values():
             self._put(session.end(ended.status, ended.left))
         self.outbox.flush()
@@ -115,15 +114,22 @@ class Recording:
             case SocketOpened() | SocketTied() | SocketHello() | SocketClosing():
                 yield from self.connections.take(value)
 
-    def _shortcomings(self) -> Iterator[tuple[str, int]]:
-        lost = asdict(self.tracer.lost)
-        for name, sentence in SHORTCOMINGS.items():
-            if lost[name]:
-                yield sentence, lost[name]
-        yield from ((sentence, count) for sentence, count in self._own_shortcomings() if count)
+    def _note_shortcomings(self) -> None:
+        """What could not be done, said in the session that it was to be done for; in all where that is not known."""
+        for what, count in (*self._kernels(0), *self._own_shortcomings()):
+            if count:
+                self.note("kernel", f"{count} {what}", complete=False)
+        for workload, session in self.sessions.items():
+            for what, count in (*self._kernels(workload), (LEFT_OUT, self.outbox.missed[session.id])):
+                if count:
+                    self.outbox.put(Note(session.id, now_ns(), "kernel", f"{count} {what}", complete=False))
+
+    def _kernels(self, workload: int) -> Iterator[tuple[str, int]]:
+        lost = asdict(self.tracer.lost_of(workload))
+        yield from ((sentence, lost[name]) for name, sentence in SHORTCOMINGS.items())
 
     def _own_shortcomings(self) -> Iterator[tuple[str, int]]:
-        yield "records of processes and streams did not fit into the agent's memory", self.outbox.left_out
+        yield LEFT_OUT, self.outbox.missed[NO_SESSION]
         yield "programs or libraries were not looked into, too many at once", self.programs.missed
         yield "files that speak TLS got no probes from the kernel", self.refused
 
@@ -139,6 +145,7 @@ class Recording:
                 self.outbox.put(more)
 
 
+LEFT_OUT = "records of processes and streams did not fit into the agent's memory"
 SHORTCOMINGS = {
     "events": "process events did not fit into the kernel's ring",
     "streams": "TLS calls belong to streams beyond the kernel's table",

@@ -1,20 +1,25 @@
 /* TLS objects: which position a call's bytes have, and when an object ends. */
 
-static void count_call_unknown(void) {
-  u32 zero = 0;
-  struct counters *count = counters.lookup(&zero);
+static void count_call_unknown(u32 slot) {
+  struct counters *count = counters.lookup(&slot);
   if (count) __sync_fetch_and_add(&count->calls, 1);
+}
+
+static void count_stream(u32 slot, int is_over) {
+  struct counters *count = counters.lookup(&slot);
+  if (count) __sync_fetch_and_add(is_over ? &count->ended : &count->begun, 1);
 }
 
 static struct stream *stream_of(struct stream_key *key, struct call *call, u64 born, u32 library) {
   struct stream *stream = streams.lookup(key);
   if (stream) return stream;
+  if (!may_begin(call->slot)) return 0;
   struct stream fresh = {};
   fresh.born = born;
   fresh.handle = key->handle;
   fresh.library = library;
   fresh.workload = call->slot;
-  streams.update(key, &fresh);
+  if (!streams.update(key, &fresh)) count_stream(call->slot, 0);
   return streams.lookup(key);
 }
 
@@ -42,8 +47,8 @@ static int placed(struct call *call, u64 size, u32 library, struct tls *tls) {
   struct stream_key key = {tls->head.started, call->handle, tls->head.pid, tls->head.image};
   struct stream *stream = stream_of(&key, call, tls->head.time, library);
   if (!stream) {
-    u32 zero = 0;
-    struct counters *count = counters.lookup(&zero);
+    u32 slot = call->slot;
+    struct counters *count = counters.lookup(&slot);
     if (count) __sync_fetch_and_add(&count->streams, 1);
     return 0;
   }
@@ -73,8 +78,8 @@ static void set_aside(struct stream_key *key, struct stream *stream) {
   struct stream kept = *stream;
   kept.closed = 1;
   aside.handle = kept.born | CLOSED;
-  streams.update(&aside, &kept);
-  count_event_lost();
+  if (!streams.update(&aside, &kept)) count_stream(kept.workload, 0);
+  count_event_lost(kept.workload);
 }
 
 /* The object is gone: the same address may be another one next. */
@@ -90,5 +95,5 @@ static void close_stream(u64 handle, u32 slot) {
   closed.positions[1] = stream->positions[1];
   closed.library = stream->library;
   if (events.ringbuf_output(&closed, sizeof(closed), BPF_RB_NO_WAKEUP)) set_aside(&key, stream);
-  streams.delete(&key);
+  if (!streams.delete(&key)) count_stream(slot, 1);
 }

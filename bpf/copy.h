@@ -21,10 +21,43 @@ static int has_left(u64 bytes) { return bpf_ringbuf_query(EVENTS, BPF_RB_AVAIL_D
  * made a TLS call half as expensive again (measured: x6.9 against x4.8). */
 static u64 wake(void) { return bpf_ringbuf_query(EVENTS, BPF_RB_AVAIL_DATA) > RING_SIZE / 2 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP; }
 
-static void count_event_lost(void) {
-  u32 zero = 0;
-  struct counters *count = counters.lookup(&zero);
+static void count_event_lost(u32 slot) {
+  struct counters *count = counters.lookup(&slot);
   if (count) __sync_fetch_and_add(&count->events, 1);
+}
+
+static void count_sent(u32 slot, u64 size) {
+  struct counters *count = counters.lookup(&slot);
+  if (count) __sync_fetch_and_add(&count->sent, size);
+}
+
+#define UNBOUNDED (1LL << 62)
+#define STREAMS 65536
+
+static int is_alone(void) {
+  u32 zero = 0;
+  struct governed *now = governed.lookup(&zero);
+  return !now || now->count < 2;
+}
+
+/* Bytes that a workload may still put into the ring. Where several are governed, one may have at most twice as much in it as is
+ * free: one that floods reaches two thirds, and there is always room for those that ask for little (agent/deliver/shares.py). */
+static s64 share_left(u32 slot) {
+  struct counters *count = counters.lookup(&slot);
+  struct taken *back = taken.lookup(&slot);
+  if (is_alone() || !count || !back) return UNBOUNDED;
+  s64 free = RING_SIZE - RING_SIZE / 8 - bpf_ringbuf_query(EVENTS, BPF_RB_AVAIL_DATA);
+  return 2 * free - (s64)(count->sent - back->bytes);
+}
+
+/* A record of a process: whole ring but for the share. */
+static int may_tell(u32 slot) { return share_left(slot) > 0 || has_left(RING_SIZE / 2); }
+
+/* Half of the table is for the others. */
+static int may_begin(u32 slot) {
+  struct counters *count = counters.lookup(&slot);
+  struct taken *back = taken.lookup(&slot);
+  return is_alone() || !count || !back || (s64)(count->begun - count->ended - back->streams) < STREAMS / 2;
 }
 
 /* What we would like: `bpf_probe_read_user(data, tls->kept, from)`. The verifier: "R2 min value is negative" or
@@ -46,6 +79,7 @@ static int send_256(struct tls *tls, u64 from) {
     return CAUSE_PAGE_ABSENT;
   }
   events.ringbuf_submit(chunk, wake());
+  count_sent(tls->head.workload, sizeof(*chunk));
   return CAUSE_NONE;
 }
 
@@ -57,6 +91,7 @@ static int send_4k(struct tls *tls, u64 from) {
     return CAUSE_PAGE_ABSENT;
   }
   events.ringbuf_submit(chunk, wake());
+  count_sent(tls->head.workload, sizeof(*chunk));
   return CAUSE_NONE;
 }
 
@@ -68,6 +103,7 @@ static int send_16k(struct tls *tls, u64 from) {
     return CAUSE_PAGE_ABSENT;
   }
   events.ringbuf_submit(chunk, wake());
+  count_sent(tls->head.workload, sizeof(*chunk));
   return CAUSE_NONE;
 }
 
@@ -79,6 +115,7 @@ static int send_32k(struct tls *tls, u64 from) {
     return CAUSE_PAGE_ABSENT;
   }
   events.ringbuf_submit(chunk, wake());
+  count_sent(tls->head.workload, sizeof(*chunk));
   return CAUSE_NONE;
 }
 
@@ -92,6 +129,7 @@ static int send_whole(struct tls *tls, u64 from) {
     return CAUSE_PAGE_ABSENT;
   }
   events.ringbuf_submit(chunk, wake());
+  count_sent(tls->head.workload, sizeof(*chunk));
   return CAUSE_NONE;
 }
 
@@ -102,16 +140,24 @@ static int send_rest(struct tls *tls, u64 from) {
   return send_32k(tls, from);
 }
 
-/* If even this does not fit, the next record's position shows the gap, and at the end the map of streams does. */
+/* If even this does not fit, or its workload has had a sixteenth of the ring more than its share, the next record's position
+ * shows the gap, and at the end the map of streams does. */
 static void send_lost(struct tls *tls, u64 size, u32 cause) {
-  u32 zero = 0;
-  struct counters *count = counters.lookup(&zero);
+  u32 slot = tls->head.workload;
+  struct counters *count = counters.lookup(&slot);
   if (count) __sync_fetch_and_add(&count->chunks, 1);
   tls->head.kind = KIND_LOST;
   tls->size = size;
   tls->kept = 0;
   tls->cause = cause;
-  if (has_left(RING_SIZE / 16)) events.ringbuf_output(tls, sizeof(*tls), wake());
+  if (!has_left(RING_SIZE / 16) || share_left(slot) + (s64)(RING_SIZE / 16) <= 0) return;
+  if (!events.ringbuf_output(tls, sizeof(*tls), wake())) count_sent(slot, sizeof(*tls));
+}
+
+/* Why no more bulk data goes into the ring. */
+static u32 why_not(s64 share, u64 done) {
+  if (!has_left(RING_SIZE / 8)) return CAUSE_RING_FULL;
+  return share < (s64)done ? CAUSE_OVER_SHARE : CAUSE_NONE;
 }
 
 /* Send the `tls->size` bytes at `from`, which begin at `tls->position`.
@@ -120,11 +166,13 @@ static void send_lost(struct tls *tls, u64 size, u32 cause) {
  * 512 times and gives up after a million instructions (E2BIG; bcc calls it "Program too large"; 6.18). */
 static void send(struct tls *tls, u64 from) {
   u64 size = tls->size, done = 0;
+  s64 share = share_left(tls->head.workload);
   u32 cause = CAUSE_NONE;
   tls->kept = CHUNK_LIMIT;
   for (int i = 0; i < LOOPS; i++) {
     if (size - done < CHUNK_LIMIT || cause) break;
-    cause = has_left(RING_SIZE / 8) ? send_whole(tls, from + done) : CAUSE_RING_FULL;
+    cause = why_not(share, done);
+    if (!cause) cause = send_whole(tls, from + done);
     if (cause) break;
     done += CHUNK_LIMIT;
     tls->position += CHUNK_LIMIT;
@@ -133,7 +181,8 @@ static void send(struct tls *tls, u64 from) {
   if (!cause && rest >= CHUNK_LIMIT) cause = CAUSE_TOO_LONG;
   if (!cause && rest) {
     tls->kept = rest;
-    cause = has_left(RING_SIZE / 8) ? send_rest(tls, from + done) : CAUSE_RING_FULL;
+    cause = why_not(share, done);
+    if (!cause) cause = send_rest(tls, from + done);
   }
   if (cause) send_lost(tls, rest, cause);
 }

@@ -11,7 +11,7 @@
 enum kind { KIND_BYTES = 1, KIND_LOST, KIND_CLOSED, KIND_EXEC, KIND_FORK, KIND_EXIT };
 enum direction { DIRECTION_OUT, DIRECTION_IN };
 enum library { LIBRARY_OPENSSL = 1, LIBRARY_GO, LIBRARY_GNUTLS };
-enum cause { CAUSE_NONE, CAUSE_RING_FULL, CAUSE_PAGE_ABSENT, CAUSE_TOO_LONG, CAUSE_NO_BUFFER, CAUSE_EARLY };
+enum cause { CAUSE_NONE, CAUSE_RING_FULL, CAUSE_PAGE_ABSENT, CAUSE_TOO_LONG, CAUSE_NO_BUFFER, CAUSE_EARLY, CAUSE_OVER_SHARE };
 
 #define FILE_LIMIT 256  /* bytes of an executed file's name */
 #define ARGV_LIMIT 4096 /* bytes of argv, each argument with its closing 0; a power of two */
@@ -85,17 +85,28 @@ struct stream {
 };
 #define CLOSED (1ULL << 63) /* no address of user space */
 
-/* What could not be done, counted: see `Lost` in agent/trace/values.py. */
+/* Of one workload. What could not be done, counted: see `Lost` in agent/trace/values.py; what it has used of the ring and of the
+ * table of streams, all in all. */
 struct counters {
   __u64 chunks;
   __u64 events;
   __u64 streams;
   __u64 calls;
+  __u64 sent;  /* bytes of records */
+  __u64 begun; /* streams */
+  __u64 ended; /* of these, by a program here */
+};
+
+/* Of one workload: what user space has taken out again. */
+struct taken {
+  __u64 bytes;
+  __u64 streams;
 };
 
 struct governed {
   __u64 epoch; /* grows whenever `cgroups` changes: older verdicts are void */
   __u64 slots; /* the highest slot in use */
+  __u64 count; /* slots in use */
 };
 
 #endif

@@ -42,11 +42,12 @@ static int gnutls_enter(struct pt_regs *ctx, u32 direction) {
 
 /* The call that returns now; 0: not one that we saw begin. */
 static int gnutls_leave(struct pt_regs *ctx, struct call *call) {
-  if (!watched()) return 0;
+  u32 slot = watched();
+  if (!slot) return 0;
   struct call_key key = openssl_call(ctx, ctx->sp - 8);
   struct call *found = calls.lookup(&key);
   if (!found) {
-    count_call_unknown();
+    count_call_unknown(slot);
     return 0;
   }
   *call = *found;
@@ -76,8 +77,12 @@ static void account_unsent(struct call *call, u64 size, struct unsent *kept) {
   if (!placed(call, size, LIBRARY_GNUTLS, &tls)) return;
   tls.kept = size;
   kept->chunk.tls = tls;
-  if (has_left(RING_SIZE / 8) && !events.ringbuf_output(&kept->chunk, sizeof(kept->chunk), wake())) return;
-  send_lost(&tls, size, CAUSE_RING_FULL);
+  u32 cause = why_not(share_left(call->slot), 0);
+  if (!cause && !events.ringbuf_output(&kept->chunk, sizeof(kept->chunk), wake())) {
+    count_sent(call->slot, sizeof(kept->chunk));
+    return;
+  }
+  send_lost(&tls, size, cause ? cause : CAUSE_RING_FULL);
 }
 
 int on_gnutls_send_return(struct pt_regs *ctx) {

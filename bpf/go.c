@@ -33,12 +33,13 @@ static u64 moved(u64 buffer, struct call *call, u64 depth, u64 stack) {
 }
 
 static int go_leave(struct pt_regs *ctx) {
-  if (!watched()) return 0;
+  u32 slot = watched();
+  if (!slot) return 0;
   u64 depth = goroutine_depth(ctx);
   struct call_key key = go_call(ctx, depth);
   struct call *found = calls.lookup(&key);
   if (!found) {
-    count_call_unknown();
+    count_call_unknown(slot);
     return 0;
   }
   struct call call = *found;

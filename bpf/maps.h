@@ -28,8 +28,11 @@ BPF_HASH(streams, struct stream_key, struct stream, 65536);
  * inside a call never returns. */
 BPF_TABLE("lru_hash", struct call_key, struct call, calls, 65536);
 
-/* 0 -> what could not be done; written by all, read by Tracer.lost. */
-BPF_ARRAY(counters, struct counters, 1);
+/* slot (0: not known whose) -> what could not be done and what was used; written by all, read by Tracer.lost. */
+BPF_ARRAY(counters, struct counters, SLOTS + 1);
+
+/* slot -> what user space has given back; written by agent/trace/shares.py, read by copy.h. */
+BPF_ARRAY(taken, struct taken, SLOTS + 1);
 
 
 /* Never filled: they carry the sizes of event.h's structs as this compiler sees them, for Kernel.check_layout. */

@@ -21,11 +21,12 @@ static int openssl_enter(struct pt_regs *ctx, u32 direction, u64 length) {
 
 /* The return of any of the four calls below. The address that the stack pointer pointed to at entry has been popped by then. */
 int on_ssl_return(struct pt_regs *ctx) {
-  if (!watched()) return 0;
+  u32 slot = watched();
+  if (!slot) return 0;
   struct call_key key = openssl_call(ctx, ctx->sp - 8);
   struct call *found = calls.lookup(&key);
   if (!found) {
-    count_call_unknown();
+    count_call_unknown(slot);
     return 0;
   }
   struct call call = *found;

@@ -10,6 +10,11 @@ static struct process process_of(u64 task, u32 kind, u32 slot) {
   return process;
 }
 
+static void tell(struct process *process, u32 slot) {
+  if (may_tell(slot) && !events.ringbuf_output(process, sizeof(*process), wake())) count_sent(slot, sizeof(*process));
+  else count_event_lost(slot);
+}
+
 /* TP_PROTO(struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm): include/trace/events/sched.h.
  * argv is what the new program finds on its stack, just written there by the kernel. */
 int on_exec(struct bpf_raw_tracepoint_args *ctx) {
@@ -17,9 +22,9 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx) {
   if (!slot) return 0;
   u64 task = ctx->args[0], mm = read_kernel_u64(task, TASK_MM);
   u64 argv = read_kernel_u64(mm, MM_ARG_START), size = read_kernel_u64(mm, MM_ARG_END) - argv;
-  struct exec *exec = events.ringbuf_reserve(sizeof(*exec));
+  struct exec *exec = may_tell(slot) ? events.ringbuf_reserve(sizeof(*exec)) : 0;
   if (!exec) {
-    count_event_lost();
+    count_event_lost(slot);
     return 0;
   }
   exec->process = process_of(task, KIND_EXEC, slot);
@@ -30,6 +35,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx) {
   exec->file[0] = 0;
   bpf_probe_read_kernel_str(exec->file, sizeof(exec->file), (void *)read_kernel_u64(ctx->args[2], BINPRM_FILENAME));
   events.ringbuf_submit(exec, wake());
+  count_sent(slot, sizeof(*exec));
   return 0;
 }
 
@@ -40,7 +46,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx) {
   u64 child = ctx->args[1];
   if (read_kernel_u32(child, TASK_PID) != read_kernel_u32(child, TASK_TGID)) return 0;
   struct process process = process_of(child, KIND_FORK, slot);
-  if (events.ringbuf_output(&process, sizeof(process), wake())) count_event_lost();
+  tell(&process, slot);
   return 0;
 }
 
@@ -53,6 +59,6 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx) {
   struct process process = process_of(task, KIND_EXIT, slot);
   process.status = read_kernel_u32(signal, SIGNAL_GROUP_EXIT_CODE);
   if (!process.status) process.status = read_kernel_u32(task, TASK_EXIT_CODE);
-  if (events.ringbuf_output(&process, sizeof(process), wake())) count_event_lost();
+  tell(&process, slot);
   return 0;
 }

@@ -80,7 +80,7 @@ static void tell_opened(struct __sk_buff *skb, struct span *span) {
   opened.family = span->family;
   opened.protocol = span->protocol;
   opened.late = span->protocol == TCP && !(span->flags & SYN);
-  if (events.ringbuf_output(&opened, sizeof(opened), wake())) count_event_lost();
+  if (events.ringbuf_output(&opened, sizeof(opened), wake())) count_event_lost(opened.head.workload);
 }
 
 /* Only what begins as a TLS handshake is copied: nothing of any other protocol leaves the node. */
@@ -91,7 +91,7 @@ static void tell_hello(struct __sk_buff *skb, struct span *span, struct flow *fl
   flow->tls = 1;
   struct socket_hello *hello = events.ringbuf_reserve(sizeof(*hello));
   if (!hello) {
-    count_event_lost();
+    count_event_lost(slot_of(skb));
     return;
   }
   u64 last = span->end - span->at - 1;
@@ -114,7 +114,7 @@ static void tell_closing(struct span *span, struct flow *out) {
   closing.head.time = bpf_ktime_get_boot_ns();
   closing.head.kind = KIND_SOCKET_CLOSING;
   closing.cookie = span->cookie;
-  if (events.ringbuf_output(&closing, sizeof(closing), wake())) count_event_lost();
+  if (events.ringbuf_output(&closing, sizeof(closing), wake())) count_event_lost(0);
 }
 
 /* Move `at` behind what was counted before. A hole inside a body leaves the records' count whole; 0: nothing new. */

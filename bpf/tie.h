@@ -55,6 +55,6 @@ static void tell_tied(u64 cookie) {
   tied.handle = tie.handle;
   tied.cookie = cookie;
   u8 one = 1;
-  if (events.ringbuf_output(&tied, sizeof(tied), wake())) count_event_lost();
+  if (events.ringbuf_output(&tied, sizeof(tied), wake())) count_event_lost(0);
   else ties.update(&tie, &one);
 }

@@ -31,6 +31,7 @@ class Cause(StrEnum):
     PAGE_ABSENT = "page not in memory"
     NO_BUFFER = "moved by a call that has no buffer of them"
     EARLY = "0-RTT data, which is not recorded"
+    OVER_SHARE = "its workload had more than its share of the ring"
     MEMORY = "agent's memory limit"
     DROPPED = "dropped on purpose"
     UNKNOWN = "unknown"

@@ -7,10 +7,20 @@ flood two fifths each, and there is always some left for those that ask for litt
 from collections import Counter
 
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
-from chaperone.proto.records import Chunk, Loss, ProcessEnded, ProcessSeen, Record, SessionEnded, SessionStarted, StreamClosed, StreamOpened
+from chaperone.proto.records import (
+    NO_SESSION,
+    Chunk,
+    Loss,
+    ProcessEnded,
+    ProcessSeen,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    StreamClosed,
+    StreamOpened,
+)
 
 RATIO = 2
-NOBODY = SessionId("")
 
 
 class Shares:
@@ -34,12 +44,12 @@ class Shares:
             case ProcessSeen():
                 self._processes[record.process] = record.session
             case StreamClosed():
-                return self._streams.pop(record.stream, NOBODY)
+                return self._streams.pop(record.stream, NO_SESSION)
             case ProcessEnded():
-                return self._processes.pop(record.process, NOBODY)
+                return self._processes.pop(record.process, NO_SESSION)
             case Chunk() | Loss():
-                return self._streams.get(record.stream, NOBODY)
-        return getattr(record, "session", None) or NOBODY
+                return self._streams.get(record.stream, NO_SESSION)
+        return getattr(record, "session", None) or NO_SESSION
 
     def is_within(self, owner: SessionId, size: int, free: int) -> bool:
         """Whether `size` more bytes leave the others their room. One that is alone has all of it."""

@@ -40,4 +40,4 @@ class GovernedCgroups:
 
     def _announce(self) -> None:
         self.epoch += 1
-        self.kernel.store("governed", Governed(self.epoch, max(self.taken, default=0)))
+        self.kernel.store("governed", Governed(self.epoch, max(self.taken, default=0), len(self.taken)))

@@ -26,6 +26,7 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "flows": ("flow_key", "flow"),
     "streams": ("stream_key", "stream"),
     "counters": (None, "counters"),
+    "taken": (None, "taken"),
     "governed": (None, "governed"),
 }
 MIRRORS = layout.MIRRORS | sockets.MIRRORS

@@ -7,8 +7,9 @@ struct process { struct head head; __u64 parent_started; __u32 parent, uid; __s3
 struct exec    { struct process process; char file[FILE_LIMIT], argv[ARGV_LIMIT]; };
 struct stream_key { __u64 started, handle; __u32 pid, image; };
 struct stream  { __u64 born, handle, positions[2]; __u16 library, workload; __u32 closed; };
-struct counters { __u64 chunks, events, streams, calls; };
-struct governed { __u64 epoch, slots; };
+struct counters { __u64 chunks, events, streams, calls, sent, begun, ended; };
+struct taken   { __u64 bytes, streams; };
+struct governed { __u64 epoch, slots, count; };
 """
 
 import ctypes
@@ -121,13 +122,27 @@ class Stream(ctypes.Structure):
 class Counters(ctypes.Structure):
     """`struct counters`."""
 
-    _fields_ = (("chunks", c_uint64), ("events", c_uint64), ("streams", c_uint64), ("calls", c_uint64))
+    _fields_ = (
+        ("chunks", c_uint64),
+        ("events", c_uint64),
+        ("streams", c_uint64),
+        ("calls", c_uint64),
+        ("sent", c_uint64),
+        ("begun", c_uint64),
+        ("ended", c_uint64),
+    )
+
+
+class Taken(ctypes.Structure):
+    """`struct taken`."""
+
+    _fields_ = (("bytes", c_uint64), ("streams", c_uint64))
 
 
 class Governed(ctypes.Structure):
     """`struct governed`."""
 
-    _fields_ = (("epoch", c_uint64), ("slots", c_uint64))
+    _fields_ = (("epoch", c_uint64), ("slots", c_uint64), ("count", c_uint64))
 
 
 MIRRORS: dict[str, type[ctypes.Structure]] = {
@@ -139,5 +154,6 @@ MIRRORS: dict[str, type[ctypes.Structure]] = {
     "stream_key": StreamKey,
     "stream": Stream,
     "counters": Counters,
+    "taken": Taken,
     "governed": Governed,
 }

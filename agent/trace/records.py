@@ -8,7 +8,7 @@ from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork, 
 from chaperone.proto.records import Cause, Direction
 
 LIBRARIES = {1: "openssl", 2: "go", 3: "gnutls"}
-CAUSES = {1: Cause.RING_FULL, 2: Cause.PAGE_ABSENT, 3: Cause.TOO_LONG, 4: Cause.NO_BUFFER, 5: Cause.EARLY}
+CAUSES = {1: Cause.RING_FULL, 2: Cause.PAGE_ABSENT, 3: Cause.TOO_LONG, 4: Cause.NO_BUFFER, 5: Cause.EARLY, 6: Cause.OVER_SHARE}
 HEAD_SIZE = TlsRecord.kept.offset + 8  # where a chunk's data begins
 
 

@@ -13,9 +13,9 @@ another `Tls`, from position 0 of its own.
 
 import ctypes
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,13 +25,14 @@ from chaperone.agent.sockets.values import Flow
 from chaperone.agent.trace.btf import Btf
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.flatten import flatten
-from chaperone.agent.trace.gaps import Gaps
-from chaperone.agent.trace.governed import GovernedCgroups
+from chaperone.agent.trace.gaps import Gaps, Process
+from chaperone.agent.trace.governed import SLOTS, GovernedCgroups
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Counters, Head, Stream, StreamKey
 from chaperone.agent.trace.offsets import offsets
 from chaperone.agent.trace.programs import resolved
 from chaperone.agent.trace.records import decode, tls_of
+from chaperone.agent.trace.shares import Shares
 from chaperone.agent.trace.values import Attached, Lost, NotCovered, ProcessExec, ProcessExit, Tls, TlsClosed, Value
 
 TRACEPOINTS = {"on_exec": "sched_process_exec", "on_fork": "sched_process_fork", "on_exit": "sched_process_exit"}
@@ -54,12 +55,15 @@ class Tracer:
         self.gaps = Gaps()
         self.raw: deque[bytes] = deque()
         self.room = TAKE
+        self.before: dict[int, Lost] = {}  # what a workload's number had been charged with when it was given out
+        self.exited: defaultdict[Process, list[StreamKey]] | None = None  # the table of streams by process, as it is in this poll
 
     def __enter__(self) -> Self:
         """Compile, load, attach the process hooks. OSError or RuntimeError, with a sentence, when that cannot be."""
         self.kernel = _load({**offsets(Btf.of_kernel()), "RING_PAGES": self.settings.ring_pages})
         self.cgroups = GovernedCgroups(self.kernel)
         self.files = ProbedFiles(self.kernel)
+        self.shares = Shares(self.kernel)
         self.sockets = SocketHooks(self.kernel)
         try:
             self._begin()
@@ -76,6 +80,7 @@ class Tracer:
     def govern(self, cgroup: str | Path) -> int:
         """Record what runs in this cgroup and all below; returns the workload's number (1 to 64)."""
         workload = self.cgroups.add(cgroup)
+        self.before[workload] = self._counted(workload)
         self.sockets.attach(workload, cgroup)
         return workload
 
@@ -105,7 +110,10 @@ class Tracer:
             self.kernel.wait(min(look, int(left * 1000) + 1))
             self.kernel.consume()
             look = min(2 * look, LOOK_MS[1])
-        return list(self._values())
+        self.exited = None
+        values = list(self._values())
+        self.shares.tell()
+        return values
 
     def final_positions(self) -> Iterator[Value]:
         """A TlsLost for each direction whose last bytes never came out of the ring. Right only after a last `poll`."""
@@ -115,8 +123,17 @@ class Tracer:
 
     @property
     def lost(self) -> Lost:
-        """The kernel's own counts."""
-        raw = self.kernel.entry("counters", Counters) or Counters()
+        """The kernel's own counts, of all workloads."""
+        counts = [astuple(self.lost_of(slot)) for slot in range(SLOTS + 1)]
+        return Lost(*map(sum, zip(*counts, strict=True)))
+
+    def lost_of(self, workload: int) -> Lost:
+        """The counts of one workload; 0: of what is not known whose it was."""
+        counts = zip(astuple(self._counted(workload)), astuple(self.before.get(workload, Lost())), strict=True)
+        return Lost(*(now - before for now, before in counts))
+
+    def _counted(self, slot: int) -> Lost:
+        raw = self.kernel.entry("counters", Counters, slot) or Counters()
         return Lost(raw.chunks, raw.events, raw.streams, raw.calls)
 
     def _begin(self) -> None:
@@ -130,6 +147,7 @@ class Tracer:
     def _keep(self, address: int, size: int) -> bool:
         """One record from the ring, copied. False: enough for this poll."""
         self.raw.append(ctypes.string_at(address, size))
+        self.shares.took(address, size)
         self.room -= size
         return self.room > 0
 
@@ -142,20 +160,29 @@ class Tracer:
 
     def _end_objects(self, of: ProcessExec | ProcessExit) -> Iterator[Value]:
         """The TLS objects of a process image that is gone: what is missing of them, and that they are closed."""
-        if isinstance(of, ProcessExit) and self.lost != Lost():
+        if isinstance(of, ProcessExit) and self.lost_of(of.workload) != Lost():
             yield from self._unseen_objects(of)
         for tls in self.gaps.of_process(of.pid, of.started):
             key = StreamKey(tls.started, tls.handle, tls.pid, tls.image)
             stream = self.kernel.entry("streams", Stream, key)
             out_position, in_position = stream.positions if stream else self.gaps.reached(tls)
-            self.kernel.remove("streams", key)
+            if stream:
+                self._remove(key, stream)
             yield from self.gaps.follow(TlsClosed(tls, of.time, out_position, in_position))
 
     def _unseen_objects(self, of: ProcessExit) -> Iterator[Value]:
-        """What is missing of objects of which perhaps no record at all came through."""
-        for key in list(self.kernel.entries("streams", StreamKey)):
-            if (key.pid, key.started) == (of.pid, of.started):
-                yield from self._remaining(key, of.time)
+        """What is missing of objects of which perhaps no record at all came through. The table is walked once a poll, however many
+        processes ended: all that came out of the ring had ended before."""
+        if self.exited is None:
+            self.exited = defaultdict(list)
+            for key in self.kernel.entries("streams", StreamKey):
+                self.exited[key.pid, key.started].append(key)
+        for key in self.exited.pop((of.pid, of.started), ()):
+            yield from self._remaining(key, of.time)
+
+    def _remove(self, key: StreamKey, stream: Stream) -> None:
+        self.kernel.remove("streams", key)
+        self.shares.ended(stream.workload)
 
     def _remaining(self, key: StreamKey, time: int) -> Iterator[Value]:
         """What is missing of one object as the kernel knows it, and its end if that could not be told before."""
@@ -163,7 +190,7 @@ class Tracer:
             return
         out_position, in_position = stream.positions
         if stream.closed:
-            self.kernel.remove("streams", key)
+            self._remove(key, stream)
             yield from self.gaps.follow(TlsClosed(_tls(key, stream), time, out_position, in_position))
         else:
             yield from self.gaps.end(_tls(key, stream), (out_position, in_position), time)

@@ -40,6 +40,5 @@ class TracerDouble(Tracer):
     def final_positions(self) -> Iterator[Value]:
         yield from self.final
 
-    @property
-    def lost(self) -> Lost:
-        return self.counts
+    def lost_of(self, workload: int) -> Lost:
+        return self.counts if workload == 1 else Lost()

@@ -1,8 +1,9 @@
 """What a flooding session may have leaves the others their room."""
 
-from chaperone.agent.deliver.shares import NOBODY, Shares
+from chaperone.agent.deliver.shares import Shares
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
 from chaperone.proto.records import (
+    NO_SESSION,
     Chunk,
     Direction,
     ProcessEnded,
@@ -66,8 +67,8 @@ def test_each_record_has_an_owner_as_long_as_its_stream_or_process_is_open() -> 
         (Chunk(stream, Direction.OUT, 0, b"x", 2), HOG),
         (StreamClosed(stream, 3), HOG),
         (ProcessEnded(process, 4), HOG),
-        (Chunk(stream, Direction.OUT, 0, b"x", 2), NOBODY),
-        (ProcessEnded(process, 4), NOBODY),
+        (Chunk(stream, Direction.OUT, 0, b"x", 2), NO_SESSION),
+        (ProcessEnded(process, 4), NO_SESSION),
     ]
     for record, owner in said:
         assert shares.owner(record) == owner

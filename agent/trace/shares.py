@@ -1,0 +1,36 @@
+"""What user space has taken out of the kernel's ring and table of streams, by workload: bpf/copy.h bounds each workload by it."""
+
+from collections import Counter
+
+from chaperone.agent.trace.kernel import Kernel
+from chaperone.agent.trace.layout import Head, Kind, Taken
+
+COUNTED = frozenset({Kind.BYTES, Kind.LOST, Kind.EXEC, Kind.FORK, Kind.EXIT})  # as the kernel counts
+
+
+class Shares:
+    """The only writer of the kernel's `taken`."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self._bytes: Counter[int] = Counter()
+        self._streams: Counter[int] = Counter()
+        self._changed: set[int] = set()
+
+    def took(self, address: int, size: int) -> None:
+        """A record came out of the ring; it is still at `address`."""
+        head = Head.from_address(address)
+        if head.kind in COUNTED:
+            self._bytes[head.workload] += size
+            self._changed.add(head.workload)
+
+    def ended(self, workload: int) -> None:
+        """A stream was taken out of the table."""
+        self._streams[workload] += 1
+        self._changed.add(workload)
+
+    def tell(self) -> None:
+        """Let the kernel know, once for all that was taken."""
+        for workload in self._changed:
+            self.kernel.store("taken", Taken(self._bytes[workload], self._streams[workload]), workload)
+        self._changed.clear()

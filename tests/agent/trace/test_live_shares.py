@@ -1,0 +1,87 @@
+"""One workload floods while nobody looks into the ring: it alone loses, and says how much; nine others are whole."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from support import tls_clients
+from support.kernel import Seen, Workload, governed, skip_without_kernel
+from support.tls_server import TlsServer, libssl, tls_server
+
+from chaperone.agent.trace.layout import Governed
+from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.trace.values import Lost, ProcessExit, TlsLost
+from chaperone.proto.records import Cause, Direction
+
+pytestmark = pytest.mark.kernel
+OTHERS = 9
+FLOOD = [(60_000, 10)] * 100
+LITTLE = [(150, 200)] * 12
+RING = TracerSettings(ring_pages=512)  # 2 MiB
+
+
+@pytest.fixture(autouse=True)
+def _kernel() -> None:
+    skip_without_kernel()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[TlsServer]:
+    with tls_server(tmp_path) as opened:
+        yield opened
+
+
+def flooded(tracer: Tracer, server: TlsServer, workloads: list[Workload]) -> Seen:
+    """The first workload floods to its end, then all others talk at once; only then is the ring read."""
+    tracer.attach(libssl())
+    for group, sizes in ((workloads[:1], FLOOD), (workloads[1:], LITTLE)):
+        command = tls_clients.command(tls_clients.SYNC.format(sizes=sizes), server.port, server.certificate)
+        processes = [workload.start(command) for workload in group]
+        assert [process.wait(60) for process in processes] == [0] * len(processes)
+    seen = workloads[0].rest()
+    seen.values += tracer.final_positions()
+    return seen
+
+
+def of_workload(seen: Seen, number: int) -> Seen:
+    return Seen([value for value in seen.values if getattr(getattr(value, "tls", value), "workload", 0) == number])
+
+
+def test_only_the_one_that_floods_loses(server: TlsServer) -> None:
+    with Tracer(RING) as tracer, ExitStack() as stack:
+        workloads = [stack.enter_context(governed(tracer)) for _ in range(1 + OTHERS)]
+        seen = flooded(tracer, server, workloads)
+        lost = [tracer.lost_of(number) for number in range(12)]
+    truth = server.finished()
+    hog, *others = (of_workload(seen, number) for number in range(1, 2 + OTHERS))
+    assert {value.cause for value in hog.of(TlsLost)} >= {Cause.OVER_SHARE}
+    assert lost[1].chunks and lost[0] == Lost() and lost[2:] == [Lost()] * 10
+    assert len(hog.objects()) == 1
+    ends = [value.position + value.size for value in hog.of(TlsLost) if value.direction is Direction.OUT]
+    assert max(ends) == max(len(out) for out, _ in truth), "to its last byte"
+    for other in others:
+        assert not other.of(TlsLost) and len(other.of(ProcessExit)) == 1
+        [conversation] = other.conversations()
+        assert conversation in truth
+
+
+def test_without_shares_the_others_would_lose_as_well(server: TlsServer) -> None:
+    with Tracer(RING) as tracer, ExitStack() as stack:
+        workloads = [stack.enter_context(governed(tracer)) for _ in range(1 + OTHERS)]
+        epoch = tracer.cgroups.epoch
+        tracer.kernel.store("governed", Governed(epoch, 1 + OTHERS, 1))
+        seen = flooded(tracer, server, workloads)
+    assert any(of_workload(seen, number).of(TlsLost) for number in range(2, 2 + OTHERS))
+
+
+def test_what_was_read_is_room_again(server: TlsServer) -> None:
+    with Tracer(RING) as tracer, governed(tracer) as hog, governed(tracer):
+        tracer.attach(libssl())
+        command = tls_clients.command(tls_clients.SYNC.format(sizes=[(20_000, 10)] * 300), server.port, server.certificate)
+        process, seen = hog.start(command), Seen()
+        while process.poll() is None:
+            seen.values += tracer.poll(1)
+        seen = hog.rest(seen)
+        lost = sum(value.size for value in seen.of(TlsLost))
+    assert lost < 3_000_000, "six megabytes went through a share of less than two"
