@@ -17,7 +17,7 @@ from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns
 from chaperone.agent.workload.programs import Programs
 from chaperone.agent.workload.sessions import sessions_of
-from chaperone.proto.records import NO_SESSION, Note, Record
+from chaperone.proto.records import NO_SESSION, Cause, Note, Record
 
 POLL_MS = 20
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
@@ -36,7 +36,7 @@ class Recording:
 
     def __init__(self, tracer: Tracer, outbox: Outbox, settings: Settings) -> None:
         """Probe the named files, then open the sessions."""
-        self.tracer, self.outbox = tracer, outbox
+        self.tracer, self.outbox, self.drops = tracer, outbox, settings.drops
         uncovered = [str(file) for file in settings.attach if isinstance(tracer.attach(file), NotCovered)]
         sessions = sessions_of(settings)
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
@@ -49,6 +49,8 @@ class Recording:
             self._put(session.begin())
             for pid in members(session.cgroup):
                 self.programs.executed(pid)
+        if self.drops:
+            self.note("settings", f"{self.drops} is dropped on purpose")
         if uncovered:
             self.note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")
         self.outbox.flush()  # a session that is announced is known to the collector, whatever happens to us
@@ -57,7 +59,7 @@ class Recording:
         """Take what has happened since the last step, or wait a moment; how many values there were."""
         values = self.tracer.poll(POLL_MS)
         for value in values:
-            self._put(self._records(value))
+            self._put(self._records(self._kept(value)))
         self.programs.look()
         self._put(self.connections.look(now_ns()))
         self.outbox.tick()
@@ -95,6 +97,12 @@ class Recording:
         left = len(strays & self.lineage.living.keys())
         if left and all(group.exists() for group in groups):
             self.note("workload", f"{left} of its processes left its cgroup: what they did there is not recorded", complete=False)
+
+    def _kept(self, value: Value) -> Value:
+        """The value, or that its bytes are dropped on purpose."""
+        if not (self.drops and isinstance(value, TlsBytes) and self.drops.takes()):
+            return value
+        return TlsLost(value.tls, value.direction, value.position, len(value.data), value.time, Cause.DROPPED)
 
     def _records(self, value: Value) -> Iterator[Record]:
         match value:

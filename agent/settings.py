@@ -10,12 +10,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from chaperone.agent.deliver.drops import Drops, drops_of
 from chaperone.proto.sealed import KEY_SIZE
 
 DEFAULT_SOCKET = Path("/var/lib/chaperone/collector.sock")
 DEFAULT_SPOOL = Path("/var/lib/chaperone/spool")
 MEMORY_MIB = 64
 SPOOL_MIB = 1024
+DROPS = "CHAPERONE_SIMULATE_DROPS"
 SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
 
 
@@ -54,6 +56,7 @@ class Settings:
     memory: int = MEMORY_MIB << 20
     node: str = ""
     storage: Storage = Storage()
+    drops: Drops | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver:
         options.memory << 20,
         options.node,
         storage,
+        options.simulate_drops,
     )
 
 
@@ -167,6 +171,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--spool", type=Path, default=DEFAULT_SPOOL, metavar="DIR", help="where unconfirmed records wait, sealed")
     add("--spool-limit", type=int, default=SPOOL_MIB, metavar="MIB", help="the most that may wait there")
     add("--collector-key", type=_key, default=b"", metavar="FILE", help="seal the spool to this key [default: the collector's own]")
+    simulated = "drop each Nth chunk, or a share of them at random (0.05:SEED), and state it: to try what a gap does"
+    add("--simulate-drops", type=drops_of, default=os.environ.get(DROPS, ""), metavar="N|SHARE", help=f"{simulated} [${DROPS}]")
     add("--deliver", action="store_true", help="deliver what dead agents left in the spool, then end")
     add("--ended", type=_ended, action="append", default=[], metavar="SESSION=STATUS:WHY", help="with --deliver: how a session ended")
     add("--node", default=platform.node(), help="name of this node")

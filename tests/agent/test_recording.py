@@ -30,8 +30,8 @@ PID = 2**22 + 5
 TLS = Tls(PID, 10, 1, 30, "go", 1)
 
 
-def recorded(tracer: TracerDouble, ended: Ended | None = None, cgroup: str = "/c") -> list[Record]:
-    settings = parse(["--cgroup", cgroup, "--attach", "/bin/kubectl", "--attach", "/bin/sh"])
+def recorded(tracer: TracerDouble, ended: Ended | None = None, cgroup: str = "/c", options: tuple[str, ...] = ()) -> list[Record]:
+    settings = parse(["--cgroup", cgroup, "--attach", "/bin/kubectl", "--attach", "/bin/sh", *options])
     assert isinstance(settings, Settings)
     outbox = Outbox(Limits())
     recording = Recording(tracer, outbox, settings)
@@ -110,3 +110,21 @@ def test_a_tls_library_that_the_kernel_would_not_probe_makes_the_recording_incom
     tracer.refuses = True
     (sentence,) = incomplete(recorded(tracer))
     assert sentence.endswith("files that speak TLS got no probes from the kernel")
+
+
+def test_what_is_dropped_on_purpose_is_lost_and_said() -> None:
+    polls: list[list[Value]] = [[TlsBytes(TLS, Direction.OUT, at, b"GET", 31) for at in (0, 3, 6, 9)]]
+    records = recorded(TracerDouble(polls), options=("--simulate-drops", "2"))
+    assert [(loss.position, loss.size, loss.cause) for loss in records if isinstance(loss, Loss)] == [
+        (4, 3, Cause.DROPPED),
+        (10, 3, Cause.DROPPED),
+    ]
+    assert [chunk.position for chunk in records if isinstance(chunk, Chunk)] == [1, 7]
+    assert "one chunk in 2 is dropped on purpose" in [note.text for note in records if isinstance(note, Note)]
+
+
+def test_what_the_kernel_could_not_do_for_one_workload_is_said_in_its_session_only() -> None:
+    records = recorded(TracerDouble(counts=Lost(events=3)), options=("--cgroup", "/other"))
+    first, second = (record.session for record in records if isinstance(record, SessionStarted))
+    spoilt = [note.session for note in records if isinstance(note, Note) and "process events did not fit" in note.text]
+    assert spoilt == [first] and first != second

@@ -22,7 +22,7 @@ from chaperone.collector.cli.launch.conclusion import Conclusion
 from chaperone.collector.cli.launch.failed import LaunchError
 from chaperone.collector.cli.launch.summary import shortened
 
-KEPT = ("KUBECONFIG", "CHAPERONE_STORE")
+KEPT = ("KUBECONFIG", "CHAPERONE_STORE", "CHAPERONE_SIMULATE_DROPS")
 
 
 @dataclass(frozen=True, slots=True)

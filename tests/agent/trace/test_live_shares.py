@@ -84,4 +84,4 @@ def test_what_was_read_is_room_again(server: TlsServer) -> None:
             seen.values += tracer.poll(1)
         seen = hog.rest(seen)
         lost = sum(value.size for value in seen.of(TlsLost))
-    assert lost < 3_000_000, "six megabytes went through a share of less than two"
+    assert lost < 4_000_000, "six megabytes went through a share of less than two"
