@@ -80,13 +80,23 @@ class Alerter:
     async def _kept(self, found: dict[str, Alike]) -> bool:
         try:
             dropped = await self._desk.run(lambda outbox: outbox.add(found, self._alerting, time.time_ns()))
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
             self._refusal = f"the outbox of alerts can't be written: {error}"
+            return False
+        except sqlite3.DatabaseError as error:
+            await self._renew(error)
             return False
         self._refusal = ""
         for receiver, count in dropped.items():
             self.counters.add(receiver, Event.DROPPED, count)
         return True
+
+    async def _renew(self, error: sqlite3.DatabaseError) -> None:
+        """Recording must not end with a broken outbox: what it had is told of no more."""
+        _say(f"the outbox of alerts is broken and was set aside; alerts in it are not told: {error}")
+        await self._desk.renew()
+        if self._stamp:
+            await self._desk.run(lambda outbox: outbox.remember(_SETTING, str(self._file)))
 
     async def use(self, file: Path | None) -> None:
         """Take a file's receivers and routes from now on, or the file that was used last. PolicyError; then nothing changes."""

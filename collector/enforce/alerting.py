@@ -217,11 +217,14 @@ def _endpoint(keys: Mapping[str, Place], place: Place) -> Endpoint:
 
 def _check_url(url: Secret, place: Place) -> None:
     """Without TLS only to this machine: an alert says what goes on inside."""
+    text = url.reveal()
     try:
-        parts = urlsplit(url.reveal())
+        parts = urlsplit(text)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise place.error("expected a URL") from None
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise place.error("expected a URL of ASCII characters without spaces")
     if not host or parts.username or not (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)):
         raise place.error("expected an https:// URL without user, or http:// to a loopback address")
 

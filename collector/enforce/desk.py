@@ -16,12 +16,21 @@ BROKEN = ".broken"
 class Desk:
     """Runs functions on an open outbox, one after another."""
 
-    def __init__(self, outbox: Outbox, thread: ThreadPoolExecutor) -> None:
-        self._outbox, self._thread = outbox, thread
+    def __init__(self, path: Path, outbox: Outbox, thread: ThreadPoolExecutor) -> None:
+        self._path, self._outbox, self._thread = path, outbox, thread
 
     async def run(self, function: Callable[[Outbox], T]) -> T:
         """What the function makes of the outbox. sqlite3.Error when the disk is full or fails."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, self._outbox)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(self._outbox))
+
+    async def renew(self) -> None:
+        """Set a broken outbox aside and begin another."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._renew)
+
+    def _renew(self) -> None:
+        self._outbox.close()
+        _set_aside(self._path)
+        self._outbox = Outbox(self._path)
 
     async def close(self) -> None:
         """Close the outbox."""
@@ -33,7 +42,7 @@ async def open_desk(path: Path) -> Desk:
     """Open the outbox; one that is no database any more is set aside under another name. OutboxError when it can't be used."""
     thread = ThreadPoolExecutor(1, "outbox")
     outbox = await asyncio.get_running_loop().run_in_executor(thread, _opened, path)
-    return Desk(outbox, thread)
+    return Desk(path, outbox, thread)
 
 
 def _opened(path: Path) -> Outbox:
@@ -42,7 +51,12 @@ def _opened(path: Path) -> Outbox:
     except sqlite3.OperationalError as error:
         raise OutboxError(f"the outbox {path} can't be opened: {error}") from None
     except sqlite3.DatabaseError:
-        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-            if (found := path.with_name(name)).exists():
-                found.rename(path.with_name(name.replace(path.name, path.name + BROKEN)))
+        _set_aside(path)
         return Outbox(path)
+
+
+def _set_aside(path: Path) -> None:
+    for end in ("", "-wal", "-shm"):
+        found = path.with_name(path.name + end)
+        if found.exists():
+            found.rename(path.with_name(path.name + BROKEN + end))

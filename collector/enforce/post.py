@@ -6,6 +6,7 @@ has the address in it.
 """
 
 import asyncio
+import base64
 import email.utils
 import errno
 import os
@@ -16,7 +17,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from chaperone.collector.enforce.alerting import Endpoint
 from chaperone.collector.enforce.outcome import Fate, Outcome
@@ -85,7 +86,7 @@ async def _connect(parts: SplitResult, ca: str) -> _Connection:
     reader, writer = await asyncio.open_connection(proxy.hostname, proxy.port or 8080, limit=HEAD_LIMIT)
     try:
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        writer.write(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode("ascii"))
+        writer.write(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{_proxy_user(proxy)}\r\n".encode("ascii"))
         status, _ = await _answer(reader)
         if status != 200:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "by the proxy")
@@ -102,6 +103,14 @@ def _proxy(parts: SplitResult) -> SplitResult | None:
     if not named or urllib.request.proxy_bypass(parts.hostname or ""):
         return None
     return urlsplit(named if "://" in named else f"http://{named}")
+
+
+def _proxy_user(proxy: SplitResult) -> str:
+    """Who we are to the proxy (RFC 7617), if its address says so."""
+    if proxy.username is None:
+        return ""
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
 
 
 @lru_cache(32)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from support.apiserver import ApiServer, apiserver
 from support.kernel import skip_without_kernel
+from support.receivers import serving
 
 from chaperone.collector.cli.ask import ask
 from chaperone.collector.cli.failed import CommandError
@@ -329,3 +330,16 @@ def test_the_stores_collector_tells_the_receivers_of_a_file(tmp_path: Path, stor
     path.write_text("kind: Alerting")
     with pytest.raises(CommandError, match=r"alerts\.yaml:1: expected the key apiVersion"):
         settled(store, None, path)
+
+
+@pytest.mark.kernel
+def test_people_are_told_what_a_run_did(chaperone: Chaperone, tmp_path: Path) -> None:
+    with serving() as server:
+        path = tmp_path / "alerts.yaml"
+        path.write_text(f"apiVersion: chaperone.dev/v1\nkind: Alerting\nreceivers: [{{name: team, slack: {{url: '{server.url}'}}}}]")
+        status, _, err = chaperone.run("kubectl", "get", "secrets", options=("--alerts", str(path)))
+        assert status == 0, err
+        wait_for(lambda: server.got, "the message")
+        message = server.got[0].body.decode()
+    session, _, _ = last_line(err)
+    assert "read-secrets" in message and f"chaperone replay {session}" in message and "kubectl get secrets" in message

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,8 @@ from support.receivers import serving
 from chaperone.collector.enforce import alerter as module
 from chaperone.collector.enforce.alerter import Alerter, alerting_on
 from chaperone.collector.enforce.counters import Count, Event
-from chaperone.collector.enforce.outbox import Outbox
+from chaperone.collector.enforce.desk import BROKEN
+from chaperone.collector.enforce.outbox import FILE, Outbox
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.verdict import Action
 
@@ -221,6 +223,34 @@ def test_while_the_outbox_cannot_be_written_it_refuses_and_loses_nothing(tmp_pat
         return await alerter.ask("alerts.list", "{}")
 
     assert len(run(tmp_path, None, then)) == 1
+
+
+def test_an_outbox_that_breaks_is_set_aside_and_recording_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.02)
+    with serving() as server:
+        path = file(tmp_path, server.url)
+
+        async def then(alerter: Alerter) -> None:
+            alerter.perform(judged(1))
+            await alerter.keep()
+            await until(lambda: len(server.got) == 1)
+            await alerter._desk.run(lambda outbox: outbox.run("PRAGMA wal_checkpoint(TRUNCATE)", {}))
+            await alerter._desk.run(lambda outbox: outbox.run("PRAGMA cache_size = 0", {}))
+            with (tmp_path / FILE).open("r+b") as opened:  # every page but the first
+                size = opened.seek(0, os.SEEK_END)
+                opened.seek(4096)
+                opened.write(os.urandom(size - 4096))
+            alerter.perform(judged(2, verdict(judged(2).event, rule="other")))
+            await alerter.keep()
+            await until(lambda: len(server.got) == 2)
+            assert [row["rule"] for row in await alerter.ask("alerts.list", "{}")] == ["other"]
+            assert await alerter._desk.run(lambda outbox: outbox.setting("alerts file")) == str(path)
+
+        run(tmp_path, path, then)
+    assert "is broken and was set aside" in capsys.readouterr().err
+    assert (tmp_path / (FILE + BROKEN)).exists()
 
 
 def test_what_is_dropped_is_counted(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ MISTAKES = [
     (f"{A}  slack: {{url: http://evil.test/{KEY}}}", "alerts.yaml:5: receivers[0].slack.url: expected an https:// URL"),
     (f"{A}  slack: {{url: 'https://u:{KEY}@evil.test/'}}", "slack.url: expected an https:// URL without user"),
     (f"{A}  slack: {{url: 'https://evil.test:{KEY}/'}}", "receivers[0].slack.url: expected a URL"),
+    (f"{A}  slack: {{url: 'https://evil.test/ {KEY}'}}", "receivers[0].slack.url: expected a URL of ASCII characters"),
     (f"{A}  slack: {{url: '{URL}', urlEnv: X}}", "receivers[0].slack: expected one of url, urlFile, urlEnv, found 2"),
     (f"{A}  slack: {{'{URL}': 1}}", "alerts.yaml:5: receivers[0].slack.https…: unknown key"),
     (f"{A}  webhook: {{url: '{URL}', key: s3cret}}", "receivers[0].webhook.key: expected a key of at least 16 characters"),

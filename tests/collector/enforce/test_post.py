@@ -145,13 +145,13 @@ def test_no_tls_where_tls_is_wanted_is_no_success() -> None:
 def test_a_proxy_of_the_environment_is_gone_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ca, context = authority(tmp_path)
     with serving(tls=context) as server, _proxy(server.port) as (port, asked):
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ann:p%40ss@127.0.0.1:{port}")
         monkeypatch.delenv("NO_PROXY", raising=False)
         assert send(server.url, ca=str(ca)).fate is Fate.SENT
-        assert asked == [f"CONNECT 127.0.0.1:{server.port} HTTP/1.1"]
+        assert asked == [f"CONNECT 127.0.0.1:{server.port} HTTP/1.1", "Proxy-Authorization: Basic YW5uOnBAc3M="]
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         assert send(server.url, ca=str(ca)).fate is Fate.SENT
-        assert (len(asked), len(server.got)) == (1, 2)
+        assert (len(asked), len(server.got)) == (2, 2)
 
 
 @contextmanager
@@ -166,7 +166,8 @@ def _proxy(target: int) -> Iterator[tuple[int, list[str]]]:
     def serve() -> None:
         client, _ = listener.accept()
         with client, socket.create_connection(("127.0.0.1", target)) as server:
-            asked.append(client.recv(65536).decode().splitlines()[0])
+            lines = client.recv(65536).decode().splitlines()
+            asked.extend([lines[0], *(line for line in lines if line.startswith("Proxy-"))])
             client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
             threading.Thread(target=carry, args=(server, client), daemon=True).start()
             try:
