@@ -45,7 +45,7 @@ def policy(tmp_path: Path) -> Path:
 
 def receivers(tmp_path: Path, *servers: Server, more: str = "") -> Path:
     """A file with a webhook for each server, and the first one as Slack too."""
-    lines = [f"- name: hook{n}\n  webhook: {{url: '{s.url}', key: {'k' * 32}, timeout: 5s{more}}}" for n, s in enumerate(servers)]
+    lines = [f"- name: hook{n}\n  webhook: {{url: '{s.url}', key: {'k' * 32}, timeout: 60s{more}}}" for n, s in enumerate(servers)]
     (tmp_path / "alerts.yaml").write_text("apiVersion: chaperone.dev/v1\nkind: Alerting\nreceivers:\n" + "\n".join(lines))
     return tmp_path / "alerts.yaml"
 

@@ -42,7 +42,7 @@ def put(directory: Path, *alerts: object) -> None:
 
 def configured(directory: Path, url: str) -> Path:
     path = directory / "alerts.yaml"
-    path.write_text(f"apiVersion: chaperone.dev/v1\nkind: Alerting\nreceivers:\n- name: oncall\n  slack: {{url: '{url}', timeout: 1s}}\n")
+    path.write_text(f"apiVersion: chaperone.dev/v1\nkind: Alerting\nreceivers:\n- name: oncall\n  slack: {{url: '{url}', timeout: 30s}}\n")
     return path
 
 

@@ -26,7 +26,7 @@ def file(directory: Path, url: str, more: str = "") -> Path:
     path = directory / "alerts.yaml"
     path.write_text(
         "apiVersion: chaperone.dev/v1\nkind: Alerting\n"
-        f"receivers:\n- name: hook\n  webhook: {{url: '{url}', key: {'k' * 32}, timeout: 1s}}\n{more}"
+        f"receivers:\n- name: hook\n  webhook: {{url: '{url}', key: {'k' * 32}, timeout: 30s}}\n{more}"
     )
     return path
 

