@@ -15,7 +15,6 @@ from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns
-from chaperone.agent.workload.programs import Programs
 from chaperone.agent.workload.sessions import sessions_of
 from chaperone.proto.records import NO_SESSION, Cause, Note, Record
 
@@ -42,17 +41,17 @@ class Recording:
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
         self.lineage = Lineage(boot_id(), {number: session.id for number, session in self.sessions.items()})
         self.streams = Streams(self.lineage, lambda process, handle: self.connections.has_begun(process, handle))
-        self.programs, self.refused = Programs(self._attach), 0
+        self.gate = tracer.open_gate()
         apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
         self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, Stacks(self._is_probed).of), apiservers)
         for session in sessions:
             self._put(session.begin())
-            for pid in members(session.cgroup):
-                self.programs.executed(pid)
         if self.drops:
             self.note("settings", f"{self.drops} is dropped on purpose")
         if uncovered:
             self.note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")
+        for number, session in self.sessions.items():
+            self.gate.watch(number, session.cgroup)
         self.outbox.flush()  # a session that is announced is known to the collector, whatever happens to us
 
     def step(self) -> int:
@@ -60,13 +59,13 @@ class Recording:
         values = self.tracer.poll(POLL_MS)
         for value in values:
             self._put(self._records(self._kept(value)))
-        self.programs.look()
         self._put(self.connections.look(now_ns()))
         self.outbox.tick()
         return len(values)
 
     def end(self, ended: Ended) -> None:
         """The last records: what is still in the ring, what never came out of it, what the kernel could not do."""
+        self.gate.close()
         for _ in range(LAST_POLLS):
             if not self.step():
                 break
@@ -78,11 +77,6 @@ class Recording:
         for session in self.sessions.values():
             self._put(session.end(ended.status, ended.left))
         self.outbox.flush()
-
-    def _attach(self, descriptor: int) -> None:
-        """Probe a file; that the kernel refuses it although it speaks TLS must be said."""
-        found = self.tracer.attach(descriptor)
-        self.refused += isinstance(found, NotCovered) and found.refused
 
     def _is_probed(self, descriptor: int) -> bool:
         return isinstance(self.tracer.attach(descriptor), Attached)
@@ -113,7 +107,6 @@ class Recording:
             case TlsClosed():
                 yield from self.streams.closed(value)
             case ProcessExec():
-                self.programs.executed(value.pid)
                 yield self.lineage.executed(value)
             case ProcessFork():
                 yield self.lineage.forked(value)
@@ -138,8 +131,8 @@ class Recording:
 
     def _own_shortcomings(self) -> Iterator[tuple[str, int]]:
         yield LEFT_OUT, self.outbox.missed[NO_SESSION]
-        yield "programs or libraries were not looked into, too many at once", self.programs.missed
-        yield "files that speak TLS got no probes from the kernel", self.refused
+        yield "programs, libraries or connects were not looked into, too many at once", self.gate.missed
+        yield "files that speak TLS got no probes from the kernel", self.gate.refused
 
     def note(self, subject: str, text: str, complete: bool = True) -> None:
         """Say something in every session."""

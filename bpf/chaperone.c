@@ -3,6 +3,7 @@
 
 #include "event.h"
 #include "socket_event.h"
+#include "gate_event.h"
 #include "call.h"
 #include "maps.h"
 #include "filter.h"
@@ -12,5 +13,6 @@
 #include "openssl.c"
 #include "gnutls.c"
 #include "go.c"
+#include "gate.h"
 #include "process.c"
 #include "sockets.c"

@@ -21,6 +21,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx) {
   u32 slot = watched();
   if (!slot) return 0;
   u64 task = ctx->args[0], mm = read_kernel_u64(task, TASK_MM);
+  tell_executed(task, slot);
   u64 argv = read_kernel_u64(mm, MM_ARG_START), size = read_kernel_u64(mm, MM_ARG_END) - argv;
   struct exec *exec = may_tell(slot) ? events.ringbuf_reserve(sizeof(*exec)) : 0;
   if (!exec) {
@@ -45,6 +46,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx) {
   if (!slot) return 0;
   u64 child = ctx->args[1];
   if (read_kernel_u32(child, TASK_PID) != read_kernel_u32(child, TASK_TGID)) return 0;
+  inherit_look(ctx->args[0], child);
   struct process process = process_of(child, KIND_FORK, slot);
   tell(&process, slot);
   return 0;

@@ -32,8 +32,8 @@ class SocketHooks:
         """Look at the packets of sockets created in this cgroup and all below."""
         opened = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            egress = self.kernel.link_cgroup("on_egress", opened, EGRESS)
-            self.links[slot] = (egress, self.kernel.link_cgroup("on_ingress", opened, INGRESS))
+            egress = self.kernel.link_cgroup(self.kernel.load_cgroup_skb("on_egress"), opened, EGRESS)
+            self.links[slot] = (egress, self.kernel.link_cgroup(self.kernel.load_cgroup_skb("on_ingress"), opened, INGRESS))
         finally:
             os.close(opened)
 

@@ -1,12 +1,14 @@
 """Probes in files: each file once, by the descriptor that was parsed."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from chaperone.agent.probe.apart import Parser
 from chaperone.agent.probe.elf import UnreadableError
-from chaperone.agent.probe.points import Point, points
+from chaperone.agent.probe.points import Point
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.values import Attached, NotCovered
 
@@ -16,14 +18,15 @@ Identity = tuple[int, int, int, int]  # device, inode, time of the last change, 
 class ProbedFiles:
     """Which files have probes, and which have nothing to probe."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self.kernel = kernel
+    def __init__(self, kernel: Kernel, parser: Parser) -> None:
+        self.kernel, self.parser = kernel, parser
         self.known: dict[Identity, Attached | NotCovered] = {}
+        self.probing = threading.Lock()  # the gate's thread attaches too
 
     def attach(self, file: str | Path | int) -> Attached | NotCovered:
         """Probe a file by path or open descriptor. A file that was looked at before gives the same answer at once."""
         try:
-            with _opened(file) as fd:
+            with _opened(file) as fd, self.probing:
                 identity = _identity(fd)
                 if identity not in self.known:
                     self.known[identity] = self._probe(fd)
@@ -34,7 +37,7 @@ class ProbedFiles:
     def _probe(self, fd: int) -> Attached | NotCovered:
         """The probes go to the inode that was parsed, whatever its path means by now: /proc/self/fd leads to it."""
         try:
-            wanted = points(fd)
+            wanted = self.parser.points(fd)
             for point in wanted:
                 self._attach(point, f"/proc/self/fd/{fd}")
         except UnreadableError as error:

@@ -7,10 +7,12 @@ all there is to removing them.
 
 import ctypes
 import os
+import threading
 from collections.abc import Callable, Iterator
 from importlib.resources import as_file, files
 from typing import Any, TypeVar
 
+from chaperone.agent.gate import layout as gate
 from chaperone.agent.sockets import layout as sockets
 from chaperone.agent.trace import layout
 
@@ -23,14 +25,18 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "layout_socket_tied": (None, "socket_tied"),
     "layout_socket_hello": (None, "socket_hello"),
     "layout_socket_closing": (None, "socket_closing"),
+    "layout_gate": (None, "gate"),
+    "looked": ("image", None),
+    "halted": ("thread", "thread"),
+    "gate_state": (None, "gate_state"),
     "flows": ("flow_key", "flow"),
     "streams": ("stream_key", "stream"),
     "counters": (None, "counters"),
     "taken": (None, "taken"),
     "governed": (None, "governed"),
 }
-MIRRORS = layout.MIRRORS | sockets.MIRRORS
-CGROUP_SKB = 8  # BPF_PROG_TYPE_CGROUP_SKB
+MIRRORS = layout.MIRRORS | sockets.MIRRORS | gate.MIRRORS
+CGROUP_SKB, CGROUP_SOCK_ADDR = 8, 18  # BPF_PROG_TYPE_*
 SYS_BPF, BPF_LINK_CREATE = 321, 28  # on x86-64; since 5.7
 Struct = TypeVar("Struct", bound=ctypes.Structure)
 
@@ -48,6 +54,7 @@ class Kernel:
         self.lib: Any = lib
         self.uprobe_type, self.tracepoint_type = BPF.KPROBE, BPF.RAW_TRACEPOINT
         self.descriptors: list[int] = []
+        self.loading = threading.Lock()  # the gate's thread loads too
 
     def check_layout(self) -> None:
         """RuntimeError if the compiled programs lay the shared structs out otherwise than layout.py does."""
@@ -70,19 +77,30 @@ class Kernel:
 
     def attach_tracepoint(self, program: str, tracepoint: str) -> None:
         """Run `program` at a raw tracepoint."""
+        self.descriptors.append(self.open_tracepoint(program, tracepoint))
+
+    def open_tracepoint(self, program: str, tracepoint: str) -> int:
+        """The same, until the result is closed."""
         loaded = self._load(program, self.tracepoint_type)
-        self._keep(self.lib.bpf_attach_raw_tracepoint(loaded, tracepoint.encode()), f"attach to {tracepoint}")
+        opened = self.lib.bpf_attach_raw_tracepoint(loaded, tracepoint.encode())
+        if opened < 0:
+            raise OSError(ctypes.get_errno(), f"cannot attach to {tracepoint}")
+        return int(opened)
 
     def load_cgroup_skb(self, program: str) -> int:
         """Load a program that sees a cgroup's packets; its descriptor."""
         return self._load(program, CGROUP_SKB)
 
-    def link_cgroup(self, program: str, cgroup: int, attach_type: int) -> int:
-        """Run `program` at a cgroup's hook, by its open directory, beside what others attached; ends when the result is closed."""
-        attributes = (ctypes.c_uint32 * 4)(self.load_cgroup_skb(program), cgroup, attach_type, 0)
+    def load_sock_addr(self, program: str, attach_type: int) -> int:
+        """Load a program that sees a cgroup's calls of connect; its descriptor. OSError where it may not do what it wants."""
+        return self._load(program, CGROUP_SOCK_ADDR, attach_type)
+
+    def link_cgroup(self, program: int, cgroup: int, attach_type: int) -> int:
+        """Run a loaded program at a cgroup's hook, by its open directory, beside what others attached; ends when the result is closed."""
+        attributes = (ctypes.c_uint32 * 4)(program, cgroup, attach_type, 0)
         linked = ctypes.CDLL(None, use_errno=True).syscall(SYS_BPF, BPF_LINK_CREATE, attributes, ctypes.sizeof(attributes))
         if linked < 0:
-            raise OSError(ctypes.get_errno(), f"cannot attach {program} to a cgroup")
+            raise OSError(ctypes.get_errno(), f"cannot attach to the cgroup's hook {attach_type}")
         return int(linked)
 
     def open_ring(self, name: str, on_record: Callable[[int, int], bool]) -> None:
@@ -116,9 +134,9 @@ class Kernel:
             yield key.from_buffer_copy(at)
             missing = self.lib.bpf_get_next_key(descriptor, ctypes.byref(at), ctypes.byref(at))
 
-    def store(self, name: str, value: ctypes.Structure | ctypes.c_uint32, key: int = 0) -> None:
-        """Set an array's slot. OSError when the kernel refuses the value."""
-        at = ctypes.c_uint32(key)
+    def store(self, name: str, value: ctypes.Structure | ctypes.c_uint32 | ctypes.c_uint64, key: ctypes.Structure | int = 0) -> None:
+        """Set a key's value. OSError when the kernel refuses it."""
+        at = ctypes.c_uint32(key) if isinstance(key, int) else key
         if self.lib.bpf_update_elem(self.bpf[name.encode()].map_fd, ctypes.byref(at), ctypes.byref(value), 0):
             raise OSError(ctypes.get_errno(), f"cannot set {name}[{key}]")
 
@@ -134,8 +152,13 @@ class Kernel:
         self.descriptors.clear()
         self.bpf.cleanup()
 
-    def _load(self, program: str, kind: int) -> int:
-        loaded = _said(f"load {program}", lambda: self.bpf.load_func(program.encode(), kind))
+    def descriptor(self, name: str) -> int:
+        """Of a map."""
+        return int(self.bpf[name.encode()].map_fd)
+
+    def _load(self, program: str, kind: int, attach_type: int = -1) -> int:
+        with self.loading:
+            loaded = _said(f"load {program}", lambda: self.bpf.load_func(program.encode(), kind, attach_type=attach_type))
         return int(loaded.fd)
 
     def _keep(self, descriptor: int, action: str) -> None:

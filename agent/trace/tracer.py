@@ -12,6 +12,7 @@ another `Tls`, from position 0 of its own.
 """
 
 import ctypes
+import os
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from chaperone.agent.gate.gate import Gate
+from chaperone.agent.probe.apart import Parser
 from chaperone.agent.sockets.hooks import SocketHooks
 from chaperone.agent.sockets.values import Flow
 from chaperone.agent.trace.btf import Btf
@@ -42,9 +45,13 @@ TAKE = 8 << 20  # bytes of records in one poll; the rest waits in the ring
 
 @dataclass(frozen=True, slots=True)
 class TracerSettings:
-    """`ring_pages`: size of the ring buffer in 4 KiB pages, a power of two."""
+    """`ring_pages`: size of the ring buffer in 4 KiB pages, a power of two.
+
+    `spinners`: how many threads may wait at the gate at once without a signal, each keeping a processor busy.
+    """
 
     ring_pages: int = 8192
+    spinners: int = (os.cpu_count() or 1) - 1
 
 
 class Tracer:
@@ -60,14 +67,18 @@ class Tracer:
 
     def __enter__(self) -> Self:
         """Compile, load, attach the process hooks. OSError or RuntimeError, with a sentence, when that cannot be."""
-        self.kernel = _load({**offsets(Btf.of_kernel()), "RING_PAGES": self.settings.ring_pages})
+        defines = {"RING_PAGES": self.settings.ring_pages, "SPINNERS": self.settings.spinners}
+        self.parser = Parser()
+        self.parser.start()
+        self.kernel = _load({**offsets(Btf.of_kernel()), **defines})
         self.cgroups = GovernedCgroups(self.kernel)
-        self.files = ProbedFiles(self.kernel)
+        self.files = ProbedFiles(self.kernel, self.parser)
         self.shares = Shares(self.kernel)
         self.sockets = SocketHooks(self.kernel)
         try:
             self._begin()
         except BaseException:
+            self.parser.close()
             self.kernel.close()
             raise
         return self
@@ -75,7 +86,12 @@ class Tracer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Remove every probe and map."""
         self.sockets.close()
+        self.parser.close()
         self.kernel.close()
+
+    def open_gate(self) -> Gate:
+        """What looks into programs by itself, and holds them while it does; to be closed before we are."""
+        return Gate(self.kernel, self.files)
 
     def govern(self, cgroup: str | Path) -> int:
         """Record what runs in this cgroup and all below; returns the workload's number (1 to 64)."""

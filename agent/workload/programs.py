@@ -1,7 +1,7 @@
-"""Probes for programs nobody named beforehand: at each exec the file itself, then the TLS libraries it maps.
+"""Probes for programs nobody named beforehand: whatever code a governed process has mapped is looked into, each file once.
 
-Best effort until the connect gate: a library is mapped some time after the exec, so a young process is looked at again
-a few times. Every file is opened once, through the process's own /proc entries, and tried once.
+A young process is looked at a few times from its exec on, so that the gate (agent/gate) seldom has to stop it: once its
+mappings were looked into, its connects cost nothing until it maps more code.
 
 Bounded, since a workload can start programs and make files without end: what is not looked at any more is counted.
 """
@@ -10,84 +10,107 @@ import errno
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from typing import NamedTuple
 
-from chaperone.agent.workload.processes import PROC
+from chaperone.agent.workload.mapped import code_pages, mapped, mount_of, opened_process, own_mounts, reopened
 
 LOOKS_S = (0.0, 0.02, 0.1, 0.4, 1.5, 5.0)  # after the exec: a loader takes milliseconds, an interpreter's import seconds
 YOUNG_LIMIT = 16384  # processes that are looked at again
-TLS_NAMES = (b"ssl", b"gnutls")  # in a library's file name
 FILE_LIMIT = 8192  # files that are tried
 GONE = (errno.ENOENT, errno.ESRCH)
-FileKey = tuple[int, int, int]  # device, inode, change of content in ns
+FileKey = tuple[int, int, int, int]  # device, inode, change of content in ns, size
+
+
+class Image(NamedTuple):
+    """One program in one process. `number`: how many programs the process has been; -1: not known. `started`: 0 likewise."""
+
+    pid: int
+    started: int
+    number: int
+
+
+class Young(NamedTuple):
+    """A look that is to come. `seen`: pages of code at the look before."""
+
+    due: float
+    image: Image
+    turn: int
+    seen: int = 0
 
 
 class Programs:
-    """Attaches to what governed processes run. `attach` takes an open descriptor. `missed`: what there was no room for."""
+    """Looks into what governed processes run. `attach` takes an open descriptor; `mark` an image and the pages of code that were known.
 
-    def __init__(self, attach: Callable[[int], object]) -> None:
-        self.attach = attach
+    `missed`: what there was no room for.
+    """
+
+    def __init__(self, attach: Callable[[int], object], mark: Callable[[Image, int], None] = lambda _image, _code: None) -> None:
+        self.attach, self.mark = attach, mark
         self.tried: set[FileKey] = set()
         self.missed = 0
-        self._looks: tuple[deque[tuple[float, int]], ...] = tuple(deque() for _ in LOOKS_S)  # of each delay: when, pid
+        self._looks: tuple[deque[Young], ...] = tuple(deque() for _ in LOOKS_S)  # by turn: each in the order of `due`
+        self._young = 0
 
-    def executed(self, pid: int) -> None:
-        """A governed process runs another program: probe it now, its libraries as they appear."""
-        self._try(PROC / str(pid) / "exe")
-        if len(self._looks[-1]) >= YOUNG_LIMIT:
+    def executed(self, image: Image) -> None:
+        """A governed process runs another program: it is to be looked at now, and again while it is young."""
+        if self._young >= YOUNG_LIMIT:
             self.missed += 1
             return
+        self._young += 1
+        self._looks[0].append(Young(time.monotonic(), image, 0))
+
+    def due_s(self) -> float:
+        """Seconds until the next look, 0 if one is due."""
+        return max(0.0, min((looks[0].due for looks in self._looks if looks), default=float("inf")) - time.monotonic())
+
+    def look_due(self) -> None:
+        """Take the next look whose time has come, if any."""
         now = time.monotonic()
-        for delay, looks in zip(LOOKS_S, self._looks, strict=True):
-            looks.append((now + delay, pid))
-
-    def look(self) -> None:
-        """Look again at young processes whose time has come."""
-        now, due = time.monotonic(), set[int]()
         for looks in self._looks:
-            while looks and looks[0][0] <= now:
-                due.add(looks.popleft()[1])
-        for pid in due:
-            for mapped in _tls_libraries(pid):
-                self._try(mapped)
+            if looks and looks[0].due <= now:
+                self._again(looks.popleft())
+                return
 
-    def _try(self, path: Path) -> None:
+    def look(self, image: Image, seen: int = 0) -> int:
+        """Look into what a process has mapped now, unless that still are `seen` pages. Pages of code; 0 if it is gone."""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+            with opened_process(image.pid, image.started) as folder:
+                code = code_pages(folder)
+                if code and code != seen:
+                    self._look_into(folder)
+                    self.mark(image, code)
+                return code
         except OSError as error:
-            self.missed += error.errno not in GONE
-            return
-        try:
-            self._attach_once(descriptor)
-        finally:
-            os.close(descriptor)
+            self.missed += error.errno not in GONE and not isinstance(error, ProcessLookupError)
+            return 0
 
-    def _attach_once(self, descriptor: int) -> None:
-        if (key := _key(descriptor)) in self.tried:
+    def _again(self, young: Young) -> None:
+        code, following = self.look(young.image, young.seen), young.turn + 1
+        if not code or following >= len(LOOKS_S):
+            self._young -= 1
             return
+        pause = LOOKS_S[following] - LOOKS_S[young.turn]
+        self._looks[following].append(Young(young.due + pause, young.image, following, code))
+
+    def _look_into(self, folder: int) -> None:
+        mounts: frozenset[int] | None = None
+        for descriptor in mapped(folder):
+            if (key := _key(descriptor)) in self.tried:
+                continue
+            mounts = own_mounts(folder) if mounts is None else mounts
+            if mount_of(descriptor) in mounts:
+                self._attach_once(key, descriptor)
+
+    def _attach_once(self, key: FileKey, descriptor: int) -> None:
         if len(self.tried) >= FILE_LIMIT:
             self.missed += 1
             return
-        self.tried.add(key)
-        self.attach(descriptor)
-
-
-def _tls_libraries(pid: int) -> Iterator[Path]:
-    """The executable mappings whose files are called after TLS, as /proc/PID/map_files entries.
-
-    As bytes: the kernel escapes line feeds in paths, but not all that ends a line of text.
-    """
-    folder = PROC / str(pid)
-    try:
-        lines = (folder / "maps").read_bytes().split(b"\n")
-    except OSError:
-        return
-    for row in (line.split(maxsplit=5) for line in lines):
-        if len(row) == 6 and b"x" in row[1] and any(name in row[5].rpartition(b"/")[2] for name in TLS_NAMES):
-            yield folder / "map_files" / row[0].decode("ascii")
+        with reopened(descriptor) as readable:
+            self.tried.add(key)
+            self.attach(readable)
 
 
 def _key(descriptor: int) -> FileKey:
     about = os.fstat(descriptor)
-    return about.st_dev, about.st_ino, about.st_mtime_ns
+    return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size

@@ -105,13 +105,6 @@ def test_a_process_that_ends_while_we_look_has_not_left(tmp_path: Path) -> None:
     assert incomplete(recorded(TracerDouble([[began], [], [ended]]), cgroup=str(tmp_path))) == []
 
 
-def test_a_tls_library_that_the_kernel_would_not_probe_makes_the_recording_incomplete() -> None:
-    tracer = TracerDouble([[ProcessExec(os.getpid(), 10, 12, 1, "/bin/sh", ("sh",), False, 0, 1, 1)]])
-    tracer.refuses = True
-    (sentence,) = incomplete(recorded(tracer))
-    assert sentence.endswith("files that speak TLS got no probes from the kernel")
-
-
 def test_what_is_dropped_on_purpose_is_lost_and_said() -> None:
     polls: list[list[Value]] = [[TlsBytes(TLS, Direction.OUT, at, b"GET", 31) for at in (0, 3, 6, 9)]]
     records = recorded(TracerDouble(polls), options=("--simulate-drops", "2"))
@@ -128,3 +121,18 @@ def test_what_the_kernel_could_not_do_for_one_workload_is_said_in_its_session_on
     first, second = (record.session for record in records if isinstance(record, SessionStarted))
     spoilt = [note.session for note in records if isinstance(note, Note) and "process events did not fit" in note.text]
     assert spoilt == [first] and first != second
+
+
+def test_what_the_gate_could_not_do_makes_the_recording_incomplete() -> None:
+    tracer = TracerDouble()
+    tracer.gate.refused, tracer.gate.unseen = 1, 2
+    unlooked, refused = incomplete(recorded(tracer))
+    assert unlooked == "2 programs, libraries or connects were not looked into, too many at once"
+    assert refused == "1 files that speak TLS got no probes from the kernel"
+
+
+def test_each_workload_is_behind_the_gate_until_the_end() -> None:
+    tracer = TracerDouble()
+    recorded(tracer)
+    assert tracer.gate.watched == [(1, Path("/c"))]
+    assert tracer.gate.is_closed

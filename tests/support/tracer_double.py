@@ -3,9 +3,29 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from chaperone.agent.gate.gate import Gate
 from chaperone.agent.sockets.values import Flow
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, Lost, NotCovered, Value
+
+
+class GateDouble(Gate):
+    """Watches nobody; says what it is told to."""
+
+    def __init__(self) -> None:
+        self.refused = self.unseen = 0
+        self.watched: list[tuple[int, Path]] = []
+        self.is_closed = False
+
+    @property
+    def missed(self) -> int:
+        return self.unseen
+
+    def watch(self, slot: int, cgroup: Path) -> None:
+        self.watched.append((slot, cgroup))
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class TracerDouble(Tracer):
@@ -14,7 +34,7 @@ class TracerDouble(Tracer):
     def __init__(self, polls: Sequence[list[Value]] = (), final: Sequence[Value] = (), counts: Lost | None = None) -> None:
         self.polls, self.final, self.counts = list(polls), final, counts or Lost()
         self.uncovered: set[str] = set()
-        self.refuses = False  # probes in what was opened, as a kernel without descriptors
+        self.gate = GateDouble()
         self.attached: list[str | Path | int] = []
         self.governed: list[str | Path] = []
 
@@ -24,9 +44,10 @@ class TracerDouble(Tracer):
 
     def attach(self, file: str | Path | int) -> Attached | NotCovered:
         self.attached.append(file)
-        if self.refuses and isinstance(file, int):
-            return NotCovered("the kernel refuses probes", refused=True)
         return NotCovered("no TLS functions") if Path(str(file)).name in self.uncovered else Attached(1, 1, ("SSL_write",))
+
+    def open_gate(self) -> Gate:
+        return self.gate
 
     def poll(self, timeout_ms: int) -> list[Value]:
         return self.polls.pop(0) if self.polls else []

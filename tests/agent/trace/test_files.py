@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from support.elf_file import BASE, elf_file, symbols
 
+from chaperone.agent.probe.apart import Parser
+from chaperone.agent.probe.points import Point, points
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.values import Attached, NotCovered
 
@@ -25,6 +27,11 @@ class FakeKernel:
         self.probes.append((program, Path(path).stat().st_ino, offset))
 
 
+class InOurProcess(Parser):
+    def points(self, fd: int) -> tuple[Point, ...]:
+        return points(fd)
+
+
 @pytest.fixture
 def kernel() -> FakeKernel:
     return FakeKernel()
@@ -32,7 +39,7 @@ def kernel() -> FakeKernel:
 
 @pytest.fixture
 def files(kernel: FakeKernel) -> ProbedFiles:
-    return ProbedFiles(kernel)  # type: ignore[arg-type]
+    return ProbedFiles(kernel, InOurProcess())  # type: ignore[arg-type]
 
 
 @pytest.fixture

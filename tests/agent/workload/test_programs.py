@@ -1,103 +1,136 @@
-"""Programs are probed when they are executed, their TLS libraries when they are mapped; each file once."""
+"""Whatever code a process has mapped is looked into, each file once, and only files of its own mounts."""
 
 import os
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from chaperone.agent.workload.programs import YOUNG_LIMIT, Programs
+from chaperone.agent.workload.programs import YOUNG_LIMIT, Image, Programs
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="/proc/PID/map_files needs root")
-
-
-def names_of(attached: list[str]) -> Programs:
-    return Programs(lambda descriptor: attached.append(Path(f"/proc/self/fd/{descriptor}").readlink().name))
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="/proc/PID/map_files needs root")
+ABSENT = 2**22 + 5
 
 
-def test_the_program_itself_is_probed_once() -> None:
+@contextmanager
+def running(text: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A Python program that has printed a line and then waits."""
+    with subprocess.Popen([sys.executable, "-c", f"{text}\nprint(flush=True); input()"], stdin=-1, stdout=-1) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def names_of(attached: list[str], marked: list[tuple[Image, int]] | None = None) -> Programs:
+    marks = [] if marked is None else marked
+    return Programs(lambda fd: attached.append(Path(f"/proc/self/fd/{fd}").readlink().name), lambda *mark: marks.append(mark))
+
+
+def executed(programs: Programs, pid: int) -> None:
+    programs.executed(Image(pid, 0, 1))
+    programs.look_due()
+
+
+def test_each_file_is_probed_once() -> None:
     attached: list[str] = []
     programs = names_of(attached)
-    with subprocess.Popen(["sleep", "100"]) as first, subprocess.Popen(["sleep", "100"]) as second:
-        time.sleep(0.05)
-        programs.executed(first.pid)
-        programs.executed(second.pid)
-        first.kill()
-        second.kill()
-    assert attached == ["sleep"]
+    with running("import ssl") as first, running("import ssl") as second:
+        executed(programs, first.pid)
+        executed(programs, second.pid)
+    assert any("libssl" in name for name in attached)
+    assert any("python" in name for name in attached)
+    assert len(attached) == len(set(attached))
 
 
-@needs_root
 def test_a_library_mapped_after_the_exec_is_found() -> None:
     attached: list[str] = []
     programs = names_of(attached)
-    program = "import ssl, time; print(flush=True); time.sleep(100)"
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
-        programs.executed(process.pid)
-        assert process.stdout is not None
-        process.stdout.readline()
+    with running("") as process:
+        executed(programs, process.pid)
+        assert not any("libssl" in name for name in attached)
+    with running("import time; time.sleep(0.01); import ssl") as process:
+        programs.executed(Image(process.pid, 0, 1))
         deadline = time.monotonic() + 10
         while not any("libssl" in name for name in attached) and time.monotonic() < deadline:
-            programs.look()
-            time.sleep(0.02)
-        process.kill()
+            programs.look_due()
+            time.sleep(programs.due_s())
     assert any("libssl" in name for name in attached)
+
+
+def test_what_was_looked_into_is_marked_with_its_pages_of_code() -> None:
+    marked: list[tuple[Image, int]] = []
+    programs = names_of([], marked)
+    with running("import mmap; a = mmap.mmap(-1, 5 * 4096, prot=4)") as process:
+        image = Image(process.pid, 0, 7)
+        code = programs.look(image)
+        rows = [line.split() for line in Path(f"/proc/{process.pid}/maps").read_text().splitlines()]
+    spans = [row[0].split("-") for row in rows if row[1][1:3] == "-x" and row[-1] not in ("[vdso]", "[vsyscall]")]
+    pages = sum(int(end, 16) - int(begin, 16) for begin, end in spans) // 4096
+    assert marked == [(image, code)]
+    assert code - pages in (0, 1, 2)  # the vdso counts
+
+
+def test_a_look_at_unchanged_code_reads_no_file() -> None:
+    marked: list[tuple[Image, int]] = []
+    programs = names_of([], marked)
+    with running("") as process:
+        code = programs.look(Image(process.pid, 0, 1))
+        assert programs.look(Image(process.pid, 0, 1), code) == code
+    assert len(marked) == 1
 
 
 def test_a_process_that_is_gone_is_no_error_and_forgotten_in_time() -> None:
     programs = names_of([])
-    programs.executed(2**22 + 5)
-    programs.look()
+    executed(programs, ABSENT)
+    assert programs.tried == set()
+    assert programs.due_s() == float("inf")
+    assert programs.missed == 0
+
+
+def test_another_process_with_the_same_number_is_not_looked_into() -> None:
+    programs = names_of([])
+    with running("") as process:
+        assert programs.look(Image(process.pid, 10**9, 1)) == 0
     assert programs.tried == set()
 
 
 def test_no_descriptor_stays_open() -> None:
     programs, before = names_of([]), len(list(Path("/proc/self/fd").iterdir()))
-    programs.executed(os.getpid())
-    programs.look()
+    programs.look(Image(os.getpid(), 0, 1))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-@needs_root
-def test_a_mapped_file_cannot_name_another_file_to_be_opened(tmp_path: Path) -> None:
-    """A path may hold what Python takes for the end of a line; what follows it would be a line of the workload's making."""
+def test_a_file_that_is_in_none_of_its_mounts_is_left_alone() -> None:
+    """Memory with a name, here; a file of the node whose descriptor it was given is in no mount of its either."""
     attached: list[str] = []
-    victim = tmp_path / "victim"
-    victim.write_bytes(b"not yours")
-    mapped = Path(f"{tmp_path}/a\x1c{victim} x 0 0 0 ssl")
-    mapped.parent.mkdir(parents=True)
-    mapped.write_bytes(b"\0" * 4096)
-    program = (
-        f"import mmap, os, time; m = mmap.mmap(os.open({str(mapped)!r}, 0), 4096, prot=5, flags=2); print(flush=True); time.sleep(100)"
-    )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        programs = names_of(attached)
-        programs.executed(process.pid)
-        programs.look()
-        process.kill()
-    assert mapped.name in attached
-    assert "victim" not in attached
+    text = "import mmap, os; fd = os.memfd_create('libssl.so'); os.write(fd, bytes(4096)); m = mmap.mmap(fd, 4096, prot=5, flags=2)"
+    with running(text) as process:
+        assert "libssl.so" in Path(f"/proc/{process.pid}/maps").read_text()
+        names_of(attached).look(Image(process.pid, 0, 1))
+    assert attached
+    assert not any("libssl" in name for name in attached)
 
 
 def test_more_young_processes_than_can_be_looked_at_are_counted() -> None:
     programs = names_of([])
     for number in range(YOUNG_LIMIT + 3):
-        programs.executed(2**22 + number)
+        programs.executed(Image(ABSENT + number, 0, 1))
     assert programs.missed == 3
 
 
-def test_more_files_than_are_tried_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_files_than_are_tried_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     attached: list[str] = []
     monkeypatch.setattr("chaperone.agent.workload.programs.FILE_LIMIT", 0)
     programs = names_of(attached)
-    programs.executed(os.getpid())
-    programs.executed(os.getpid())
-    assert (attached, programs.missed) == ([], 2)
+    programs.look(Image(os.getpid(), 0, 1))
+    assert attached == []
+    assert programs.missed > 2
 
 
 def test_an_agent_without_descriptors_does_not_take_it_for_a_process_that_is_gone() -> None:
@@ -106,7 +139,7 @@ def test_an_agent_without_descriptors_does_not_take_it_for_a_process_that_is_gon
     held = [os.open("/dev/null", os.O_RDONLY)]
     resource.setrlimit(resource.RLIMIT_NOFILE, (held[0] + 1, hard))
     try:
-        programs.executed(os.getpid())
+        programs.look(Image(os.getpid(), 0, 1))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         os.close(held[0])
@@ -117,5 +150,5 @@ def test_ten_thousand_programs_in_a_row_cost_little() -> None:
     programs = names_of([])
     started = time.monotonic()
     for number in range(10_000):
-        programs.executed(2**22 + number)
-    assert time.monotonic() - started < 2
+        executed(programs, ABSENT + number)
+    assert time.monotonic() - started < 5

@@ -1,0 +1,1 @@
+"""The connect gate: nobody speaks TLS before its program and libraries were looked into."""

@@ -1,0 +1,118 @@
+"""The gate: who executes is looked into, who connects waits until that is done.
+
+What is looked into and probed is agent/workload/programs.py's; what was marked as known, bpf/gate.h compares at the next
+connect. A process keeps the door (agent/gate/doorkeeper.py); this thread may take its time.
+"""
+
+import ctypes
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+from chaperone.agent.gate.door import Door
+from chaperone.agent.gate.hooks import ConnectHooks
+from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ImageKey
+from chaperone.agent.trace.files import ProbedFiles
+from chaperone.agent.trace.kernel import Kernel
+from chaperone.agent.trace.values import NotCovered
+from chaperone.agent.workload.processes import members
+from chaperone.agent.workload.programs import Image, Programs
+
+TICK_S = 0.1
+PATIENCE_NS = 10_000_000_000  # who has waited for longer goes on unlooked
+
+
+class Gate(threading.Thread):
+    """`watch` cgroups, `close` at the end. `refused`: files that speak TLS and got no probes."""
+
+    def __init__(self, kernel: Kernel, files: ProbedFiles) -> None:
+        super().__init__(name="gate", daemon=True)
+        self.kernel, self.files = kernel, files
+        self.hooks = ConnectHooks(kernel)
+        self.door = Door(kernel)
+        self.door.start()
+        self.programs = Programs(self._attach, self._mark)
+        self.refused = self.late = 0
+        self.broken = False
+        self._connecting: deque[GateRecord] = deque()
+        self._newcomers: deque[Image] = deque()
+        self._over = False
+
+    @property
+    def missed(self) -> int:
+        """Connects, programs and files that went unlooked."""
+        state = self.kernel.entry("gate_state", GateState) or GateState()
+        return int(state.missed) + self.programs.missed + self.late + self.door.late + self.broken
+
+    def watch(self, slot: int, cgroup: Path) -> None:
+        """Let no thread of this cgroup connect unlooked; look into what already runs there."""
+        if self.ident is None:
+            self.door.await_kept()
+            self.start()
+        self.hooks.attach(slot, cgroup)
+        self._newcomers.extend(Image(pid, 0, -1) for pid in members(cgroup))
+
+    def leave(self, slot: int) -> None:
+        """Watch it no more."""
+        self.hooks.detach(slot)
+
+    def close(self) -> None:
+        """Watch nobody, let everybody go, end the threads. What was counted stays."""
+        self._over = True
+        if self.ident is None:
+            self._open()
+        else:
+            self.join()
+
+    def run(self) -> None:
+        """Until `close`, or until a thread of the gate fails: then nobody must wait for it any more."""
+        try:
+            while not self._over and self.door.is_kept:
+                self._hear(0 if self._connecting or self._newcomers else min(TICK_S, self.programs.due_s()))
+                self._work()
+        finally:
+            self.broken = not self._over
+            self._open()
+
+    def _open(self) -> None:
+        self.hooks.close()
+        self.door.close()
+
+    def _hear(self, timeout_s: float) -> None:
+        """Wait for an arrival, and take all that there are."""
+        while (record := self.door.arrival(timeout_s)) is not None:
+            timeout_s = 0
+            if record.head.kind == GateKind.CONNECT:
+                self._connecting.append(record)
+            else:
+                self.programs.executed(_image(record))
+
+    def _work(self) -> None:
+        """One look: first for those who wait."""
+        if self._connecting:
+            self._serve(self._connecting.popleft())
+        elif self._newcomers:
+            self.programs.look(self._newcomers.popleft())
+        else:
+            self.programs.look_due()
+
+    def _serve(self, record: GateRecord) -> None:
+        """Look into the process that one thread stands for."""
+        if time.clock_gettime_ns(time.CLOCK_BOOTTIME) - record.head.time > PATIENCE_NS:
+            self.late += 1
+        else:
+            self.programs.look(_image(record))
+        self.door.let_go(record.thread)
+
+    def _attach(self, descriptor: int) -> None:
+        found = self.files.attach(descriptor)
+        self.refused += isinstance(found, NotCovered) and found.refused
+
+    def _mark(self, image: Image, code: int) -> None:
+        if image.number >= 0:
+            self.kernel.store("looked", ctypes.c_uint64(code), ImageKey(image.started, image.pid, image.number))
+
+
+def _image(record: GateRecord) -> Image:
+    return Image(record.head.pid, record.head.started, record.head.image)

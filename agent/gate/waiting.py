@@ -1,0 +1,135 @@
+"""Threads that wait at the gate: seized, trapped on their way out of the kernel, let go. All from one thread.
+
+Nobody is left stopped: when this thread or process ends, the kernel detaches whom it traced, and they run on. Only a SIGSTOP
+that bpf/gate.h sent because we came late outlives that; it is in `halted` until we took it back, which we do as soon as we
+have the thread.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+from chaperone.agent.gate.layout import Thread
+from chaperone.agent.gate.maps import Map
+from chaperone.agent.hold import ptrace
+from chaperone.agent.hold.ptrace import Kind, Option, Stop
+
+HASTE_S = 0.05  # after its arrival a thread is looked at often until it has stopped
+CLOSE_S = 2.0  # at the end, one in the kernel's hands for longer is left to be let go by the kernel
+EINTR, CONNECT = 2**64 - 4, 42  # as registers show them
+CONNECTING = frozenset({CONNECT, 44, 46})  # and sendto and sendmsg, which connect with MSG_FASTOPEN
+SYSCALL_SIZE = 2
+
+
+@dataclass(slots=True)
+class Waiter:
+    """A seized thread. `deliver`: a signal of somebody else's that it stopped for; `is_leaving`: it need not wait any more."""
+
+    since: float
+    has_stopped: bool = False
+    deliver: int = 0
+    is_leaving: bool = False
+
+
+class Waiting:
+    """Who waits, by thread. `late`: threads that had gone on before they stopped; `foreign`: those that another tracer has."""
+
+    def __init__(self, halted: Map[Thread, Thread]) -> None:
+        self.halted = halted
+        self.threads: dict[int, Waiter] = {}
+        self.foreign = self.late = 0
+
+    def take(self, tid: int) -> None:
+        """Seize a thread and have it trap. One that another tracer has goes on, or stays in its stop until `resume_halted`."""
+        if tid in self.threads:
+            return
+        try:
+            ptrace.seize(tid, Option(0))
+            self.threads[tid] = Waiter(time.monotonic())
+            ptrace.interrupt(tid)
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            self.foreign += 1
+
+    def is_unsettled(self) -> bool:
+        """Whether somebody who arrived just now is about to stop."""
+        now = time.monotonic()
+        return any(not waiter.has_stopped and now - waiter.since < HASTE_S for waiter in self.threads.values())
+
+    def settle(self) -> None:
+        """See who has stopped, and end real stops at once: the other threads of that process have nothing to wait for."""
+        for tid, waiter in list(self.threads.items()):
+            if not waiter.has_stopped:
+                self._settle(tid, waiter)
+
+    def release(self, tid: int) -> None:
+        """Let a thread go on, as soon as it has stopped."""
+        if waiter := self.threads.get(tid):
+            waiter.is_leaving = True
+            if waiter.has_stopped:
+                self._let_go(tid, waiter)
+
+    def resume_halted(self) -> None:
+        """End the real stops of threads that we could not seize."""
+        for thread in list(self.halted.keys()):
+            if thread.number not in self.threads:
+                self._resume(thread.number)
+
+    def close(self) -> None:
+        """Let all go."""
+        deadline = time.monotonic() + CLOSE_S
+        for tid in list(self.threads):
+            self.release(tid)
+        while self.threads and time.monotonic() < deadline:
+            self.settle()
+            time.sleep(0.001)
+        self.resume_halted()
+
+    def _settle(self, tid: int, waiter: Waiter) -> None:
+        try:
+            stop = ptrace.wait(tid, ptrace.WNOHANG)
+        except ChildProcessError:
+            del self.threads[tid]
+            return
+        if stop is not None and stop.kind is Kind.ENDED:
+            del self.threads[tid]
+        elif stop is not None:
+            self._stopped(stop, waiter)
+
+    def _stopped(self, stop: Stop, waiter: Waiter) -> None:
+        waiter.has_stopped = True
+        was_ours = self._resume(stop.tid)
+        if stop.kind is Kind.SIGNAL and not (was_ours and stop.number == signal.SIGSTOP):
+            waiter.deliver = stop.number
+        with contextlib.suppress(ProcessLookupError):
+            self.late += ptrace.registers(stop.tid).orig_rax not in CONNECTING
+        if waiter.is_leaving:
+            self._let_go(stop.tid, waiter)
+
+    def _let_go(self, tid: int, waiter: Waiter) -> None:
+        del self.threads[tid]
+        with contextlib.suppress(ProcessLookupError):
+            if not waiter.deliver:
+                _connect_again(tid)
+            ptrace.detach(tid, waiter.deliver)
+
+    def _resume(self, tid: int) -> bool:
+        """End the stop that bpf/gate.h began, if it did: SIGCONT also takes a SIGSTOP back that waits to be delivered."""
+        if (process := self.halted.get(Thread(tid))) is None or not process.number:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.number, signal.SIGCONT)
+        self.halted.remove(Thread(tid))
+        return True
+
+
+def _connect_again(tid: int) -> None:
+    """A connect with a time limit (SO_SNDTIMEO) is ended with EINTR by any stop (signal(7)): have it called again."""
+    values = ptrace.registers(tid)
+    if values.orig_rax == CONNECT and values.rax == EINTR:
+        values.rax = CONNECT
+        values.rip -= SYSCALL_SIZE
+        ptrace.set_registers(tid, values)

@@ -1,0 +1,172 @@
+"""Files of workloads are parsed in a process of its own that has no privilege: what goes wrong there cannot hurt the node.
+
+`python -m chaperone.agent.probe.apart` is that process: it gets descriptors of files over its socket (stdin) and answers with
+plain data. It has nobody's user, no capability, no network, and limits on memory, files and processes. Its answers are checked
+as the workload's own words would be.
+"""
+
+import array
+import ctypes
+import json
+import os
+import re
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from chaperone.agent.probe.elf import UnreadableError
+from chaperone.agent.probe.points import Point, points
+from chaperone.agent.trace.flatten import flatten
+
+DEADLINE_S = 10.0  # for one file
+ANSWER_LIMIT = 1 << 16
+POINT_LIMIT = 512
+TEXT_LIMIT = 200
+MEMORY = 1 << 30
+NOBODY = 65534
+LIMITS = {
+    resource.RLIMIT_AS: MEMORY,
+    resource.RLIMIT_NOFILE: 16,
+    resource.RLIMIT_FSIZE: 0,
+    resource.RLIMIT_CORE: 0,
+    resource.RLIMIT_NPROC: 0,
+}
+NEW_SYSV, NEW_NETWORK = 0x08000000, 0x40000000  # CLONE_NEWIPC, CLONE_NEWNET: unshare(2)
+NO_NEW_PRIVS = 38  # PR_SET_NO_NEW_PRIVS
+CAPABILITY_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
+
+
+class Parser:
+    """The other end of that process; started when first needed, and again when it has died or taken too long."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._asking = threading.Lock()
+
+    def start(self) -> None:
+        """Have it ready before it is needed."""
+        with self._asking:
+            self._connected()
+
+    def points(self, fd: int) -> tuple[Point, ...]:
+        """As points.points."""
+        with self._asking:
+            answer = self._ask(fd)
+        return _checked(answer, os.fstat(fd).st_size)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._child is not None and self._socket is not None:
+            self._socket.close()
+            self._child.kill()
+            self._child.wait()
+        self._child = self._socket = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process; 0 if there is none."""
+        return self._child.pid if self._child else 0
+
+    def _ask(self, fd: int) -> bytes:
+        connection = self._connected()
+        try:
+            socket.send_fds(connection, [b"\0"], [fd])
+            if select.select([connection], [], [], DEADLINE_S)[0] and (answer := connection.recv(ANSWER_LIMIT)):
+                return answer
+        except ConnectionError:
+            pass
+        self.close()
+        raise UnreadableError(f"reading it failed or took longer than {DEADLINE_S:.0f} s")
+
+    def _connected(self) -> socket.socket:
+        if self._socket is not None and self._child is not None and self._child.poll() is None:
+            return self._socket
+        self.close()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [sys.executable, "-m", "chaperone.agent.probe.apart"]
+            self._child = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True)
+        return self._socket
+
+
+def _checked(answer: bytes, size: int) -> tuple[Point, ...]:
+    """Only probes that we know, at places that the file has."""
+    try:
+        told: Any = json.loads(answer)
+        if isinstance(told, str):
+            raise UnreadableError("".join(filter(str.isprintable, told))[:TEXT_LIMIT])
+        found = tuple(Point(*one) for one in told)
+    except (ValueError, TypeError, RecursionError) as error:
+        if isinstance(error, UnreadableError):
+            raise
+        raise UnreadableError("reading it gave no answer that makes sense") from None
+    if len(found) > POINT_LIMIT or not all(_is_known(point, size) for point in found):
+        raise UnreadableError("reading it gave probes that cannot be")
+    return found
+
+
+def _is_known(point: Point, size: int) -> bool:
+    function, program, offset, at_return = point
+    is_typed = type(function) is str and type(program) is str and type(offset) is int and type(at_return) is bool
+    return is_typed and program in _programs() and len(function) < TEXT_LIMIT and function.isprintable() and 0 <= offset < size
+
+
+@cache
+def _programs() -> frozenset[str]:
+    """The names of all programs that run at probes."""
+    return frozenset(re.findall(r"^int (on_\w+)\(struct pt_regs \*", flatten("chaperone.c"), re.MULTILINE))
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = socket.socket(fileno=0)
+    confine()
+    while asked := _received(connection):
+        try:
+            answer: object = points(asked[0])
+        except UnreadableError as error:
+            answer = str(error)
+        except (MemoryError, OSError, OverflowError) as error:
+            answer = f"reading it failed: {type(error).__name__}"
+        finally:
+            os.close(asked[0])
+        with suppress(ConnectionError):
+            connection.send(json.dumps(answer).encode())
+
+
+def confine() -> None:
+    """Give up everything that a parser does not need, for good. What we may not give up, we do not have."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.unshare(NEW_NETWORK | NEW_SYSV)
+    for limit, value in LIMITS.items():
+        resource.setrlimit(limit, (value, value))
+    if os.geteuid() == 0:
+        with suppress(PermissionError):
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+    header, none = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    if libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0) or libc.capset(header, none):
+        raise OSError(ctypes.get_errno(), "cannot give up privileges")
+
+
+def _received(connection: socket.socket) -> list[int]:
+    """The descriptor of the next file; [] at the end."""
+    numbers = array.array("i")
+    _data, ancillary, _flags, _address = connection.recvmsg(1, socket.CMSG_SPACE(numbers.itemsize))
+    for _level, _kind, data in ancillary:
+        numbers.frombytes(data[: numbers.itemsize])
+    return list(numbers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+/* What the gate's thread is told, and the maps it reads and writes: mirrored by agent/gate/layout.py, as event.h is. */
+#ifndef CHAPERONE_GATE_EVENT_H
+#define CHAPERONE_GATE_EVENT_H
+
+#include "event.h"
+
+enum gate_kind { KIND_GATE_EXEC = 48, KIND_GATE_CONNECT };
+
+/* A process became another program, or one of its threads connects and its files were not looked into. */
+struct gate {
+  struct head head;
+  __u64 code;   /* pages of its executable mappings */
+  __u32 thread; /* KIND_GATE_CONNECT: who waits, in the root namespace */
+  __u32 pad;
+};
+
+/* One program in one process. */
+struct image {
+  __u64 started;
+  __u32 pid;
+  __u32 image;
+};
+
+/* A thread or process, in the root namespace. */
+struct thread {
+  __u32 number;
+};
+
+/* What the gate did and could not do. */
+struct gate_state {
+  __u64 waiting; /* threads that wait for their tracer in the kernel now */
+  __u64 missed;  /* connects that nobody was told of */
+  __u64 is_open; /* 1: nobody waits, there is nobody to wait for; by agent/gate/doorkeeper.py */
+};
+
+#endif

@@ -1,0 +1,93 @@
+"""Live: what the gate does when its own parts fail; clients are in test_live_gate."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from socket import create_server
+
+import pytest
+from support.kernel import governed, skip_without_kernel
+
+from chaperone.agent.gate import gate as module
+from chaperone.agent.gate.layout import GateState
+from chaperone.agent.trace.tracer import Tracer, TracerSettings
+
+pytestmark = pytest.mark.kernel
+CONNECT = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])))"
+
+
+@pytest.fixture(scope="module")
+def tracer() -> Iterator[Tracer]:
+    skip_without_kernel()
+    with Tracer(TracerSettings(ring_pages=256, spinners=0)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def port() -> Iterator[str]:
+    with create_server(("127.0.0.1", 0)) as listener:
+        yield str(listener.getsockname()[1])
+
+
+def test_it_opens_when_the_process_at_the_door_dies(tracer: Tracer, port: str) -> None:
+    gate = tracer.open_gate()
+    with governed(tracer) as workload:
+        gate.watch(1, workload.path)
+        os.kill(gate.door.pid, signal.SIGKILL)
+        gate.join(10)
+        assert not gate.is_alive()
+        workload.run([sys.executable, "-c", CONNECT, port])
+    assert gate.broken
+    assert gate.missed == 1
+    gate.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_it_opens_when_its_own_thread_fails(tracer: Tracer, port: str) -> None:
+    gate = tracer.open_gate()
+    gate.programs.look = lambda image, seen=0: 1 // 0  # type: ignore[method-assign]
+    with governed(tracer) as workload:
+        gate.watch(1, workload.path)
+        workload.run([sys.executable, "-c", CONNECT, port])
+        gate.join(10)
+    assert gate.missed == 1
+    gate.close()
+
+
+def test_who_has_waited_too_long_goes_on_and_is_counted(tracer: Tracer, port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_NS", 0)
+    gate = tracer.open_gate()
+    gate.programs.executed = lambda image: None  # type: ignore[method-assign]
+    with governed(tracer) as workload:
+        gate.watch(1, workload.path)
+        workload.run([sys.executable, "-c", CONNECT, port])
+    gate.close()
+    assert gate.late == gate.missed == 1
+
+
+def test_one_gate_follows_another(tracer: Tracer, port: str) -> None:
+    for _ in range(2):
+        gate = tracer.open_gate()
+        with governed(tracer) as workload:
+            gate.watch(1, workload.path)
+            workload.run([sys.executable, "-c", CONNECT, port])
+        gate.close()
+        assert gate.missed == 0
+
+
+def test_what_is_full_is_counted_and_lets_pass(tracer: Tracer, port: str) -> None:
+    """Nobody reads the ring: after some thousand execs it has no room, and nobody may wait."""
+    gate = tracer.open_gate()
+    os.kill(gate.door.pid, signal.SIGSTOP)
+    try:
+        with governed(tracer) as workload:
+            gate.hooks.attach(1, workload.path)
+            assert workload.start(["sh", "-c", "for i in $(seq 5000); do (exec true); done"]).wait() == 0
+            workload.run([sys.executable, "-c", CONNECT, port])
+        state = tracer.kernel.entry("gate_state", GateState)
+        assert state is not None
+        assert state.missed == 1
+    finally:
+        os.kill(gate.door.pid, signal.SIGCONT)
+        gate.close()

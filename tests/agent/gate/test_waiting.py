@@ -1,0 +1,252 @@
+"""Threads are seized, seen to stop, and let go as they were; real stops of ours are taken back. The kernel's map is a dict here."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from chaperone.agent.gate.layout import Thread
+from chaperone.agent.gate.maps import Map
+from chaperone.agent.gate.waiting import Waiting
+from chaperone.agent.hold import ptrace
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="tracing others needs root")
+BELOW = ["/bin/sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c"]  # not our own child, whose stops its parent would be told
+
+
+class FakeMap(Map[Thread, Thread]):
+    """`halted`: thread → process."""
+
+    def __init__(self) -> None:
+        self.halted: dict[int, int] = {}
+
+    def get(self, key: Thread) -> Thread | None:
+        return Thread(self.halted[key.number]) if key.number in self.halted else None
+
+    def keys(self) -> Iterator[Thread]:
+        yield from map(Thread, list(self.halted))
+
+    def remove(self, key: Thread) -> None:
+        self.halted.pop(key.number, None)
+
+
+@pytest.fixture
+def kernel() -> FakeMap:
+    return FakeMap()
+
+
+@pytest.fixture
+def waiting(kernel: FakeMap) -> Waiting:
+    return Waiting(kernel)
+
+
+@contextmanager
+def counting() -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """A program that prints a line every few milliseconds, and its pid; its parent is a shell."""
+    text = "import os, time\nprint(os.getpid(), flush=True)\nwhile True:\n    time.sleep(0.005)\n    print(flush=True)"
+    with subprocess.Popen([*BELOW, text], stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        pid = int(shell.stdout.readline())
+        yield pid, shell
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def leave(waiting: Waiting, pid: int) -> None:
+    """Let it go, and see to it that it went."""
+    waiting.release(pid)
+    until(lambda: waiting.settle() is None and pid not in waiting.threads)  # type: ignore[func-returns-value]
+
+
+def goes_on(shell: "subprocess.Popen[bytes]") -> bool:
+    assert shell.stdout is not None
+    return all(shell.stdout.readline() for _ in range(5))
+
+
+def test_a_thread_stops_and_goes_on_unseen_by_its_parent(waiting: Waiting) -> None:
+    with counting() as (pid, shell):
+        waiting.take(pid)
+        until(lambda: state(pid) == "t")
+        waiting.settle()
+        assert waiting.threads[pid].has_stopped
+        leave(waiting, pid)
+        assert waiting.threads == {}
+        assert goes_on(shell)
+        assert "TracerPid:\t0" in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_a_real_stop_of_ours_ends_at_once_for_all_but_the_one_who_waits(waiting: Waiting, kernel: FakeMap) -> None:
+    with counting() as (pid, shell):
+        kernel.halted[pid] = pid
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: state(pid) == "T")
+        waiting.take(pid)
+        until(lambda: waiting.settle() is None and waiting.threads[pid].has_stopped)  # type: ignore[func-returns-value]
+        assert kernel.halted == {}
+        assert state(pid) == "t"
+        leave(waiting, pid)
+        assert goes_on(shell)
+
+
+def test_a_stop_signal_that_comes_after_the_trap_is_taken_back(waiting: Waiting, kernel: FakeMap) -> None:
+    with counting() as (pid, shell):
+        waiting.take(pid)
+        until(lambda: state(pid) == "t")
+        kernel.halted[pid] = pid
+        os.kill(pid, signal.SIGSTOP)
+        waiting.settle()
+        leave(waiting, pid)
+        assert goes_on(shell)
+
+
+def test_a_stop_by_somebody_else_stays(waiting: Waiting) -> None:
+    with counting() as (pid, _shell):
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: state(pid) == "T")
+        waiting.take(pid)
+        leave(waiting, pid)
+        until(lambda: state(pid) == "T")
+
+
+def test_a_signal_that_arrives_first_is_delivered(waiting: Waiting) -> None:
+    text = (
+        "import os, signal, time\nsignal.signal(signal.SIGUSR1, lambda *a: print('got', flush=True))\n"
+        "print(os.getpid(), flush=True)\nwhile True: time.sleep(1)"
+    )
+    with subprocess.Popen([*BELOW, text], stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        pid = int(shell.stdout.readline())
+        for _ in range(20):
+            os.kill(pid, signal.SIGUSR1)
+            waiting.take(pid)
+            leave(waiting, pid)
+            assert shell.stdout.readline() == b"got\n"
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_who_ends_or_is_gone_is_forgotten(waiting: Waiting) -> None:
+    waiting.take(2**22 + 5)
+    assert waiting.threads == {}
+    with counting() as (pid, _shell):
+        waiting.take(pid)
+        os.kill(pid, signal.SIGKILL)
+        leave(waiting, pid)
+    assert waiting.threads == {}
+
+
+def test_one_that_another_traces_is_resumed_by_signal(waiting: Waiting, kernel: FakeMap) -> None:
+    with counting() as (pid, shell):
+        taken, done = threading.Event(), threading.Event()
+
+        def trace() -> None:
+            other = Waiting(kernel)
+            other.take(pid)
+            leave(other, pid)
+            ptrace.seize(pid, ptrace.Option(0))
+            taken.set()
+            done.wait(10)
+
+        tracer = threading.Thread(target=trace)
+        tracer.start()
+        assert taken.wait(10)
+        waiting.take(pid)
+        assert (waiting.threads, waiting.foreign) == ({}, 1)
+        kernel.halted[pid] = pid
+        waiting.resume_halted()
+        assert kernel.halted == {}
+        done.set()
+        tracer.join()
+        assert goes_on(shell)
+
+
+def test_the_death_of_the_tracer_lets_everybody_go() -> None:
+    with counting() as (pid, shell):
+        text = (
+            "import os, sys, time\nfrom chaperone.agent.hold import ptrace\n"
+            "ptrace.seize(int(sys.argv[1]), ptrace.Option(0)); ptrace.interrupt(int(sys.argv[1]))\nprint(flush=True); time.sleep(100)"
+        )
+        with subprocess.Popen([sys.executable, "-c", text, str(pid)], stdout=subprocess.PIPE) as tracer:
+            assert tracer.stdout is not None
+            tracer.stdout.readline()
+            until(lambda: state(pid) == "t")
+            tracer.kill()
+        assert goes_on(shell)
+
+
+CONNECT = """
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+int main(int n, char **argv) {
+  struct timeval limit = {1, 0};
+  struct sockaddr_in to = {AF_INET, htons(atoi(argv[1]))};
+  inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+  printf("%d\\n", getpid()); fflush(stdout);
+  int done = connect(fd, (void *)&to, sizeof(to));
+  printf("%d %s\\n", done, strerror(errno));
+}
+"""
+
+
+def test_a_connect_with_a_time_limit_is_not_cut_short(waiting: Waiting, tmp_path: Path) -> None:
+    """To a listener whose queue is full: it gets no answer."""
+    (tmp_path / "connect.c").write_text(CONNECT)
+    subprocess.run(["cc", "-o", tmp_path / "connect", tmp_path / "connect.c"], check=True)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    full = socket.create_connection(listener.getsockname())
+    command = [*BELOW[:4], str(tmp_path / "connect"), str(listener.getsockname()[1])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        until(lambda: Path(f"/proc/{pid}/syscall").read_text().startswith("42 "))
+        waiting.take(pid)
+        leave(waiting, pid)
+        assert waiting.late == 0
+        assert process.stdout.readline() == b"-1 Operation already in progress\n"  # a second time limit's end
+    full.close()
+    listener.close()
+
+
+def test_thread_numbers_are_as_wide_as_the_kernels() -> None:
+    assert ctypes.sizeof(Thread) == 4
+
+
+def test_who_has_gone_on_before_it_stopped_is_counted(waiting: Waiting) -> None:
+    with counting() as (pid, _shell):
+        waiting.take(pid)
+        leave(waiting, pid)
+    assert waiting.late == 1
+
+
+def test_a_stop_that_is_only_about_to_be_sent_is_not_taken_back(waiting: Waiting, kernel: FakeMap) -> None:
+    """Or it would come afterwards, and nobody would know."""
+    kernel.halted[2**22 + 5] = 0
+    waiting.resume_halted()
+    assert kernel.halted == {2**22 + 5: 0}
