@@ -31,6 +31,7 @@ lint: setup ## ruff, mypy, import contracts
 bench: setup $(PEER)/.ready ## ratios taken side by side in one run; as root, the probes' cost too
 	$(BIN)/python bench/decode.py --peer $(PEER)
 	$(BIN)/python bench/capture.py
+	$(BIN)/python bench/rules.py
 
 $(PEER)/.ready:
 	$(PYTHON) -m venv $(PEER)

@@ -12,7 +12,7 @@ from chaperone.collector.cli.show.table import Cell, table
 from chaperone.collector.ingest.policies import read_rules
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.document import Rule, policies
-from chaperone.collector.rules.evaluate import Finding, explain
+from chaperone.collector.rules.evaluate import NOT_NOW, Finding, explain
 from chaperone.collector.rules.event import Event, Subject
 from chaperone.collector.rules.memory import Memory
 from chaperone.collector.rules.ruleset import Rules, joined, ruleset
@@ -65,4 +65,4 @@ def _row(rule: Rule, finding: Finding | None, call: Document) -> list[Cell | str
 
 def _weight(finding: Finding) -> tuple[bool, bool]:
     """A verdict counts most, then anything but having been asked at the wrong moment."""
-    return finding.verdict is not None, finding.why != "not judged at this moment"
+    return finding.verdict is not None, finding.why != NOT_NOW

@@ -139,7 +139,7 @@ def judged(rules: Iterable[Rule], events: Iterable[Event]) -> list[Verdict]:
     memory, arranged = Memory(), ruleset(rules)
     found: list[Verdict] = []
     for event in events:
-        verdicts, memory = evaluate(arranged.at(event), memory, event)
+        verdicts, memory = evaluate(arranged.likely(event), memory, event)
         found += verdicts
     return found
 

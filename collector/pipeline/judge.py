@@ -110,7 +110,7 @@ class Judge:
     def _judge(self, happened: Happened) -> Entry | None:
         event, session = self._looked_up(happened), str(happened.event.document.get("session", ""))
         court, scope = self._courts.of(session), scope_of(happened.event)
-        if not (chosen := court.rules.at(event)) and event.subject is Subject.CHANNEL:
+        if not (chosen := court.rules.likely(event)) and event.subject is Subject.CHANNEL:
             return None  # of channels only what rules are asked about is worth a place in the order
         before = self._memory(scope)
         verdicts, after = evaluate(chosen, before, event)

@@ -12,6 +12,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from chaperone.collector.rules.guards import Guard, guards
 from chaperone.collector.rules.words import WORDS, UnknownError
 
 LIMIT = 8192  # characters of one condition, macros put in
@@ -25,6 +26,7 @@ _TYPES = {
     "list(string)": cel.Type.List(cel.Type.STRING),
     "dyn": cel.Type.DYN,
 }
+_TEXTS = frozenset(name for name, word in WORDS.items() if word.type == "string")
 _ENVIRONMENT = cel.NewEnv(variables={name: _TYPES[word.type] for name, word in WORDS.items()})
 Read = Callable[[str], Any]
 
@@ -35,11 +37,12 @@ class ConditionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`words`: those it mentions, in order of appearance."""
+    """`words`: those it mentions, in order of appearance. `guards`: what rules it out without asking CEL."""
 
     text: str
     words: tuple[str, ...]
     program: Any = field(repr=False, compare=False)
+    guards: tuple[Guard, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class Answer:
 
     holds: bool | None
     unknown: tuple[str, ...] = ()
+
+
+NO = Answer(False)
 
 
 def compiled(text: str, macros: Mapping[str, str]) -> Condition:
@@ -60,7 +66,7 @@ def compiled(text: str, macros: Mapping[str, str]) -> Condition:
         raise ConditionError(_reason(str(error))) from None
     if kind not in ("BOOL", "DYN"):
         raise ConditionError(f"expected a condition that is true or false, found one of type {kind}")
-    return Condition(text, _words(whole), program)
+    return Condition(text, _words(whole), program, guards(whole, _TEXTS))
 
 
 def expanded(text: str, macros: Mapping[str, str]) -> str:
@@ -73,6 +79,8 @@ def expanded(text: str, macros: Mapping[str, str]) -> str:
 
 def answer(condition: Condition, read: Read) -> Answer:
     """Does it hold? A key that an object lacks means no; any other trouble means unknown."""
+    if any(_excludes(guard, read) for guard in condition.guards):
+        return NO
     values, unknown = _values(condition.words, read)
     try:
         found = condition.program.eval(_ENVIRONMENT.Activation(values))
@@ -84,6 +92,14 @@ def answer(condition: Condition, read: Read) -> Answer:
     if not unknown and str(value).startswith("NOT_FOUND"):
         return Answer(False)
     return Answer(None, unknown or condition.words)
+
+
+def _excludes(guard: Guard, read: Read) -> bool:
+    """Does it have another value than it must? Unknown excludes nothing."""
+    try:
+        return _clean(read(guard[0])) not in guard[1]
+    except UnknownError:
+        return False
 
 
 def _values(words: tuple[str, ...], read: Read) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from chaperone.collector.rules import memory as remember
@@ -19,6 +20,7 @@ from chaperone.collector.rules.message import shown
 from chaperone.collector.rules.verdict import Action, Evidence, Moment, Verdict
 from chaperone.collector.rules.words import WORDS, UnknownError, read
 
+NOT_NOW = "not judged at this moment"
 STRICTEST = (Action.DENY, Action.APPROVE, Action.KILL, Action.MASK, Action.ALERT, Action.ALLOW)
 
 
@@ -63,9 +65,15 @@ def explain(rules: Iterable[Rule], memory: Memory, event: Event) -> tuple[list[F
     """As `evaluate`, with every rule that is judged now, and why."""
     facts, found = Facts(event), []
     for rule in rules:
-        if concerns(rule, event) or rule.then:
+        concerned = concerns(rule, event)
+        if rule.then and (told := _followed(rule, memory, facts)):
+            found.append(told)
+            memory = remember.disarmed(memory, _key(rule, facts))
+        elif concerned:
             finding, memory = _judged(rule, memory, facts)
             found.append(finding)
+        elif rule.then:
+            found.append(Finding(rule, NOT_NOW, Answer(False)))
     return found, memory
 
 
@@ -76,12 +84,13 @@ def concerns(rule: Rule, event: Event) -> bool:
     return rule.moment is event.moment and event.subject in subjects(rule.when, rule.moment)
 
 
-def subjects(when: Condition, moment: Moment) -> set[Subject]:
+@lru_cache(10_000)
+def subjects(when: Condition, moment: Moment) -> frozenset[Subject]:
     """Of which kinds of event a condition speaks; one without any such word speaks of calls."""
     if moment is Moment.CHANNEL:
-        return {Subject.CHANNEL}
+        return frozenset({Subject.CHANNEL})
     named = {WORDS[name].subject for name in when.words} - {None}
-    return {subject for subject in named if subject} or {Subject.CALL}
+    return frozenset(subject for subject in named if subject) or frozenset({Subject.CALL})
 
 
 def then_moment(rule: Rule) -> Moment | None:
@@ -90,12 +99,6 @@ def then_moment(rule: Rule) -> Moment | None:
 
 
 def _judged(rule: Rule, memory: Memory, facts: Facts) -> tuple[Finding, Memory]:
-    key = _key(rule, facts)
-    if rule.then and (until := memory.armed.get(key)) is not None and _followed(rule, until, facts):
-        told = _verdict(rule, facts, answer(rule.then.when, facts), rule.then.when)
-        return Finding(rule, "what it waited for came", Answer(True), told), remember.disarmed(memory, key)
-    if not concerns(rule, facts.event):
-        return Finding(rule, "not judged at this moment", Answer(False)), memory
     said = answer(rule.when, facts)
     if not (said.holds or (said.holds is None and rule.on_unknown is OnUnknown.MATCH)):
         return Finding(rule, "no" if said.holds is False else f"unknown: {', '.join(said.unknown)}", said), memory
@@ -122,14 +125,17 @@ def _counted(rule: Rule, memory: Memory, facts: Facts, said: Answer) -> tuple[Fi
     return Finding(rule, why, said, _verdict(rule, facts, said, rule.when)), memory
 
 
-def _followed(rule: Rule, until: int, facts: Facts) -> bool:
-    if rule.then is None or not until - rule.then.within_ns <= time_ns(facts.event.time) <= until:
-        return False
-    when = rule.then.when
-    moment = then_moment(rule)
-    if moment is None or facts.event.moment is not moment or facts.event.subject not in subjects(when, moment):
-        return False
-    return answer(when, facts).holds is True
+def _followed(rule: Rule, memory: Memory, facts: Facts) -> Finding | None:
+    """What comes of it if the rule waits, and this is what it waits for."""
+    if rule.then is None or not memory.armed or (until := memory.armed.get(_key(rule, facts))) is None:
+        return None
+    event, when, moment = facts.event, rule.then.when, then_moment(rule)
+    if moment is None or event.moment is not moment or event.subject not in subjects(when, moment):
+        return None
+    if not until - rule.then.within_ns <= time_ns(event.time) <= until:
+        return None
+    said = answer(when, facts)
+    return Finding(rule, "what it waited for came", said, _verdict(rule, facts, said, when)) if said.holds else None
 
 
 def _amount(rule: Rule, facts: Facts) -> int:

@@ -11,6 +11,7 @@ from chaperone.collector.rules.terms import Mode
 from chaperone.collector.rules.verdict import Moment
 
 Spot = tuple[Subject, Moment]
+RESOURCES = 1_000  # resources times spots that are remembered
 SPOTS: tuple[Spot, ...] = (
     *((Subject.CALL, moment) for moment in (Moment.REQUEST, Moment.RESPONSE, Moment.END)),
     (Subject.CHANNEL, Moment.CHANNEL),
@@ -26,10 +27,20 @@ class Rules:
     digest: str = ""
     horizon_ns: int = 0
     spots: Mapping[Spot, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
+    _likely: dict[tuple[Spot, str], tuple[Rule, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def at(self, event: Event) -> tuple[Rule, ...]:
         """Those that may say something about this event, in their order."""
         return self.spots.get((event.subject, event.moment), ())
+
+    def likely(self, event: Event) -> tuple[Rule, ...]:
+        """Of `at` those that are not ruled out by the call's resource: most rules are about a few."""
+        spot, resource = (event.subject, event.moment), str(event.document.get("resource", ""))
+        if (found := self._likely.get((spot, resource))) is None:
+            if len(self._likely) >= RESOURCES:
+                self._likely.clear()
+            found = self._likely[spot, resource] = tuple(rule for rule in self.at(event) if _is_likely(rule, resource))
+        return found
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.all)
@@ -70,6 +81,11 @@ def _belongs(rule: Rule, spot: Spot) -> bool:
     if subject is Subject.CHANNEL and rule.window.count_of is CountOf.OBJECTS:
         return True
     return rule.moment is moment and subject in subjects(rule.when, moment)
+
+
+def _is_likely(rule: Rule, resource: str) -> bool:
+    """A rule that waits for something else may be concerned by anything."""
+    return rule.then is not None or all(resource in values for word, values in rule.when.guards if word == "call.resource")
 
 
 def _horizon_ns(rule: Rule) -> int:

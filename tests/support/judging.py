@@ -61,7 +61,7 @@ def again(rows: list[Row], session: dict[str, Any], arranged: Rules) -> list[Sai
     """What the same rules say of the stored session."""
     memory, found = Memory(), list[Said]()
     for event in events_again(rows, session):
-        verdicts, memory = evaluate(arranged.at(event), memory, event)
+        verdicts, memory = evaluate(arranged.likely(event), memory, event)
         found += [(one.policy, one.rule, int(one.moment), event.key, one.evidence.time) for one in verdicts]
     return found
 

@@ -196,7 +196,7 @@ def test_an_event_that_we_fail_on_is_noted_without_its_text_and_the_others_are_j
             raise KeyError("payload")
         return self.all
 
-    monkeypatch.setattr(Rules, "at", fail)
+    monkeypatch.setattr(Rules, "likely", fail)
     taken(pipeline, [begun(one), [one.request("/api/v1/pods"), one.request("/api/v1/nodes")]])
     assert [about["about"]["resource"] for about in (row.document for row in rows if row.kind is Kind.VERDICT)] == ["nodes"]
     [note] = [row.document for row in rows if row.kind is Kind.NOTE]

@@ -23,13 +23,23 @@ EVENTS = [call(), call(Moment.RESPONSE), call(Moment.END), piece("stdin", "x"), 
 def test_arranged_rules_say_what_all_of_them_say(text: str, event: Event) -> None:
     arranged = ruleset(rules(text))
     waiting = Memory(armed={("agents", "secret-surge-then-egress", "w"): 2**62})
-    assert evaluate(arranged.at(event), waiting, event) == evaluate(rules(text), waiting, event)
+    expected = evaluate(rules(text), waiting, event)
+    assert evaluate(arranged.at(event), waiting, event) == expected
+    assert evaluate(arranged.likely(event), waiting, event) == expected
 
 
 def test_an_event_costs_only_the_rules_it_concerns() -> None:
     arranged = ruleset(rules(MANY))
     assert [rule.name for rule in arranged.at(call())] == ["request"]
     assert [rule.name for rule in arranged.at(egress("x"))] == ["out"]
+
+
+def test_a_resource_rules_out_what_is_about_others_but_not_what_waits() -> None:
+    arranged = ruleset(rules(EXAMPLE + '- {name: nodes, when: call.resource == "nodes", do: alert}'))
+    pods, nodes = call(resource="pods"), call(resource="nodes")
+    assert [rule.name for rule in arranged.likely(pods)] == ["no-privileged-exec"]
+    assert [rule.name for rule in arranged.likely(nodes)] == ["nodes"]
+    assert [rule.name for rule in arranged.likely(egress("x"))] == ["secret-surge-then-egress"]
 
 
 def test_the_digest_and_print_change_with_what_a_rule_matches_not_with_what_it_says() -> None:
