@@ -143,7 +143,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     masking = remembered(directory.masking(), str(directory.path / MASKING))
     new_gate = partial(Masker, directory.key(), masking, directory.key_number())
     judge = Judge(policies.rules, rows, new_gate().text, [alerter])
-    pipeline = JudgedPipeline(Pipeline(new_gate, judge), judge)
+    pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans), judge)
     pipeline.recall(await store.past(), await store.docket(policies.rules.horizon_ns))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
     watching = asyncio.create_task(policies.watch(judge.use))

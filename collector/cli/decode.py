@@ -111,7 +111,7 @@ FORMS: dict[DecodeForm, Callable[[Decoded], Iterator[str]]] = {
 def _warn(found: Decoded, output: DecodeForm) -> None:
     """What could not be read is said even where the form has no place for it."""
     for kind, document in found.others:
-        if kind in {"loss", "gap", "note"} and output is not DecodeForm.JSONL:
+        if kind in {"loss", "gap", "note", "leak"} and output is not DecodeForm.JSONL:
             typer.echo(f"chaperone: {found.name}: {trouble(document)}", err=True)
 
 

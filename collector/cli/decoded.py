@@ -10,7 +10,7 @@ from chaperone.collector.pipeline import Gate, Pipeline
 from chaperone.collector.store.rows import Kind, Row
 
 Document = dict[str, Any]
-OTHERS = (Kind.EXCHANGE, Kind.LOSS, Kind.GAP, Kind.NOTE)
+OTHERS = (Kind.EXCHANGE, Kind.LOSS, Kind.GAP, Kind.NOTE, Kind.LEAK)
 
 
 @dataclass(frozen=True, slots=True)

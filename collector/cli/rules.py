@@ -25,7 +25,7 @@ from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.document import Rule
 from chaperone.collector.rules.evaluate import evaluate
-from chaperone.collector.rules.event import Event, call_events, egress_event, in_order, piece_event
+from chaperone.collector.rules.event import Event, call_events, egress_event, in_order, leak_event, piece_event
 from chaperone.collector.rules.memory import Memory
 from chaperone.collector.rules.ruleset import ruleset
 from chaperone.collector.rules.verdict import Verdict
@@ -131,6 +131,7 @@ def capture_events(path: Path) -> list[Event]:
     events = [event for call in found.calls for event in call_events(call, session)]
     events += [piece_event(piece, call, session) for call in found.calls for piece in found.pieces_of(call)]
     events += [egress_event(document, session) for kind, document in found.others if kind == "exchange"]
+    events += [leak_event(document, session) for kind, document in found.others if kind == "leak"]
     return in_order(events)
 
 

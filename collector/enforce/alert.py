@@ -101,6 +101,8 @@ def document(alert: Alert) -> dict[str, Any]:
 
 def _alert(judged: Judged, verdict: Verdict, store: str) -> Alert:
     found, session = judged.event.document, str(judged.event.document.get("session", ""))
+    subject = judged.event.subject
+    call = str(found["call"]) if subject is Subject.SECRET else verdict.evidence.subject
     return Alert(
         id=_id(judged, verdict),
         time=verdict.evidence.time,
@@ -116,12 +118,12 @@ def _alert(judged: Judged, verdict: Verdict, store: str) -> Alert:
         who=_who(found, judged.event.session),
         process=_acting({**found["process"], **judged.process}),
         session=session,
-        call=verdict.evidence.subject,
+        call=call,
         evidence=tuple((word, cut(value)) for word, value in verdict.evidence.words[:ENTRIES]),
         unknown=verdict.evidence.unknown[:ENTRIES],
         labels=dict([(cut(str(key)), cut(str(value))) for key, value in _labels(judged).items()][:ENTRIES]),
         replay=f"chaperone replay {session}{store}",
-        inspect=f"chaperone calls show {verdict.evidence.subject}{store}" if judged.event.subject is not Subject.EGRESS else "",
+        inspect=f"chaperone calls show {call}{store}" if call and subject is not Subject.EGRESS else "",
     )
 
 
@@ -134,7 +136,14 @@ def _id(judged: Judged, verdict: Verdict) -> str:
 def _what(subject: Subject, found: Document) -> What:
     texts = {key: cut(str(found.get(key) or "")) for key in ("verb", "apiGroup", "resource", "subresource", "namespace", "name")}
     uri = cut(str(found.get("requestURI") or found.get("path") or ""), LONG)
-    return What(str(subject), cut(str(found.get("method", ""))), uri, cut(str(found.get("authority", ""))), **texts, code=found.get("code"))
+    return What(
+        str(subject),
+        cut(str(found.get("method", ""))),
+        uri,
+        cut(str(found.get("authority") or found.get("host", ""))),
+        **texts,
+        code=found.get("code"),
+    )
 
 
 def _who(found: Document, session: Document) -> Who:

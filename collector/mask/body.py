@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import yaml
 
-from chaperone.collector.kube.call import Body, Form
+from chaperone.collector.kube.call import Body, Form, RequestInfo
 from chaperone.collector.kube.forms.many import Many
 from chaperone.collector.mask.binary import view
 from chaperone.collector.mask.fields import Fields
@@ -104,6 +104,11 @@ class Bodies:
     def _whole(self, body: Body, secret: bool) -> bytes:
         masked = self._fingerprint.mask(bytes(body.data))
         return b'"%s"' % masked if masked and body.form is not Form.TEXT else masked
+
+
+def holds_secrets(info: RequestInfo) -> bool:
+    """Whether the URL alone says that bodies hold secrets (kubernetes-wire: a patch names no kind)."""
+    return info.resource in ("secrets", "tokenreviews") or (info.resource, info.subresource) == ("serviceaccounts", "token")
 
 
 def masked_body(body: Body, data: bytes) -> MaskedBody:

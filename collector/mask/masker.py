@@ -8,13 +8,14 @@ from chaperone.collector.kube.body import read_whole
 from chaperone.collector.kube.call import Body, Call, Exit, NotKubernetes, RequestInfo, User
 from chaperone.collector.kube.flags import has_request_object, has_response_object
 from chaperone.collector.mask.argv import argv_spans
-from chaperone.collector.mask.body import Bodies
+from chaperone.collector.mask.body import Bodies, holds_secrets
 from chaperone.collector.mask.fingerprint import Fingerprint
 from chaperone.collector.mask.header import Headers
 from chaperone.collector.mask.known import Known, Origin
 from chaperone.collector.mask.masked import MaskedBody, MaskedCall, MaskedExchange, MaskedProcess, MaskedText, MaskedUser
 from chaperone.collector.mask.masking import BUILT_IN, Masking
 from chaperone.collector.mask.pieces import Pieces
+from chaperone.collector.mask.taint import Taint
 from chaperone.collector.mask.text import Texts
 from chaperone.collector.mask.url import mask_url
 from chaperone.collector.wire.exchange import Phase
@@ -40,6 +41,7 @@ class Masker:
         self._urls: dict[str, MaskedText] = {}
         self._requests: dict[int, tuple[Body, MaskedBody]] = {}
         self._stream = StreamId("")
+        self.taint = Taint(self._texts)
         self._generation = 0
 
     def share(self, known: Known, stream: StreamId) -> None:
@@ -49,7 +51,7 @@ class Masker:
     def call(self, call: Call) -> MaskedCall:
         """A call without its secrets."""
         self._texts.reading = self._origin(call)
-        secret = _holds_secrets(call.info)
+        secret = holds_secrets(call.info)
         call, response = self._answer(call, secret)
         return MaskedCall(
             position=call.position,
@@ -198,8 +200,3 @@ class Masker:
             impersonated_uid=self.text(user.impersonated_uid),
             impersonated_extra=tuple((self.text(name), self.text(value)) for name, value in user.impersonated_extra),
         )
-
-
-def _holds_secrets(info: RequestInfo) -> bool:
-    """Whether the URL alone says that bodies hold secrets (kubernetes-wire: a patch names no kind)."""
-    return info.resource in ("secrets", "tokenreviews") or (info.resource, info.subresource) == ("serviceaccounts", "token")

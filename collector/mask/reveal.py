@@ -5,6 +5,7 @@ from typing import Any
 from chaperone.collector.kube.body import read_whole
 from chaperone.collector.kube.call import Body, Call, NotKubernetes, Piece, User
 from chaperone.collector.kube.flags import has_request_object, has_response_object
+from chaperone.collector.mask.fingerprint import Fingerprint
 from chaperone.collector.mask.known import Known
 from chaperone.collector.mask.masked import (
     Masked,
@@ -17,6 +18,8 @@ from chaperone.collector.mask.masked import (
     MaskedText,
     MaskedUser,
 )
+from chaperone.collector.mask.taint import Taint
+from chaperone.collector.mask.text import Texts
 from chaperone.collector.wire.events import Header
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import ProcessSeen
@@ -24,6 +27,9 @@ from chaperone.proto.records import ProcessSeen
 
 class Revealer:
     """Takes Masker's place where a user asked to see their own captures in clear."""
+
+    def __init__(self) -> None:
+        self.taint = Taint(Texts(Fingerprint(b"")))  # of which nothing is known
 
     def share(self, known: Known, stream: StreamId) -> None:
         """Nothing is recognised."""

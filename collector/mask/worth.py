@@ -26,7 +26,7 @@ _UNSPEAKABLE = compiled(rb"(?i)[bcdfghjklmnpqrstvwxz]{5}|[aeiou]{5}")
 _LINE = compiled(rb"[\r\n\0]+")
 _PAIR = compiled(rb"""(?m)^[ \t-]*["']?[\w./-]+["']?[ \t]*[=:][ \t]*["']?([^\s"',]{8,})|"((?:[^"\\\r\n]|\\[^\r\n]){8,})\"""")
 _PACKED = (b"H4sI", b"\x1f\x8b")  # gzip: a helm release, whose own values count
-_STRUCTURED = (b"{", b"[", b"-----BEGIN", b"<")
+_STRUCTURED = ((b"{", b"}"), (b"[", b"]"), (b"-----BEGIN", b"-"), (b"<", b">"))
 
 Find = Callable[[bytes], Iterable[tuple[int, int]]]
 
@@ -55,7 +55,9 @@ def counts(value: bytes) -> bool:
 
 def _is_document(value: bytes) -> bool:
     """A file with settings, keys or objects: its lines are mostly no secrets."""
-    return value.startswith(_STRUCTURED) or (b"\n" in value and value.isascii() and b"\0" not in value)
+    if any(value.startswith(begin) and value.endswith(end) for begin, end in _STRUCTURED):
+        return True
+    return b"\n" in value and value.isascii() and b"\0" not in value
 
 
 def _blocks(value: bytes) -> Iterator[bytes]:

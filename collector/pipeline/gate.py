@@ -5,12 +5,18 @@ from typing import Any, Protocol
 from chaperone.collector.kube.call import Call, NotKubernetes
 from chaperone.collector.mask.known import Known
 from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedProcess, MaskedText
+from chaperone.collector.mask.taint import Taint
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import ProcessSeen
 
 
 class Gate(Protocol):
     """mask.masker.Masker, or mask.reveal.Revealer for `decode --reveal`. One for all calls of one stream."""
+
+    @property
+    def taint(self) -> Taint:
+        """Looks for known secrets in what is sent."""
+        ...
 
     def share(self, known: Known, stream: StreamId) -> None:
         """Know the secrets of a session, and add to them those of this stream."""

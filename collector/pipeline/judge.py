@@ -63,6 +63,10 @@ class Judge:
         """These rules from the next batch on. What rules remember that judge as before is kept. Any thread may call it."""
         self._next = rules
 
+    def scans(self, session: str) -> bool:
+        """Whether in a session's connections to others than the apiserver its secrets are looked for."""
+        return self._courts.of(session).rules.scan
+
     def settle(self) -> None:
         """A batch is over: judge what it brought."""
         self._exchange_rules()

@@ -9,7 +9,7 @@ from typing import Any
 
 from chaperone.collector.pipeline.egress import Egress, authority
 from chaperone.collector.rules.evaluate import time_ns
-from chaperone.collector.rules.event import Event, call_events, connection_event, egress_event, piece_event, reached
+from chaperone.collector.rules.event import Event, call_events, connection_event, egress_event, leak_event, piece_event, reached
 from chaperone.collector.rules.verdict import Moment
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.records import NO_SESSION
@@ -54,6 +54,7 @@ class Moments:
             Kind.CALL: self._call,
             Kind.PIECE: self._piece,
             Kind.EXCHANGE: self._exchange,
+            Kind.LEAK: self._leak,
             Kind.CONNECTION: self._connection,
         }
 
@@ -134,6 +135,9 @@ class Moments:
         (self._exchanges.discard if row.document["phase"] == "end" else self._exchanges.add)(row.id)
         if not is_known:
             yield egress_event(row.document, self.session_of(row.session))
+
+    def _leak(self, row: Row) -> Iterator[Event]:
+        yield leak_event(row.document, self.session_of(row.session))
 
     def _connection(self, row: Row) -> Iterator[Event]:
         document, id_ = row.document, row.id

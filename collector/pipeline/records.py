@@ -36,9 +36,13 @@ class _Session:
 
 
 class Pipeline:
-    """Takes records in order; rows come out at `sink` (a list will do). `new_gate` makes each stream's gate."""
+    """Takes records in order; rows come out at `sink` (a list will do). `new_gate` makes each stream's gate.
 
-    def __init__(self, new_gate: Callable[[], Gate], sink: Sink) -> None:
+    `scans`: whether in a session's connections to others than the apiserver its secrets are looked for.
+    """
+
+    def __init__(self, new_gate: Callable[[], Gate], sink: Sink, scans: Callable[[str], bool] = lambda _: False) -> None:
+        self._scans = scans
         self._new_gate, self._gate, self._sink = new_gate, new_gate(), sink
         self._sessions: dict[SessionId, _Session] = {}
         self._streams: dict[StreamId, Stream] = {}
@@ -115,6 +119,8 @@ class Pipeline:
         self._sink.append(facts.stream_begun(record, offset))
 
     def _bound(self, record: records.Bound, offset: int) -> None:
+        if record.stream in self._streams:
+            self._streams[record.stream].remote = record.remote
         self._sink.append(facts.stream_bound(record, record.session or self._session_of(record.stream), offset))
 
     def _chunk(self, record: records.Chunk, offset: int) -> None:
@@ -199,7 +205,7 @@ class Pipeline:
     def _open(self, ids: tuple[StreamId, SessionId, ProcessId], late: bool = False) -> Stream:
         session, process = self._session(ids[1]), ids[2]
         session.streams.add(ids[0])
-        home = Home(*ids, lambda: session.processes.get(process, {}), session.apiservers)
+        home = Home(*ids, lambda: session.processes.get(process, {}), session.apiservers, lambda: self._scans(ids[1]))
         stream = self._streams[ids[0]] = Stream(home, self._gate_of(ids[1], ids[0]), self._sink, late)
         return stream
 

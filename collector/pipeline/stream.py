@@ -17,10 +17,12 @@ from chaperone.collector.fault import place_of
 from chaperone.collector.kube.call import Call
 from chaperone.collector.kube.calls import Calls
 from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedPiece
+from chaperone.collector.mask.taint import Left
 from chaperone.collector.pipeline.behind import Behind, Fed, restored
 from chaperone.collector.pipeline.gate import Gate
 from chaperone.collector.store import facts
 from chaperone.collector.store.document import Place, call_document, exchange_document, piece_document
+from chaperone.collector.store.leak import leak
 from chaperone.collector.store.rows import Kind, Row, Sink
 from chaperone.collector.wire.choose import StreamReader
 from chaperone.collector.wire.events import Event, Resumed, Unreadable
@@ -40,6 +42,7 @@ class Home:
     process_id: ProcessId
     process: Callable[[], dict[str, Any]]
     apiservers: frozenset[str] = frozenset()
+    scans: Callable[[], bool] = lambda: False  # whether secrets are looked for in what isn't Kubernetes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class Stream:
         self._reader, self._exchanges, self._calls = StreamReader(), Exchanges(), Calls(home.apiservers)
         self._joining = set(Direction) if late else set()
         self._ordinals: dict[str, dict[str, tuple[int, int]]] = {}  # by call and direction: a position and how many pieces came there
-        self._failed = self._restored = False
+        self._failed = self._restored = self._opaque = False
+        self.remote = ""  # where to, once it is known
         self._behind = Behind()
         self._last = 0, 0  # time and offset of the last record
 
@@ -136,7 +140,10 @@ class Stream:
         here = self.next[chunk.direction]
         fed = Fed(chunk.direction, chunk.position, len(chunk.data), chunk.time, chunk.data)
         if fed.end > here:
-            self._take(self._give(fed.after(here) if fed.position < here else fed), offset)
+            fed = fed.after(here) if fed.position < here else fed
+            self._take(self._give(fed), offset)
+            if self._opaque and fed.direction is Direction.OUT and self.home.scans():
+                self._left(self._gate.taint.opaque(bytes(fed.data or b""), fed.time), offset, opaque=True)
 
     def _give(self, fed: Fed) -> list[Event]:
         """To the reader, and remember it until that has settled it."""
@@ -176,6 +183,8 @@ class Stream:
     def _take(self, events: list[Event], offset: int) -> None:
         for event in events:
             if isinstance(event, Unreadable | Resumed):
+                if event.direction is Direction.OUT:
+                    self._opaque = isinstance(event, Unreadable)
                 self._sink.append(facts.hole(_unread(self.home.stream, event), self.home.session, offset))
         self._report(self._exchanges.add(events), offset)
 
@@ -183,8 +192,13 @@ class Stream:
         for exchange in exchanges:
             found = self._calls.take(exchange)
             if isinstance(found, Call):
+                left = self._gate.taint.call(found)
                 self._call(self._gate.call(found), offset)
-            elif found is not None:
+                self._left(left, offset)
+                continue
+            if self.home.scans():
+                self._left(self._gate.taint.passing(exchange), offset)
+            if found is not None:
                 self._foreign(self._gate.exchange(found), offset)
 
     def _call(self, call: MaskedCall, offset: int) -> None:
@@ -198,6 +212,13 @@ class Stream:
     def _foreign(self, exchange: MaskedExchange, offset: int) -> None:
         id_ = call_id(self.home.stream, exchange.position)
         self._sink.append(self._row(Kind.EXCHANGE, exchange, exchange_document(exchange, id_, self._place(offset)), offset))
+
+    def _left(self, secrets: list[Left], offset: int, opaque: bool = False) -> None:
+        """Secrets that left, told."""
+        for left in secrets:
+            call = "" if opaque else call_id(self.home.stream, left.at)
+            host = self._gate.text(left.host or self.remote)
+            self._sink.append(leak(left, self._gate.text(left.secret), host, call, self._place(offset)))
 
     def _row(self, kind: Kind, found: MaskedCall | MaskedExchange, document: dict[str, Any], offset: int) -> Row:
         home, time = self.home, found.started + offset

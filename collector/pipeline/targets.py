@@ -16,6 +16,8 @@ FRESH_NS = 60 * 1_000_000_000
 READS = frozenset({"get", "list", "create", "update", "patch", "apply"})
 Pod = tuple[str, str, str, str]  # session, authority, namespace, name
 
+_OTHERS = (Subject.EGRESS, Subject.SECRET)
+
 
 class Targets:
     """The pods seen lately."""
@@ -26,7 +28,7 @@ class Targets:
     def of(self, event: Event, now_ns: int) -> Document:
         """What is known of the pod that a call is about, as an event's `lookup`."""
         call = event.document
-        if event.subject is Subject.EGRESS or call["resource"] != "pods" or not call["name"]:
+        if event.subject in _OTHERS or call["resource"] != "pods" or not call["name"]:
             return event.lookup
         since, facts = self._pods.get(_pod(call, call["namespace"], call["name"]), (0, {}))
         return {**event.lookup, "target": facts} if now_ns - since <= FRESH_NS else event.lookup
@@ -34,7 +36,7 @@ class Targets:
     def learn(self, event: Event, now_ns: int) -> None:
         """What an answer or a watch event tells."""
         call = event.document
-        if event.subject is Subject.EGRESS or call["resource"] != "pods":
+        if event.subject in _OTHERS or call["resource"] != "pods":
             return
         if event.subject is Subject.CHANNEL:
             self._watched(event, now_ns)

@@ -8,7 +8,7 @@ from chaperone.collector.nodes import Place, PolicyError, documents
 from chaperone.collector.rules.condition import Condition, ConditionError, compiled, expanded
 from chaperone.collector.rules.memory import ENTRIES
 from chaperone.collector.rules.message import Message, MessageError, message
-from chaperone.collector.rules.terms import DEFAULT, Mode, Terms, effective, terms
+from chaperone.collector.rules.terms import DEFAULT, Mode, Scan, Terms, effective, terms
 from chaperone.collector.rules.terms import KEYS as TERMS
 from chaperone.collector.rules.verdict import Action, Enforce, Moment, Severity
 from chaperone.collector.rules.words import WORDS, first_moment
@@ -101,6 +101,7 @@ class Rule:
     on_unknown: OnUnknown
     line: int
     mode: Mode = Mode.ENFORCE  # the policy's
+    scan: bool = False  # whether the policy has secrets looked for in other connections
 
     @property
     def effective(self) -> Enforce:
@@ -150,7 +151,7 @@ def _policy(place: Place) -> Policy:
     if len(rules) > RULE_LIMIT:
         raise keys["rules"].error(f"expected at most {RULE_LIMIT} rules, found {len(rules)}")
     said = terms(keys)
-    return Policy(name, tuple(replace(rule, mode=said.mode) for rule in rules), place.file, said)
+    return Policy(name, tuple(replace(rule, mode=said.mode, scan=said.egress_scan is Scan.ON) for rule in rules), place.file, said)
 
 
 def _fixed(place: Place, wanted: str) -> None:

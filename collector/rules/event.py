@@ -22,6 +22,7 @@ class Subject(StrEnum):
     CALL = "call"
     CHANNEL = "channel"
     EGRESS = "egress"
+    SECRET = "secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,11 @@ def connection_event(connection: Document, session: Document, lookup: Document) 
     """A connection to somebody else; `lookup` has {process, authority}."""
     whole = {**connection, "stream": "", **lookup}
     return Event(Subject.EGRESS, Moment.REQUEST, str(connection["time"]), whole, session=session, lookup=lookup)
+
+
+def leak_event(document: Document, session: Document) -> Event:
+    """A secret that left."""
+    return Event(Subject.SECRET, Moment.REQUEST, str(document["time"]), document, session=session)
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:

@@ -16,6 +16,7 @@ SPOTS: tuple[Spot, ...] = (
     *((Subject.CALL, moment) for moment in (Moment.REQUEST, Moment.RESPONSE, Moment.END)),
     (Subject.CHANNEL, Moment.CHANNEL),
     (Subject.EGRESS, Moment.REQUEST),
+    (Subject.SECRET, Moment.REQUEST),
 )
 
 
@@ -41,6 +42,11 @@ class Rules:
                 self._likely.clear()
             found = self._likely[spot, resource] = tuple(rule for rule in self.at(event) if _is_likely(rule, resource))
         return found
+
+    @property
+    def scan(self) -> bool:
+        """Whether any of their policies has secrets looked for in connections to others than the apiserver."""
+        return any(rule.scan for rule in self.all)
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.all)

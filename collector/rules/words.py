@@ -278,12 +278,17 @@ def secret_sent(event: Event) -> int:
     return _masked(event, "requestBody", "out")
 
 
+def secret_left(event: Event) -> bool:
+    """Did a secret that was read in the session leave it: in an API request, a channel or, where scanned, another connection?"""
+    return event.subject is Subject.SECRET
+
+
 def secret_read(event: Event) -> int:
     """How many secret values came back; known at the end."""
     return _masked(event, "responseBody", "in")
 
 
-_C, _CH, _E = Subject.CALL, Subject.CHANNEL, Subject.EGRESS
+_C, _CH, _E, _S = Subject.CALL, Subject.CHANNEL, Subject.EGRESS, Subject.SECRET
 WORDS: dict[str, Word] = {
     "call.verb": Word("string", _plain("verb", "Verb as the apiserver reads it: get, list, watch, create and so on."), subject=_C),
     "call.resource": Word("string", _plain("resource", 'Resource: pods, secrets, …; "" for a URL that names none.'), subject=_C),
@@ -338,6 +343,10 @@ WORDS: dict[str, Word] = {
     "egress.method": Word("string", _plain("method", "HTTP method used there."), subject=_E),
     "secret.sent": Word("int", secret_sent, subject=_C),
     "secret.read": Word("int", secret_read, Moment.END, _C),
+    "secret.left": Word("bool", secret_left, subject=_S),
+    "secret.name": Word("string", _plain("secret", "Which secret left: namespace/name:key."), subject=_S),
+    "secret.host": Word("string", _plain("host", "Where it left to: host and port."), subject=_S),
+    "secret.place": Word("string", _plain("place", "In what it left: url, body, header …, stdin, port/80/0, connection."), subject=_S),
 }
 
 

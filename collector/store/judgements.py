@@ -50,7 +50,7 @@ def events_list(engine: Engine, session: str) -> Rows:
     """All that rules can be asked about in a session, in order: {subject, key, moment, time (wall-clock ns), lookup, call (of a piece)}.
     Their documents: `events.documents`."""
     judged = _judged(engine, session)
-    candidates = {**_calls(engine, session), **_pieces(engine, session), **_exchanges(engine, session)}
+    candidates = {**_calls(engine, session), **_pieces(engine, session), **_exchanges(engine, session), **_leaks(engine, session)}
     at = 0
     keyed: list[tuple[tuple[int, int, int], Named, dict[str, Any]]] = []
     for ordinal, (named, (time, lookup)) in enumerate(judged.items()):
@@ -65,8 +65,9 @@ def events_documents(engine: Engine, parameters: Mapping[str, Any], session: str
     """`session`, `things` (ids of calls, exchanges and connections), `pieces` → {key, document}, whole, with the call of each piece."""
     things, pieces = names(parameters, "things", KEY_LIMIT), names(parameters, "pieces", KEY_LIMIT)
     statement = (
-        "SELECT kind, id, document FROM records WHERE session = {session:String} AND kind IN ('call', 'exchange', 'connection', 'piece')"
-        " AND id IN {ids:Array(String)} ORDER BY id, kind, phase DESC, position DESC LIMIT 1 BY id"
+        "SELECT kind, id, document FROM records WHERE session = {session:String}"
+        " AND kind IN ('call', 'exchange', 'connection', 'piece', 'leak') AND id IN {ids:Array(String)}"
+        " ORDER BY id, kind, phase DESC, position DESC LIMIT 1 BY id"
     )
     rows = engine.rows(statement, {"session": session, "ids": [*things, *pieces]})
     documents = with_bodies(engine, [json.loads(row["document"]) for row in rows])
@@ -118,3 +119,8 @@ def _pieces(engine: Engine, session: str) -> dict[Named, tuple[int, str]]:
 def _exchanges(engine: Engine, session: str) -> dict[Named, tuple[int, str]]:
     found = _newest(engine, session, "exchange")
     return {(str(Subject.EGRESS), one["id"], int(Moment.REQUEST)): (time_ns(one["time"]), "") for one in found}
+
+
+def _leaks(engine: Engine, session: str) -> dict[Named, tuple[int, str]]:
+    found = _newest(engine, session, "leak")
+    return {(str(Subject.SECRET), one["id"], int(Moment.REQUEST)): (time_ns(one["time"]), "") for one in found}

@@ -98,7 +98,7 @@ def _of_process(connection: dict[str, Any], process: Mapping[str, Any]) -> dict[
 def replay(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     """`session`, `bodies` → all that happened, in order of time: {at, kind, document}. `kind` is "session", "process",
     "stream", "call" (when its request was there: `at` is its `time`), "answer" (the same call when it was answered or over),
-    "piece", "exchange", "verdict", "loss", "gap", "note", "exit" (a process ended) or "end" (the session)."""
+    "piece", "exchange", "verdict", "loss", "gap", "note", "leak", "exit" (a process ended) or "end" (the session)."""
     session = _session(engine, parameters)
     documents = [(kind, document) for kind in _TIMELINE for document in merged(engine, session, [kind])]
     calls = {document["id"] for kind, document in documents if kind == "call"}
@@ -108,7 +108,7 @@ def replay(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     return sorted(moments, key=lambda moment: moment["at"])
 
 
-_TIMELINE = ("session", "process", "stream", "call", "piece", "exchange", "verdict", "loss", "gap", "note")
+_TIMELINE = ("session", "process", "stream", "call", "piece", "exchange", "verdict", "loss", "gap", "note", "leak")
 _ENDS = {"session": "end", "process": "exit"}
 
 

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     GAP = "gap"  # bytes that could not be read, or reading that went on behind a hole
     CONNECTION = "connection"
     NOTE = "note"
+    LEAK = "leak"  # a secret that was read and sent on: store/leak.py
     HOLD = "hold"
     OUTCOME = "outcome"
     VERDICT = "verdict"  # what a rule said (store/verdicts.py)

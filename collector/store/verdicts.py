@@ -59,7 +59,7 @@ def verdict_row(verdict: Verdict, event: Event, time_ns: int, rules: str, not_ca
     """A verdict."""
     about, evidence = event.document, verdict.evidence
     id_ = _digest("verdict", event.subject, event.key, str(int(event.moment)), verdict.policy, verdict.rule)
-    call = str(about["id"]) if event.subject is not Subject.EGRESS else ""
+    call = call_of(event)
     session, stream = str(about.get("session", "")), str(about.get("stream", ""))
     document = {
         "id": id_,
@@ -89,10 +89,19 @@ def verdict_row(verdict: Verdict, event: Event, time_ns: int, rules: str, not_ca
     return Row(Kind.VERDICT, session, id_, OVER, 0, time_ns, document, stream, process, call)
 
 
+def call_of(event: Event) -> str:
+    """The call it is about: of a secret that left the one that it left in; "" for none."""
+    if event.subject is Subject.SECRET:
+        return str(event.document["call"])
+    return "" if event.subject is Subject.EGRESS else str(event.document["id"])
+
+
 def about_of(event: Event) -> dict[str, str]:
     """What it is about, in a few words: a call's verb and object, or where an egress goes to."""
     if event.subject is Subject.EGRESS:
         return {"host": str(event.document.get("authority", ""))}
+    if event.subject is Subject.SECRET:
+        return {"host": str(event.document["host"])}
     names = ("verb", "resource", "subresource", "namespace", "name", "apiGroup", "requestURI")
     return {name: str(event.document.get(name, "")) for name in names}
 

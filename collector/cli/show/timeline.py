@@ -37,6 +37,7 @@ class Timeline:
             "loss": self._trouble,
             "gap": self._trouble,
             "note": self._trouble,
+            "leak": self._trouble,
             "exit": _exit,
             "end": _end,
         }
