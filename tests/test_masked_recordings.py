@@ -16,6 +16,8 @@ JWT = re.compile(rb"eyJ[\w-]{10,}\.eyJ[\w-]{10,}[\w.-]*")
 BEARER = re.compile(rb"Bearer ([\w.~+/-]{25,}=*)")
 MASKED = re.compile(rb'([\w.-]{1,64})\\*"?(?:,\\*"value\\*")?: ?\\*"?\Z')  # the name in front of a stand-in
 SECRET_KEYS = {b"password", b"username", b"release", b"token", b"DB_PASSWORD"}  # planted; nothing else in the recordings is secret
+# Of an opened helm release: a chart's files may hold anything, and of what the user gave every value is replaced.
+RELEASE_KEYS = {b"files", b"templates", b"replicaCount"}
 
 Reports = list[tuple[Call | NotKubernetes, MaskedCall | MaskedExchange]]
 
@@ -45,12 +47,13 @@ def test_no_planted_secret_and_no_token_survives(name: str) -> None:
 @pytest.mark.parametrize("name", names())
 def test_nothing_innocent_is_masked_in_what_was_understood(name: str) -> None:
     """False positives in the bodies of all recordings: none. Bodies replaced as a whole: only those that are no objects."""
+    secret = SECRET_KEYS | RELEASE_KEYS if name.startswith("helm-") else SECRET_KEYS
     for call, body in bodies(name):
         if body.data.startswith(b'"~masked-'):
             assert body.form == Form.BINARY
         elif not call.code or call.code < 400:
             *before, _ = body.data.split(b"~masked-")
-            assert {found.group(1) if (found := MASKED.search(part[-120:])) else part[-120:] for part in before} <= SECRET_KEYS
+            assert {found.group(1) if (found := MASKED.search(part[-120:])) else part[-120:] for part in before} <= secret
 
 
 @pytest.mark.parametrize("name", names())

@@ -25,7 +25,7 @@ INFLATED = 16 << 20  # bytes of JSON
 MANIFESTS = 512 << 10  # bytes of YAML
 
 _BORDER = compiled(rb"(?m)^---[^\n]*$")
-_SHOWN = ("metadata", "values")  # of a chart
+_SHOWN = ("metadata", "values", "modtime", "schemamodtime")  # of a chart
 
 
 class View(dict[str, Any]):
