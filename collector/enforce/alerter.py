@@ -37,10 +37,7 @@ LOOK_S = 0.05
 WATCH_S = 2.0
 ABSENT: tuple[int, ...] = ()
 _SETTING = "alerts file"
-_UNTOLD = (
-    "SELECT DISTINCT receiver FROM deliveries WHERE state IN ('waiting', 'sending')"
-    " AND receiver NOT IN (SELECT receiver FROM messages WHERE attempts > 0)"  # they fail
-)
+_UNTOLD = "SELECT DISTINCT receiver FROM deliveries WHERE state IN ('waiting', 'sending')"
 
 
 class Alerter:
@@ -174,7 +171,8 @@ class Alerter:
 
     async def _untold(self) -> bool:
         receivers = await self._desk.run(lambda outbox: outbox.rows(_UNTOLD))
-        return any(row["receiver"] in self._deliverers for row in receivers)
+        found = [self._deliverers.get(row["receiver"]) for row in receivers]
+        return any(one and not one[0].failing for one in found)
 
     def _wake(self) -> None:
         for deliverer, _ in self._deliverers.values():
