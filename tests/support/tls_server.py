@@ -32,7 +32,8 @@ class TlsServer:
         self.listener = socket.create_server((host, 0), family=family, backlog=128)
         self.port: int = self.listener.getsockname()[1]
         self.conversations: list[Conversation] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
 
     def finished(self) -> list[tuple[bytes, bytes]]:
         """(OUT, IN) of each connection, once its client has closed it."""
@@ -40,7 +41,9 @@ class TlsServer:
         return [(one.out, one.into) for one in self.conversations]
 
     def close(self) -> None:
-        """Accept no more."""
+        """Accept no more. Closing alone would leave the thread in accept(), which goes on with whatever has that number next."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.listener.close()
 
     def _accept(self) -> None:
