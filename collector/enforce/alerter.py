@@ -37,7 +37,11 @@ LOOK_S = 0.05
 WATCH_S = 2.0
 ABSENT: tuple[int, ...] = ()
 _SETTING = "alerts file"
-_UNTOLD = "SELECT DISTINCT receiver FROM deliveries WHERE state IN ('waiting', 'sending')"
+_UNTOLD = (
+    "SELECT DISTINCT receiver FROM deliveries WHERE state IN ('waiting', 'sending')"
+    " AND receiver NOT IN (SELECT receiver FROM messages WHERE due_ns > :soon)"  # it failed, and the next try is far off
+)
+SOON_NS = 5_000_000_000
 
 
 class Alerter:
@@ -170,7 +174,8 @@ class Alerter:
         return {"receiver": name, "failing": self._deliverers[name][0].failing, "messages": counts}
 
     async def _untold(self) -> bool:
-        receivers = await self._desk.run(lambda outbox: outbox.rows(_UNTOLD))
+        soon = time.time_ns() + SOON_NS
+        receivers = await self._desk.run(lambda outbox: outbox.rows(_UNTOLD, {"soon": soon}))
         found = [self._deliverers.get(row["receiver"]) for row in receivers]
         return any(one and not one[0].failing for one in found)
 

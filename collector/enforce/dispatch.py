@@ -50,7 +50,10 @@ def next_due(outbox: Outbox, receiver: str) -> int | None:
 def settle(outbox: Outbox, receiver: str, outcome: Outcome, due_ns: int, now: int) -> bool:
     """What came of trying the message under way; is that the end of it? If not it is tried again at `due_ns`."""
     with outbox.change() as base:
-        under = outbox.rows("SELECT * FROM messages WHERE receiver = :receiver", {"receiver": receiver})[0]
+        found = outbox.rows("SELECT * FROM messages WHERE receiver = :receiver", {"receiver": receiver})
+        if not found:
+            return True  # the outbox was renewed meanwhile
+        under = found[0]
         over = outcome.fate is Fate.SENT or _is_hopeless(under, outcome, now)
         base.execute("UPDATE deliveries SET why = ? WHERE receiver = ? AND message = ?", (outcome.why, receiver, under["id"]))
         if over:

@@ -199,7 +199,13 @@ def test_finishing_does_not_wait_for_who_fails(tmp_path: Path) -> None:
             await alerter.finish(1000)
             return time.monotonic() - began
 
+        async def again(alerter: Alerter) -> float:
+            began = time.monotonic()
+            await alerter.finish(1000)
+            return time.monotonic() - began
+
         assert run(tmp_path, file(tmp_path, server.url), then) < 500
+        assert run(tmp_path, None, again) < 500
 
 
 def test_while_the_outbox_cannot_be_written_it_refuses_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

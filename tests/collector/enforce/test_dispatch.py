@@ -119,6 +119,10 @@ def test_a_message_that_nobody_takes_is_given_up_after_a_day(outbox: Outbox) -> 
     assert next_due(outbox, "slack") is None
 
 
+def test_what_came_of_a_message_that_is_not_known_any_more_is_nothing(outbox: Outbox) -> None:
+    assert settle(outbox, "slack", SENT, NOW, NOW)
+
+
 def test_a_clock_that_is_set_back_puts_nothing_off_for_long(outbox: Outbox) -> None:
     outbox.add(gathered(alert(0)), CONFIG, NOW)
     day = 24 * 3600 * SECOND
