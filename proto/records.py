@@ -42,6 +42,8 @@ class SessionStarted:
     """A workload began. `apiservers`: host:port known to be apiservers (may be empty); `user`: who asked for the run.
 
     `policies`: texts of policy files that whoever asked for the run wants it judged by, besides the collector's own.
+    From `namespace` on, and with `labels`: what the API said about the container's pod when the session began; `owner` as
+    "Kind/name". Empty for what is no pod.
     """
 
     session: SessionId
@@ -54,6 +56,15 @@ class SessionStarted:
     apiservers: tuple[str, ...] = ()
     labels: dict[str, str] | None = None
     policies: tuple[str, ...] = ()
+    namespace: str = ""
+    pod: str = ""
+    pod_uid: str = ""
+    container: str = ""
+    container_id: str = ""
+    image: str = ""
+    service_account: str = ""
+    owner: str = ""
+    runtime_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)

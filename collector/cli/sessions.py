@@ -14,7 +14,7 @@ from chaperone.collector.cli.show import activity
 from chaperone.collector.cli.show.activity import By
 from chaperone.collector.cli.show.body import amount
 from chaperone.collector.cli.show.call import short
-from chaperone.collector.cli.show.details import session_facts
+from chaperone.collector.cli.show.details import place, session_facts
 from chaperone.collector.cli.show.table import Cell, table
 from chaperone.collector.cli.show.times import UNITS, age, parse_time
 
@@ -24,15 +24,17 @@ DAY = UNITS["d"]
 PROCESS_COLUMNS = ("PID", "PROGRAM", "COMMAND")
 
 
-@app.command("list", epilog="Example: chaperone sessions list --since 1h -o json")
+@app.command("list", epilog="Examples: chaperone sessions list --since 1h -o json | chaperone sessions list -n agents --pod coder")
 def list_(
     since: SinceOption = None,
+    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="Of pods in this namespace")] = None,
+    pod: Annotated[str | None, typer.Option("--pod", help="Of pods with this name")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many, the newest")] = 100,
     output: FormOption = Form.TABLE,
     store: StoreOption = None,
 ) -> None:
     """List sessions, the newest last."""
-    given: dict[str, Any] = {"since": instant(since)} if since else {}
+    given = {"since": instant(since) if since else None, "namespace": namespace, "pod": pod}
     found = list(ask(directory(store), "sessions.list", limit=limit, **given))
     if output is not Form.TABLE:
         return documents(found, output)
@@ -49,8 +51,7 @@ def show(
     store: StoreOption = None,
 ) -> None:
     """Show one session: its command, its processes, whether anything is missing."""
-    place = directory(store)
-    found = next(ask(place, "sessions.show", session=session.lower()))
+    found = next(ask(directory(store), "sessions.show", session=session.lower()))
     if output is not Form.TABLE:
         return document(found, output)
     say(session_facts(found))
@@ -82,8 +83,8 @@ def _row(session: dict[str, Any], now: int) -> list[Cell | str]:
     return [
         short(session["id"]),
         age(now - parse_time(session["time"])) if session.get("time") else "",
-        shlex.join(session.get("argv") or ()) or session.get("workload", ""),
-        session.get("user", ""),
+        shlex.join(session.get("argv") or ()) or place(session) or session.get("workload", ""),
+        session.get("user") or (session.get("lookedUp") or {}).get("serviceAccount", ""),
         str(session.get("calls", 0)),
         amount(bytes_["out"] + bytes_["in"]),
         _state(session),

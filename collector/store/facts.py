@@ -40,7 +40,9 @@ class Hole:
 
 
 def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
-    """A session: {id, workload, time, user, argv, cwd, node, apiservers, labels}, and of one with policies of its own `policies`."""
+    """A session: {id, workload, time, user, argv, cwd, node, apiservers, labels}, of one with policies of its own `policies`, and of
+    a pod's container `lookedUp`: {namespace, name, pod ("namespace/name"), uid, container, containerID, image, serviceAccount
+    ("namespace:name"), owner ("Kind/name"), runtimeClass}, as the API said when it began; "" where it said nothing."""
     document: dict[str, Any] = {
         "id": record.session,
         "workload": record.workload,
@@ -54,7 +56,24 @@ def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
     }
     if record.policies:
         document["policies"] = list(record.policies)
+    if record.pod:
+        document["lookedUp"] = _looked_up(record)
     return Row(Kind.SESSION, record.session, record.session, BEGUN, record.time, record.time + offset, document)
+
+
+def _looked_up(record: SessionStarted) -> dict[str, str]:
+    return {
+        "namespace": record.namespace,
+        "name": record.pod,
+        "pod": f"{record.namespace}/{record.pod}",
+        "uid": record.pod_uid,
+        "container": record.container,
+        "containerID": record.container_id,
+        "image": record.image,
+        "serviceAccount": f"{record.namespace}:{record.service_account}" if record.service_account else "",
+        "owner": record.owner,
+        "runtimeClass": record.runtime_class,
+    }
 
 
 def session_over(record: SessionEnded, offset: int) -> Row:

@@ -25,6 +25,12 @@ _CALL_FILTERS = {  # key: (kind, condition). Those before the latest version is 
     "process": ("id", "startsWith(process, {process:String})"),
     "after": ("number", "arrived > {after:UInt64}"),
 }
+_SESSION_FILTERS = {
+    "since": _CALL_FILTERS["since"],
+    "until": _CALL_FILTERS["until"],
+    "namespace": ("text", "namespace = {namespace:String}"),
+    "pod": ("text", "name = {pod:String}"),
+}
 _VERSION_FILTERS = {
     "verb": ("text", "verb = {verb:String}"),
     "apiGroup": ("text", "api_group = {apiGroup:String}"),
@@ -39,10 +45,11 @@ _VERSION_FILTERS = {
 
 
 def sessions_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
-    """`since`, `until`, `limit` (default 100) → the summary of each session, newest last."""
+    """`since`, `until`, `namespace`, `pod`, `limit` (default 100) → the summary of each session, newest last. `namespace` and `pod`
+    are those of the container's pod."""
     limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 100
-    given = bound(parameters, {"since": "time", "until": "time"})
-    conditions = ["kind = 'session'", *(_CALL_FILTERS[key][1] for key in given)]
+    narrow, given = _conditions(parameters, _SESSION_FILTERS)
+    conditions = ["kind = 'session'", *narrow]
     newest = f"SELECT session FROM records WHERE {' AND '.join(conditions)} GROUP BY session ORDER BY min(time) DESC LIMIT {{limit:UInt64}}"
     found = [row["session"] for row in engine.rows(newest, {**given, "limit": limit})]
     return [summary(engine, session) for session in reversed(found)]
@@ -146,7 +153,7 @@ def events_documents(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
 
 _FILTERS = frozenset(_CALL_FILTERS) | frozenset(_VERSION_FILTERS)
 QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozenset[str]]] = {
-    "sessions.list": (sessions_list, frozenset({"since", "until", "limit"})),
+    "sessions.list": (sessions_list, frozenset(_SESSION_FILTERS) | {"limit"}),
     "sessions.activity": (sessions_activity, frozenset({"since", "until"})),
     "sessions.show": (sessions_show, frozenset({"session"})),
     "session.summary": (session_summary, frozenset({"session"})),

@@ -10,6 +10,7 @@ from chaperone.collector.store.marks import Marks, StreamMark
 from chaperone.collector.store.rows import Kind, Row
 
 _FILTERED = ("verb", "resource", "subresource", "namespace", "name", "user")
+_POD = ("namespace", "name")
 
 
 class Writer:
@@ -89,7 +90,7 @@ def _line(row: Row, document: dict[str, Any], arrived: int) -> dict[str, Any]:
         "stream": row.stream,
         "process": row.process,
         "call": row.call,
-        **({name: document[name] for name in _FILTERED} if row.kind is Kind.CALL else {}),
+        **_filtered(row.kind, document),
         "api_group": document.get("apiGroup", ""),
         "user_agent": document.get("userAgent", ""),
         "code": code if code is not None and 0 <= code < 2**16 else None,
@@ -98,3 +99,11 @@ def _line(row: Row, document: dict[str, Any], arrived: int) -> dict[str, Any]:
         "bytes_in": size.get("in", 0),
         "document": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
     }
+
+
+def _filtered(kind: Kind, document: dict[str, Any]) -> dict[str, Any]:
+    """Columns that questions ask for: of a call its object, of a session its pod."""
+    if kind is Kind.SESSION:
+        pod = document.get("lookedUp") or {}
+        return {name: pod.get(name, "") for name in _POD}
+    return {name: document[name] for name in _FILTERED} if kind is Kind.CALL else {}

@@ -30,7 +30,10 @@ from chaperone.proto.records import (
 
 SESSION, PROCESS, STREAM = SessionId("s"), ProcessId("p"), StreamId("t")
 ONE_OF_EACH: list[Record] = [
-    SessionStarted(SESSION, "run", 1, "me", ("kubectl", "get"), "/", "node", ("api:6443",), {"a": "b"}),
+    SessionStarted(
+        *(SESSION, "run", 1, "me", ("kubectl", "get"), "/", "node", ("api:6443",), {"a": "b"}, ("kind: Policy",)),
+        *("agents", "coder", "u", "main", "c0ffee", "i:1", "sa", "Job/coder", "kata"),
+    ),
     SessionEnded(SESSION, 2, 137),
     ProcessSeen(PROCESS, SESSION, 3, 42, "/bin/x", ("x",), "/", 0, ProcessId("q")),
     ProcessEnded(PROCESS, 4, 1),

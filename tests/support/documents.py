@@ -96,6 +96,17 @@ def session(**changes: Any) -> Document:
     return fields | {"cwd": "/home/alice", "node": "n1", "apiservers": ["127.0.0.1:6443"], "ended": at(500), "status": 0} | changes
 
 
+POD = {"namespace": "agents", "name": "coder", "pod": "agents/coder", "uid": "0f8fad5b-d9cb-469f-a165-70867728950e"}
+POD |= {"container": "main", "containerID": "c0ffee", "image": "registry.example/coder:1", "serviceAccount": "agents:coder"}
+POD |= {"owner": "ReplicaSet/coder-5d8", "runtimeClass": ""}
+
+
+def pod_session(**changes: Any) -> Document:
+    """A container of a pod."""
+    about = {"user": "", "argv": [], "cwd": "", "workload": "coder", "lookedUp": POD, "labels": {"app": "coder"}}
+    return session(**about, **changes)
+
+
 def process(**changes: Any) -> Document:
     """kubectl, as the session saw it."""
     fields = {

@@ -44,6 +44,7 @@ def session_facts(session: Document) -> Iterator[str]:
         "Session": session["id"],
         "Command": shlex.join(session.get("argv") or ()),
         "Workload": session.get("workload", ""),
+        **_pod_facts(session),
         "User": session.get("user", ""),
         "Node": session.get("node", ""),
         "Directory": session.get("cwd", ""),
@@ -58,6 +59,26 @@ def session_facts(session: Document) -> Iterator[str]:
         "Complete": complete,
     }
     return _facts(facts)
+
+
+def place(session: Document) -> str:
+    """Where a container's session happened: namespace/pod/container; "" for another session."""
+    known = session.get("lookedUp") or {}
+    return "/".join(filter(None, (known.get("pod", ""), known.get("container", ""))))
+
+
+def _pod_facts(session: Document) -> dict[str, str]:
+    known = session.get("lookedUp") or {}
+    labels = session.get("labels") or {}
+    return {
+        "Pod": f"{known.get('pod', '')} ({known.get('uid', '')})" if known else "",
+        "Container": f"{known.get('container', '')} {known.get('containerID', '')}",
+        "Image": known.get("image", ""),
+        "Account": known.get("serviceAccount", ""),
+        "Owner": known.get("owner", ""),
+        "Runtime": known.get("runtimeClass", ""),
+        "Labels": ", ".join(f"{name}={value}" for name, value in labels.items()),
+    }
 
 
 def _verdicts(session: Document) -> str:

@@ -26,6 +26,11 @@ def test_sessions_are_listed_as_json(filled: Path) -> None:
     assert (session["id"], session["calls"], session["complete"]) == (SESSION, 2, True)
 
 
+def test_sessions_of_no_pod_are_left_out_where_one_is_asked_for(filled: Path) -> None:
+    found = RUN(app, ["sessions", "list", "-n", "agents", "--pod", "coder", "--store", str(filled)])
+    assert (found.stdout, found.stderr) == ("", "No sessions found.\n")
+
+
 def test_a_session_is_shown_with_its_processes_and_the_next_step(filled: Path) -> None:
     shown = RUN(app, ["sessions", "show", "5E5E", "--store", str(filled)]).stdout
     assert "Complete:    yes" in shown

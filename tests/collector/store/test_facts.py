@@ -10,6 +10,7 @@ from chaperone.proto.records import Direction
 MASKER = Masker(b"k" * 32)
 SESSION, PROCESS, STREAM = SessionId("s"), ProcessId("p"), StreamId("t")
 OFFSET = 1_700_000_000_000_000_000
+NOTHING = facts.Command((), MASKER.text(""), {})
 
 
 def test_a_session_begins_and_ends_as_two_versions_of_one_thing() -> None:
@@ -65,3 +66,21 @@ def test_a_hold_and_its_outcome_share_an_id() -> None:
 def test_documents_are_json() -> None:
     row = facts.outcome(records.Outcome("h", "pass", 2, "done", b"\xff"), OFFSET)
     assert json.loads(json.dumps(row.document)) == row.document
+
+
+def test_a_containers_session_says_what_was_known_of_its_pod() -> None:
+    about = ("agents", "coder", "u-1", "main", "c" * 64, "registry.example/coder:1", "coder", "Deployment/coder", "gvisor")
+    known = facts.session_begun(records.SessionStarted(SESSION, "w", 5, "", (), "", "n", (), None, (), *about), NOTHING, OFFSET).document
+    assert known["lookedUp"] == {
+        "namespace": "agents",
+        "name": "coder",
+        "pod": "agents/coder",
+        "uid": "u-1",
+        "container": "main",
+        "containerID": "c" * 64,
+        "image": "registry.example/coder:1",
+        "serviceAccount": "agents:coder",
+        "owner": "Deployment/coder",
+        "runtimeClass": "gvisor",
+    }
+    assert "lookedUp" not in facts.session_begun(records.SessionStarted(SESSION, "w", 5), NOTHING, OFFSET).document

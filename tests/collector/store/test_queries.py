@@ -4,6 +4,8 @@ from typing import Any
 import pytest
 from support.made_rows import OFFSET, SESSION, STREAM, body_row, call_row, session_rows
 
+from chaperone.collector.mask.masker import Masker
+from chaperone.collector.store import facts
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
@@ -12,8 +14,11 @@ from chaperone.collector.store.questions import QuestionError
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
 from chaperone.collector.wire.exchange import Phase
+from chaperone.proto.ids import SessionId
+from chaperone.proto.records import SessionEnded, SessionStarted
 
 KEY = b"k" * 32
+masker = Masker(KEY)
 
 OTHER = "0f" * 16
 
@@ -137,3 +142,24 @@ def test_every_question_says_what_it_takes() -> None:
     for name, (question, allowed) in QUESTIONS.items():
         assert question.__doc__, name
         assert [key for key in allowed if key not in question.__doc__ and key != "after"] == [], name
+
+
+def pod_session(session: str, namespace: str, pod: str) -> list[Row]:
+    id_ = SessionId(session)
+    started = SessionStarted(id_, f"{namespace}/{pod}", 1, namespace=namespace, pod=pod)
+    nothing = facts.Command((), masker.text(""), {})
+    return [facts.session_begun(started, nothing, OFFSET), facts.session_over(SessionEnded(id_, 9), OFFSET)]
+
+
+def test_sessions_are_found_by_their_pod(engine: Engine) -> None:
+    first, second = "5a" * 16, "5b" * 16
+    written(engine, *session_rows(), *pod_session(first, "agents", "coder"), *pod_session(second, "agents", "tester"))
+
+    def found(**filters: str) -> set[str]:
+        return {row["id"] for row in asked(engine, "sessions.list", **filters)}
+
+    assert found() == {SESSION, first, second}
+    assert found(namespace="agents") == {first, second}
+    assert found(namespace="agents", pod="tester") == found(pod="tester") == {second}
+    assert found(namespace="kube-system", pod="tester") == set()
+    assert asked(engine, "sessions.list", pod="coder")[0]["lookedUp"]["pod"] == "agents/coder"

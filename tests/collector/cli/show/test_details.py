@@ -1,9 +1,9 @@
 """One call or session in full."""
 
 from conftest import Golden
-from support.documents import SECRET, body, call, exec_call, piece, session
+from support.documents import SECRET, body, call, exec_call, piece, pod_session, session
 
-from chaperone.collector.cli.show.details import call_lines, piece_lines, session_facts
+from chaperone.collector.cli.show.details import call_lines, piece_lines, place, session_facts
 
 
 def test_a_call_in_full(golden: Golden) -> None:
@@ -26,3 +26,11 @@ def test_a_piece_that_is_no_text_is_described() -> None:
     binary = piece("stdout", "", 300)
     binary["body"] |= {"encoding": "base64", "data": "AAEC", "size": 3}
     assert piece_lines(binary, 0)[0].endswith("← stdout: (3 bytes that are no text)")
+
+
+def test_a_containers_session_in_full(golden: Golden) -> None:
+    golden("pod-session.txt", "\n".join(session_facts(pod_session(calls=2, complete=True))) + "\n")
+
+
+def test_a_container_has_a_place_and_a_run_has_none() -> None:
+    assert (place(pod_session()), place(session())) == ("agents/coder/main", "")
