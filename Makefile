@@ -50,8 +50,13 @@ test-kernel: setup .venv-kernel/.ready ## the live tests under another kernel in
 fuzz: setup ## the parsers' properties on every recording, for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
+zoo: setup ## record every client we know of, compare with the servers' logs, write docs/clients.md; as root
+	mkdir -p .zoo
+	tests/zoo/make.sh $(PYTHON) $(CURDIR)/.zoo
+	PYTHONPATH=tests $(BIN)/python tests/zoo/run.py
+
 proto: setup ## regenerate proto/*_pb2*
 	$(BIN)/python -m grpc_tools.protoc -I chaperone/proto=proto --python_out=typings --pyi_out=typings \
 	  --grpc_python_out=typings proto/capture.proto proto/query.proto
 
-.PHONY: help setup demo test test-kernel lint bench fuzz proto
+.PHONY: help setup demo test test-kernel lint bench fuzz zoo proto

@@ -134,11 +134,23 @@ class Elf:
 
 
 def _function(symbols: bytes, strings: bytes, name: str) -> int:
-    """The address of a defined function, 0 if there is none. Searches bytes: a loop over 10^5 symbols takes too long."""
-    at = strings.find(b"\0" + name.encode() + b"\0")
-    if at < 0:
-        return 0
-    wanted, where = struct.pack("<I", at + 1), -1
+    """The address of a defined function, 0 if there is none. Searches bytes: a loop over 10^5 symbols takes too long.
+
+    Linkers share the ends of names: SSL_free may lie only at the end of OPENSSL_free.
+    """
+    ended, at = name.encode() + b"\0", -1
+    for _ in range(NAME_LIMIT):
+        at = strings.find(ended, at + 1)
+        if at < 0:
+            return 0
+        if address := _named(symbols, at):
+            return address
+    return 0
+
+
+def _named(symbols: bytes, name: int) -> int:
+    """The address of a function by its name's place in the string table."""
+    wanted, where = struct.pack("<I", name), -1
     for _ in range(NAME_LIMIT):  # the same four bytes may occur inside other symbols
         where = symbols.find(wanted, where + 1)
         if where < 0 or where + SYMBOL_SIZE > len(symbols):

@@ -5,6 +5,7 @@ A name, never a decision: the files are the workload's and may say anything. The
 (a file cut short under a mapping would end us), and each is looked through once.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 
@@ -38,23 +39,18 @@ class Stacks:
 
     def of(self, pid: int) -> str:
         """The stacks in a process without probes; else those with (they came too late); or that none is known."""
-        files = list(_mapped(pid))
-        names = self._names(files, False) or self._names(files, True)
+        files = list(_opened(pid))  # all before any is looked through: the process may end meanwhile
+        try:
+            names = self._names(files, False) or self._names(files, True)
+        finally:
+            for descriptor, _name in files:
+                os.close(descriptor)
         return " or ".join(names) or UNKNOWN
 
-    def _names(self, files: list[tuple[bytes, bytes]], are_probed: bool) -> list[str]:
+    def _names(self, files: list[tuple[int, bytes]], are_probed: bool) -> list[str]:
         """Each once. What is probed is looked through only in the second turn, which few processes need."""
-        return list(dict.fromkeys(stack for path, name in files if (stack := self._look(path, name, are_probed))))
-
-    def _look(self, path: bytes, name: bytes, is_probed: bool) -> str:
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        except OSError:
-            return ""
-        try:
-            return self._named(descriptor, name) if self.is_probed(descriptor) == is_probed else ""
-        finally:
-            os.close(descriptor)
+        chosen = [(descriptor, name) for descriptor, name in files if self.is_probed(descriptor) == are_probed]
+        return list(dict.fromkeys(stack for descriptor, name in chosen if (stack := self._named(descriptor, name))))
 
     def _named(self, descriptor: int, name: bytes) -> str:
         about = os.fstat(descriptor)
@@ -64,6 +60,12 @@ class Stacks:
                 self._known.clear()
             self._known[identity] = _by_name(name) or _by_content(descriptor)
         return self._known[identity]
+
+
+def _opened(pid: int) -> Iterator[tuple[int, bytes]]:
+    for path, name in _mapped(pid):
+        with contextlib.suppress(OSError):  # gone, or no file any more
+            yield os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY), name
 
 
 def _mapped(pid: int) -> Iterator[tuple[bytes, bytes]]:

@@ -117,8 +117,10 @@ def notes_of(watched: Watched, result: Result, time: int) -> Iterator[Note]:
 
 
 def is_speaking(out: Flow, suite: Suite) -> bool:
-    """Whether a client has sent application bytes: in 1.3 its first records may be its handshake, Finished the last of them."""
+    """Whether a client has sent application bytes: in 1.3 its first records may be its handshake, Finished the last of them. Where
+    that is of another size than it should have (JSSE), all but the first are taken for data."""
     if not suite.finished:
         return bool(out.records)
     sizes = [size - suite.overhead for size in out.first]
-    return suite.finished in sizes and out.records > sizes.index(suite.finished) + 1
+    handshake = sizes.index(suite.finished) + 1 if suite.finished in sizes else 1
+    return out.records > handshake

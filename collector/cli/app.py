@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from chaperone.collector.cli import alerts, calls, connections, decode, doctor, halves, mask, replay, rules, run, sessions, verdicts
+from chaperone.collector.cli import alerts, calls, clients, connections, decode, doctor, halves, mask, replay, rules, run, sessions, verdicts
 from chaperone.collector.cli.failed import CommandError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -30,6 +30,7 @@ app.command("decode")(decode.decode)
 app.command("collector", context_settings=halves.ALL_ARGUMENTS)(halves.collector)
 app.command("agent", context_settings=halves.ALL_ARGUMENTS)(halves.agent)
 app.command("doctor")(doctor.doctor)
+app.command("clients")(clients.clients)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TOTAL 400000
+#define TOTAL 900000
 #define PIECE 20000 /* more than a record holds */
 
 static int connected;
@@ -69,8 +69,11 @@ static void send_in_pieces(void) {
   int size = sprintf(head, "%d 30000\n", TOTAL);
   set_blocking(0);
   send_once(head, size, 0);
-  for (size_t sent = 0, turn = 0; sent < TOTAL; turn++)
-    sent += send_once(data + sent, TOTAL - sent < PIECE ? TOTAL - sent : PIECE, turn % 3);
+  for (size_t sent = 0; sent < TOTAL;) {
+    int rarest = retries[1] < retries[0] ? 1 : 0;
+    if (retries[2] < retries[rarest]) rarest = 2;
+    sent += send_once(data + sent, TOTAL - sent < PIECE ? TOTAL - sent : PIECE, rarest);
+  }
   receive(30000);
   set_blocking(1);
 }
@@ -88,7 +91,7 @@ static void send_corked(void) {
   receive(10);
 }
 
-static void receive_packet(void) {
+__attribute__((unused)) static void receive_packet(void) {
   must(gnutls_record_send2(session, "3 7\nabc", 7, 0, 0), "send2");
   gnutls_packet_t packet;
   must(gnutls_record_recv_packet(session, &packet), "packet");
@@ -112,7 +115,9 @@ int main(int count, char **arguments) {
   must(gnutls_handshake(session), "handshake");
   send_in_pieces();
   send_corked();
+#ifndef NO_PACKET
   receive_packet();
+#endif
   gnutls_bye(session, GNUTLS_SHUT_WR);
   gnutls_deinit(session);
   if (!retries[0] || !retries[1] || !retries[2]) return fprintf(stderr, "not every kind of retry came about\n"), 1;

@@ -29,8 +29,13 @@ class Altered(Tracer):
         return self.change(super().poll(timeout_ms))
 
 
-def recorded(tracer: Tracer, argv: Sequence[str | Path], *options: str, linger_s: float = 0.0) -> list[Record]:
-    """Run a program in a cgroup of its own; everything that was recorded. `linger_s`: go on as long behind its end."""
+def recorded(
+    tracer: Tracer, argv: Sequence[str | Path], *options: str, linger_s: float = 0.0, statuses: Sequence[int] = ()
+) -> list[Record]:
+    """Run a program in a cgroup of its own; everything that was recorded. `linger_s`: go on as long behind its end.
+
+    `statuses`: those with which it may end; none: any.
+    """
     with cgroup() as path:
         settings = parse(["--cgroup", str(path), *options])
         assert isinstance(settings, Settings)
@@ -40,6 +45,7 @@ def recorded(tracer: Tracer, argv: Sequence[str | Path], *options: str, linger_s
         while process.poll() is None:
             recording.step()
             assert time.monotonic() < deadline, f"{argv} does not end"
+        assert not statuses or process.returncode in statuses, f"{argv} ended with {process.returncode}"
         quiet = time.monotonic() + linger_s
         while time.monotonic() < quiet:
             recording.step()

