@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from chaperone.collector.cli import alerts, calls, clients, connections, decode, doctor, halves, mask, replay, rules, run, sessions, verdicts
+from chaperone.collector.cli import (
+    alerts,
+    calls,
+    clients,
+    connections,
+    decode,
+    doctor,
+    halves,
+    mask,
+    replay,
+    rules,
+    run,
+    sessions,
+    verdicts,
+)
 from chaperone.collector.cli.failed import CommandError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
