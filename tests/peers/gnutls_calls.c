@@ -33,6 +33,17 @@ static void set_blocking(int blocking) {
   fcntl(connected, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
 }
 
+/* The socket as it is, but every third write is refused once while it does not block: a fast reader may never make that happen. */
+static ssize_t push(gnutls_transport_ptr_t unused, const void *data, size_t size) {
+  static int turn;
+  (void)unused;
+  if (fcntl(connected, F_GETFL) & O_NONBLOCK && turn++ % 3 == 2) {
+    gnutls_transport_set_errno(session, EAGAIN);
+    return -1;
+  }
+  return send(connected, data, size, MSG_NOSIGNAL);
+}
+
 static int again(ssize_t result) { return result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED; }
 
 /* One send to its acceptance. The retry: the same buffer, another one, or none; in the last two the first one is overwritten. */
@@ -112,6 +123,7 @@ int main(int count, char **arguments) {
   gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
   gnutls_session_set_verify_cert(session, "127.0.0.1", 0);
   gnutls_transport_set_int(session, connected);
+  gnutls_transport_set_push_function(session, push);
   must(gnutls_handshake(session), "handshake");
   send_in_pieces();
   send_corked();
