@@ -59,9 +59,19 @@ class Recording:
         values = self.tracer.poll(POLL_MS)
         for value in values:
             self._put(self._records(self._kept(value)))
+        self._read_held()
         self._put(self.connections.look(now_ns()))
         self.outbox.tick()
         return len(values)
+
+    def _read_held(self) -> None:
+        """Threads that stopped because the kernel could not copy what they wrote or read."""
+        while True:
+            with self.gate.held() as held:
+                if held is None:
+                    return
+                for value in self.tracer.read_held(held):
+                    self._put(self._records(self._kept(value)))
 
     def end(self, ended: Ended) -> None:
         """The last records: what is still in the ring, what never came out of it, what the kernel could not do."""

@@ -184,5 +184,7 @@ static void send(struct tls *tls, u64 from) {
     cause = why_not(share, done);
     if (!cause) cause = send_rest(tls, from + done);
   }
-  if (cause) send_lost(tls, rest, cause);
+  if (!cause) return;
+  tls->cause = cause;
+  if (cause == CAUSE_OVER_SHARE || !hold_to_read(tls, from + done, rest)) send_lost(tls, rest, cause);
 }

@@ -28,6 +28,7 @@ BPF_PERCPU_ARRAY(idle, struct idle, 1);
 
 /* Never filled, as those of maps.h. */
 BPF_ARRAY(layout_gate, struct gate, 1);
+BPF_ARRAY(layout_gate_read, struct gate_read, 1);
 
 #define TRAP_STOP (1 << 19) /* JOBCTL_TRAP_STOP: include/linux/sched/jobctl.h, the same since 3.1 */
 #define TURNS 2500
@@ -79,15 +80,41 @@ static int await_tracer(u64 task, struct gate_state *state, u64 limit) {
 
 /* The entry is there before the signal, since it may find no room; it names the process when the signal is out: from then on, and
  * not before, it can be taken back. This thread stops only when it leaves the kernel. */
-static void halt(u32 process, u32 number) {
+static int halt(u32 process, u32 number) {
   struct thread thread = {number}, of = {};
-  if (halted.update(&thread, &of)) return;
+  if (halted.update(&thread, &of)) return 0;
   if (bpf_send_signal_thread(STOP_SIGNAL)) {
     halted.delete(&thread);
-    return;
+    return 0;
   }
   of.number = process;
   halted.update(&thread, &of);
+  return 1;
+}
+
+/* Have the agent read `size` bytes at `from` while this thread stops at the end of its call: a real stop, hence not on a terminal.
+ * (To wait for the tracer here, as at connect, the verifier would walk that loop from each way out of send's own.) 0: it cannot be. */
+static int hold_to_read(struct tls *tls, u64 from, u64 size) {
+  u32 zero = 0;
+  u64 task = bpf_get_current_task();
+  struct gate_state *state = gate_state.lookup(&zero);
+  if (!state || !state->reads || state->is_open) return 0;
+  if (read_kernel_u64(read_kernel_u64(task, TASK_SIGNAL), SIGNAL_TTY)) return 0;
+  struct gate_read *held = gates.ringbuf_reserve(sizeof(*held));
+  if (!held) return 0;
+  held->tls = *tls;
+  held->tls.head.kind = KIND_GATE_READ;
+  held->tls.size = size;
+  held->tls.kept = 0;
+  held->from = from;
+  held->thread = read_kernel_u32(task, TASK_PID);
+  held->pad = 0;
+  if (!halt(tls->head.pid, held->thread)) {
+    gates.ringbuf_discard(held, BPF_RB_NO_WAKEUP);
+    return 0;
+  }
+  gates.ringbuf_submit(held, BPF_RB_FORCE_WAKEUP);
+  return 1;
 }
 
 static void pass_gate(u32 slot) {

@@ -4,13 +4,21 @@
 
 #include "event.h"
 
-enum gate_kind { KIND_GATE_EXEC = 48, KIND_GATE_CONNECT };
+enum gate_kind { KIND_GATE_EXEC = 48, KIND_GATE_CONNECT, KIND_GATE_READ };
 
 /* A process became another program, or one of its threads connects and its files were not looked into. */
 struct gate {
   struct head head;
   __u64 code;   /* pages of its executable mappings */
   __u32 thread; /* KIND_GATE_CONNECT: who waits, in the root namespace */
+  __u32 pad;
+};
+
+/* A thread stops at the end of a TLS call, so that what could not be copied is read from its memory: `tls.size` bytes at `from`. */
+struct gate_read {
+  struct tls tls;
+  __u64 from;
+  __u32 thread;
   __u32 pad;
 };
 
@@ -31,6 +39,7 @@ struct gate_state {
   __u64 waiting; /* threads that wait for their tracer in the kernel now */
   __u64 missed;  /* connects that nobody was told of */
   __u64 is_open; /* 1: nobody waits, there is nobody to wait for; by agent/gate/doorkeeper.py */
+  __u64 reads;   /* 1: what cannot be copied is read by the agent; by agent/gate/gate.py */
 };
 
 #endif

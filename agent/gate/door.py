@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 
 from chaperone.agent.gate.doorkeeper import GOODBYE, TID
-from chaperone.agent.gate.layout import GateRecord, GateState, Thread
+from chaperone.agent.gate.layout import GateRecord, GateState, ReadRecord, Thread
 from chaperone.agent.gate.maps import Map
 from chaperone.agent.gate.waiting import Waiting
 from chaperone.agent.trace.kernel import Kernel
@@ -51,12 +51,13 @@ class Door:
         """Whether its process is there."""
         return self._process is not None and self._process.poll() is None
 
-    def arrival(self, timeout_s: float) -> GateRecord | None:
+    def arrival(self, timeout_s: float) -> GateRecord | ReadRecord | None:
         """The next one, or None if there is none in time, or nobody at the door."""
         if not select.select([self._socket], [], [], timeout_s)[0]:
             return None
-        data = self._received(ctypes.sizeof(GateRecord))
-        return GateRecord.from_buffer_copy(data) if data else None
+        if (data := self._received(4096)) is None:
+            return None
+        return (ReadRecord if len(data) == ctypes.sizeof(ReadRecord) else GateRecord).from_buffer_copy(data)
 
     def let_go(self, tid: int) -> None:
         """A thread may go on."""

@@ -16,9 +16,10 @@ import sys
 import time
 from collections import deque
 
-from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, Thread
+from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ReadRecord, Thread
 from chaperone.agent.gate.maps import Map, RingReader
 from chaperone.agent.gate.waiting import Waiting
+from chaperone.agent.trace.layout import Head
 
 TICK_S = 0.1
 SETTLE_S = 0.0005  # between looks whether who was seized has stopped
@@ -58,9 +59,11 @@ class Doorkeeper:
 
     def _arrived(self, record: bytes) -> None:
         """Seize first."""
-        gate = GateRecord.from_buffer_copy(record)
-        if gate.head.kind == GateKind.CONNECT:
-            self.waiting.take(gate.thread)
+        kind = Head.from_buffer_copy(record).kind
+        if kind == GateKind.CONNECT:
+            self.waiting.take(GateRecord.from_buffer_copy(record).thread)
+        elif kind == GateKind.READ:
+            self.waiting.take(ReadRecord.from_buffer_copy(record).thread, is_connecting=False)
         elif len(self.backlog) >= BACKLOG:
             return
         self.backlog.append(record)

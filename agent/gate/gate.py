@@ -8,13 +8,16 @@ import ctypes
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from chaperone.agent.gate.door import Door
 from chaperone.agent.gate.hooks import ConnectHooks
-from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ImageKey
+from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ImageKey, ReadRecord
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.kernel import Kernel
+from chaperone.agent.trace.layout import Head
 from chaperone.agent.trace.values import NotCovered
 from chaperone.agent.workload.processes import members
 from chaperone.agent.workload.programs import Image, Programs
@@ -37,6 +40,7 @@ class Gate(threading.Thread):
         self.broken = False
         self._connecting: deque[GateRecord] = deque()
         self._newcomers: deque[Image] = deque()
+        self._held: deque[ReadRecord] = deque()
         self._over = False
 
     @property
@@ -49,6 +53,7 @@ class Gate(threading.Thread):
         """Let no thread of this cgroup connect unlooked; look into what already runs there."""
         if self.ident is None:
             self.door.await_kept()
+            self.kernel.store("gate_state", GateState(reads=1))
             self.start()
         self.hooks.attach(slot, cgroup)
         self._newcomers.extend(Image(pid, 0, -1) for pid in members(cgroup))
@@ -56,6 +61,19 @@ class Gate(threading.Thread):
     def leave(self, slot: int) -> None:
         """Watch it no more."""
         self.hooks.detach(slot)
+
+    @contextmanager
+    def held(self) -> Iterator[ReadRecord | None]:
+        """The next thread that stands at the end of a TLS call to have its memory read, until the block ends; None if there is none."""
+        try:
+            record = self._held.popleft()
+        except IndexError:
+            yield None
+            return
+        try:
+            yield record
+        finally:
+            self.door.let_go(record.thread)
 
     def close(self) -> None:
         """Watch nobody, let everybody go, end the threads. What was counted stays."""
@@ -83,13 +101,18 @@ class Gate(threading.Thread):
         """Wait for an arrival, and take all that there are."""
         while (record := self.door.arrival(timeout_s)) is not None:
             timeout_s = 0
-            if record.head.kind == GateKind.CONNECT:
+            if isinstance(record, ReadRecord):
+                self._held.append(record)
+            elif record.head.kind == GateKind.CONNECT:
                 self._connecting.append(record)
             else:
                 self.programs.executed(_image(record))
 
     def _work(self) -> None:
         """One look: first for those who wait."""
+        while self._held and _age_ns(self._held[0].tls.head) > PATIENCE_NS:
+            with self.held():
+                self.late += 1
         if self._connecting:
             self._serve(self._connecting.popleft())
         elif self._newcomers:
@@ -99,7 +122,7 @@ class Gate(threading.Thread):
 
     def _serve(self, record: GateRecord) -> None:
         """Look into the process that one thread stands for."""
-        if time.clock_gettime_ns(time.CLOCK_BOOTTIME) - record.head.time > PATIENCE_NS:
+        if _age_ns(record.head) > PATIENCE_NS:
             self.late += 1
         else:
             self.programs.look(_image(record))
@@ -112,6 +135,10 @@ class Gate(threading.Thread):
     def _mark(self, image: Image, code: int) -> None:
         if image.number >= 0:
             self.kernel.store("looked", ctypes.c_uint64(code), ImageKey(image.started, image.pid, image.number))
+
+
+def _age_ns(head: Head) -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - int(head.time)
 
 
 def _image(record: GateRecord) -> Image:

@@ -1,16 +1,17 @@
 """The mirror of bpf/gate_event.h, as agent/trace/layout.py is of event.h.
 
 struct gate { struct head head; __u64 code; __u32 thread, pad; };
+struct gate_read { struct tls tls; __u64 from; __u32 thread, pad; };
 struct image { __u64 started; __u32 pid, image; };
 struct thread { __u32 number; };
-struct gate_state { __u64 waiting, missed, is_open; };
+struct gate_state { __u64 waiting, missed, is_open, reads; };
 """
 
 import ctypes
 from ctypes import c_uint32, c_uint64
 from enum import IntEnum
 
-from chaperone.agent.trace.layout import Head
+from chaperone.agent.trace.layout import Head, TlsRecord
 
 
 class GateKind(IntEnum):
@@ -18,12 +19,19 @@ class GateKind(IntEnum):
 
     EXEC = 48
     CONNECT = 49
+    READ = 50
 
 
 class GateRecord(ctypes.Structure):
     """`struct gate`."""
 
     _fields_ = (("head", Head), ("code", c_uint64), ("thread", c_uint32), ("pad", c_uint32))
+
+
+class ReadRecord(ctypes.Structure):
+    """`struct gate_read`."""
+
+    _fields_ = (("tls", TlsRecord), ("from", c_uint64), ("thread", c_uint32), ("pad", c_uint32))
 
 
 class ImageKey(ctypes.Structure):
@@ -41,7 +49,13 @@ class Thread(ctypes.Structure):
 class GateState(ctypes.Structure):
     """`struct gate_state`."""
 
-    _fields_ = (("waiting", c_uint64), ("missed", c_uint64), ("is_open", c_uint64))
+    _fields_ = (("waiting", c_uint64), ("missed", c_uint64), ("is_open", c_uint64), ("reads", c_uint64))
 
 
-MIRRORS: dict[str, type[ctypes.Structure]] = {"gate": GateRecord, "image": ImageKey, "thread": Thread, "gate_state": GateState}
+MIRRORS: dict[str, type[ctypes.Structure]] = {
+    "gate": GateRecord,
+    "gate_read": ReadRecord,
+    "image": ImageKey,
+    "thread": Thread,
+    "gate_state": GateState,
+}

@@ -28,6 +28,7 @@ class Waiter:
     """A seized thread. `deliver`: a signal of somebody else's that it stopped for; `is_leaving`: it need not wait any more."""
 
     since: float
+    is_connecting: bool = True
     has_stopped: bool = False
     deliver: int = 0
     is_leaving: bool = False
@@ -41,13 +42,13 @@ class Waiting:
         self.threads: dict[int, Waiter] = {}
         self.foreign = self.late = 0
 
-    def take(self, tid: int) -> None:
+    def take(self, tid: int, is_connecting: bool = True) -> None:
         """Seize a thread and have it trap. One that another tracer has goes on, or stays in its stop until `resume_halted`."""
         if tid in self.threads:
             return
         try:
             ptrace.seize(tid, Option(0))
-            self.threads[tid] = Waiter(time.monotonic())
+            self.threads[tid] = Waiter(time.monotonic(), is_connecting)
             ptrace.interrupt(tid)
         except ProcessLookupError:
             return
@@ -105,7 +106,7 @@ class Waiting:
         if stop.kind is Kind.SIGNAL and not (was_ours and stop.number == signal.SIGSTOP):
             waiter.deliver = stop.number
         with contextlib.suppress(ProcessLookupError):
-            self.late += ptrace.registers(stop.tid).orig_rax not in CONNECTING
+            self.late += waiter.is_connecting and ptrace.registers(stop.tid).orig_rax not in CONNECTING
         if waiter.is_leaving:
             self._let_go(stop.tid, waiter)
 

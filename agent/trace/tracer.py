@@ -22,6 +22,8 @@ from types import TracebackType
 from typing import Self
 
 from chaperone.agent.gate.gate import Gate
+from chaperone.agent.gate.layout import ReadRecord
+from chaperone.agent.gate.memory import pieces
 from chaperone.agent.probe.apart import Parser
 from chaperone.agent.sockets.hooks import SocketHooks
 from chaperone.agent.sockets.values import Flow
@@ -34,12 +36,14 @@ from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Counters, Head, Stream, StreamKey
 from chaperone.agent.trace.offsets import offsets
 from chaperone.agent.trace.programs import resolved
-from chaperone.agent.trace.records import decode, tls_of
+from chaperone.agent.trace.records import CAUSES, decode, tls_of
 from chaperone.agent.trace.shares import Shares
-from chaperone.agent.trace.values import Attached, Lost, NotCovered, ProcessExec, ProcessExit, Tls, TlsClosed, Value
+from chaperone.agent.trace.values import Attached, Lost, NotCovered, ProcessExec, ProcessExit, Tls, TlsBytes, TlsClosed, TlsLost, Value
+from chaperone.proto.records import Direction
 
 TRACEPOINTS = {"on_exec": "sched_process_exec", "on_fork": "sched_process_fork", "on_exit": "sched_process_exit"}
 LOOK_MS = (2, 10)  # how often an idle poll looks into the ring: soon after something happened, then less often
+CATCH_UP = 64  # polls before a held thread is served: a ring holds no more
 TAKE = 8 << 20  # bytes of records in one poll; the rest waits in the ring
 
 
@@ -130,6 +134,21 @@ class Tracer:
         values = list(self._values())
         self.shares.tell()
         return values
+
+    def read_held(self, held: ReadRecord) -> Iterator[Value]:
+        """What one stopped thread's memory still has of its TLS call, after all that was published before it stopped."""
+        for _ in range(CATCH_UP):
+            if not (before := self.poll(0)):
+                break
+            yield from before
+        tls, direction = tls_of(held.tls.head, held.tls.handle, held.tls.born, held.tls.library), Direction(held.tls.direction)
+        position, end = held.tls.position, held.tls.position + held.tls.size
+        try:
+            for data in pieces(held.tls.head.pid, getattr(held, "from"), held.tls.size):
+                yield from self.gaps.follow(TlsBytes(tls, direction, position, data, held.tls.head.time))
+                position += len(data)
+        except OSError:
+            yield from self.gaps.follow(TlsLost(tls, direction, position, end - position, held.tls.head.time, CAUSES[held.tls.cause]))
 
     def final_positions(self) -> Iterator[Value]:
         """A TlsLost for each direction whose last bytes never came out of the ring. Right only after a last `poll`."""

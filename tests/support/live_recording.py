@@ -39,7 +39,7 @@ def recorded(
     with cgroup() as path:
         settings = parse(["--cgroup", str(path), *options])
         assert isinstance(settings, Settings)
-        outbox = Outbox(Limits())
+        outbox = Outbox(Limits(memory=256 << 20))
         recording = Recording(tracer, outbox, settings)
         process, deadline = Workload(tracer, path).start(argv), time.monotonic() + 60
         while process.poll() is None:

@@ -1,9 +1,11 @@
 """A tracer whose kernel is a list: what each poll returns, what attach answers."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from chaperone.agent.gate.gate import Gate
+from chaperone.agent.gate.layout import ReadRecord
 from chaperone.agent.sockets.values import Flow
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, Lost, NotCovered, Value
@@ -23,6 +25,10 @@ class GateDouble(Gate):
 
     def watch(self, slot: int, cgroup: Path) -> None:
         self.watched.append((slot, cgroup))
+
+    @contextmanager
+    def held(self) -> Iterator[ReadRecord | None]:
+        yield None
 
     def close(self) -> None:
         self.is_closed = True
