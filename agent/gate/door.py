@@ -1,7 +1,6 @@
 """The agent's side of the door: its process, and the socket to it."""
 
 import ctypes
-import select
 import socket
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from contextlib import suppress
 from chaperone.agent.gate.doorkeeper import GOODBYE, TID
 from chaperone.agent.gate.layout import GateRecord, GateState, ReadRecord, Thread
 from chaperone.agent.gate.maps import Map
+from chaperone.agent.gate.ready import readable
 from chaperone.agent.gate.waiting import Waiting
 from chaperone.agent.trace.kernel import Kernel
 
@@ -38,7 +38,7 @@ class Door:
 
     def await_kept(self) -> None:
         """RuntimeError if nobody comes: then nobody must be made to wait."""
-        if not select.select([self._socket], [], [], START_S)[0] or self._received(1) is None:
+        if not readable([self._socket.fileno()], START_S) or self._received(1) is None:
             raise RuntimeError("the gate's process did not start")
 
     @property
@@ -53,7 +53,7 @@ class Door:
 
     def arrival(self, timeout_s: float) -> GateRecord | ReadRecord | None:
         """The next one, or None if there is none in time, or nobody at the door."""
-        if not select.select([self._socket], [], [], timeout_s)[0]:
+        if not readable([self._socket.fileno()], timeout_s):
             return None
         if (data := self._received(4096)) is None:
             return None

@@ -8,7 +8,6 @@ waits in the kernel cannot wait for another thread's Python.
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import struct
@@ -18,6 +17,7 @@ from collections import deque
 
 from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ReadRecord, Thread
 from chaperone.agent.gate.maps import Map, RingReader
+from chaperone.agent.gate.ready import readable
 from chaperone.agent.gate.waiting import Waiting
 from chaperone.agent.trace.layout import Head
 
@@ -48,7 +48,7 @@ class Doorkeeper:
     def _step(self) -> bool:
         timeout_s = SETTLE_S if self.waiting.is_unsettled() else TICK_S
         agent, ring = self.agent.fileno(), self.ring.descriptor
-        ready, _, _ = select.select([agent, ring], [agent] if self.backlog else [], [], timeout_s)
+        ready = readable([agent, ring], timeout_s, [agent] if self.backlog else [])
         for record in self.ring.take():
             self._arrived(record)
         self.waiting.settle()

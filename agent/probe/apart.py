@@ -11,7 +11,6 @@ import json
 import os
 import re
 import resource
-import select
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from chaperone.agent.gate.ready import readable
 from chaperone.agent.probe.elf import UnreadableError
 from chaperone.agent.probe.points import Point, points
 from chaperone.agent.trace.flatten import flatten
@@ -79,7 +79,7 @@ class Parser:
         connection = self._connected()
         try:
             socket.send_fds(connection, [b"\0"], [fd])
-            if select.select([connection], [], [], DEADLINE_S)[0] and (answer := connection.recv(ANSWER_LIMIT)):
+            if readable([connection.fileno()], DEADLINE_S) and (answer := connection.recv(ANSWER_LIMIT)):
                 return answer
         except ConnectionError:
             pass
