@@ -1,13 +1,13 @@
 """The agent at work: values from the tracer become records in the outbox, until somebody says that it is over."""
 
 import os
-import select
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.probe.stack import Stacks
+from chaperone.agent.ready import readable
 from chaperone.agent.settings import Settings
 from chaperone.agent.sockets.connections import Connections, Kernel
 from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied
@@ -168,5 +168,4 @@ def told(descriptor: int) -> bytes | None:
     """What the launcher has said since the last look: None if nothing, b"" if it closed the line."""
     if descriptor < 0:
         return None
-    ready, _, _ = select.select([descriptor], [], [], 0)
-    return os.read(descriptor, 4096) if ready else None
+    return os.read(descriptor, 4096) if readable([descriptor], 0) else None

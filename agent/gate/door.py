@@ -9,8 +9,8 @@ from contextlib import suppress
 from chaperone.agent.gate.doorkeeper import GOODBYE, TID
 from chaperone.agent.gate.layout import GateRecord, GateState, ReadRecord, Thread
 from chaperone.agent.gate.maps import Map
-from chaperone.agent.gate.ready import readable
 from chaperone.agent.gate.waiting import Waiting
+from chaperone.agent.ready import readable
 from chaperone.agent.trace.kernel import Kernel
 
 RING_SIZE = 64 * 4096  # bpf/gate.h

@@ -17,8 +17,8 @@ from collections import deque
 
 from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ReadRecord, Thread
 from chaperone.agent.gate.maps import Map, RingReader
-from chaperone.agent.gate.ready import readable
 from chaperone.agent.gate.waiting import Waiting
+from chaperone.agent.ready import readable
 from chaperone.agent.trace.layout import Head
 
 TICK_S = 0.1

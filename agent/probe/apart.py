@@ -20,9 +20,9 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from chaperone.agent.gate.ready import readable
 from chaperone.agent.probe.elf import UnreadableError
 from chaperone.agent.probe.points import Point, points
+from chaperone.agent.ready import readable
 from chaperone.agent.trace.flatten import flatten
 
 DEADLINE_S = 10.0  # for one file

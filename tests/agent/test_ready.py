@@ -4,7 +4,7 @@ import fcntl
 import os
 import socket
 
-from chaperone.agent.gate.ready import readable
+from chaperone.agent.ready import readable
 
 FAR = 1100  # select(2) takes those below 1024
 
