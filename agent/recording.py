@@ -57,8 +57,7 @@ class Recording:
     def step(self) -> int:
         """Take what has happened since the last step, or wait a moment; how many values there were."""
         values = self.tracer.poll(POLL_MS)
-        for value in values:
-            self._put(self._records(self._kept(value)))
+        self._take(values)
         self._read_held()
         self._put(self.connections.look(now_ns()))
         self.outbox.tick()
@@ -70,8 +69,11 @@ class Recording:
             with self.gate.held() as held:
                 if held is None:
                     return
-                for value in self.tracer.read_held(held):
-                    self._put(self._records(self._kept(value)))
+                self._take(self.tracer.read_held(held))
+
+    def _take(self, values: Iterable[Value]) -> None:
+        for value in values:
+            self._put(self._records(self._kept(value)))
 
     def end(self, ended: Ended) -> None:
         """The last records: what is still in the ring, what never came out of it, what the kernel could not do."""

@@ -106,7 +106,7 @@ static int hold_to_read(struct tls *tls, u64 from, u64 size) {
   held->tls.head.kind = KIND_GATE_READ;
   held->tls.size = size;
   held->tls.kept = 0;
-  held->from = from;
+  held->address = from;
   held->thread = read_kernel_u32(task, TASK_PID);
   held->pad = 0;
   if (!halt(tls->head.pid, held->thread)) {

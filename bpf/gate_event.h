@@ -14,10 +14,10 @@ struct gate {
   __u32 pad;
 };
 
-/* A thread stops at the end of a TLS call, so that what could not be copied is read from its memory: `tls.size` bytes at `from`. */
+/* A thread stops at the end of a TLS call, so that what could not be copied is read from its memory: `tls.size` bytes at `address`. */
 struct gate_read {
   struct tls tls;
-  __u64 from;
+  __u64 address;
   __u32 thread;
   __u32 pad;
 };

@@ -1,13 +1,12 @@
 """The agent's side of the door: its process, and the socket to it."""
 
-import ctypes
 import socket
 import subprocess
 import sys
 from contextlib import suppress
 
 from chaperone.agent.gate.doorkeeper import GOODBYE, TID
-from chaperone.agent.gate.layout import GateRecord, GateState, ReadRecord, Thread
+from chaperone.agent.gate.layout import RECORD_LIMIT, GateRecord, GateState, ReadRecord, Thread, record_of
 from chaperone.agent.gate.maps import Map
 from chaperone.agent.gate.waiting import Waiting
 from chaperone.agent.ready import readable
@@ -55,9 +54,8 @@ class Door:
         """The next one, or None if there is none in time, or nobody at the door."""
         if not readable([self._socket.fileno()], timeout_s):
             return None
-        if (data := self._received(4096)) is None:
-            return None
-        return (ReadRecord if len(data) == ctypes.sizeof(ReadRecord) else GateRecord).from_buffer_copy(data)
+        data = self._received(RECORD_LIMIT)
+        return record_of(data) if data else None
 
     def let_go(self, tid: int) -> None:
         """A thread may go on."""

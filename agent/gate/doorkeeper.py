@@ -15,11 +15,10 @@ import sys
 import time
 from collections import deque
 
-from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ReadRecord, Thread
+from chaperone.agent.gate.layout import GateKind, GateState, ReadRecord, Thread, record_of
 from chaperone.agent.gate.maps import Map, RingReader
 from chaperone.agent.gate.waiting import Waiting
 from chaperone.agent.ready import readable
-from chaperone.agent.trace.layout import Head
 
 TICK_S = 0.1
 SETTLE_S = 0.0005  # between looks whether who was seized has stopped
@@ -57,16 +56,16 @@ class Doorkeeper:
             self.waiting.resume_halted()
         return agent not in ready or self._told()
 
-    def _arrived(self, record: bytes) -> None:
+    def _arrived(self, data: bytes) -> None:
         """Seize first."""
-        kind = Head.from_buffer_copy(record).kind
-        if kind == GateKind.CONNECT:
-            self.waiting.take(GateRecord.from_buffer_copy(record).thread)
-        elif kind == GateKind.READ:
-            self.waiting.take(ReadRecord.from_buffer_copy(record).thread, is_connecting=False)
+        record = record_of(data)
+        if isinstance(record, ReadRecord):
+            self.waiting.take(record.thread, is_connecting=False)
+        elif record.head.kind == GateKind.CONNECT:
+            self.waiting.take(record.thread)
         elif len(self.backlog) >= BACKLOG:
             return
-        self.backlog.append(record)
+        self.backlog.append(data)
 
     def _tell(self) -> None:
         """Hand on what the agent has room for."""

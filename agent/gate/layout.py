@@ -1,7 +1,7 @@
 """The mirror of bpf/gate_event.h, as agent/trace/layout.py is of event.h.
 
 struct gate { struct head head; __u64 code; __u32 thread, pad; };
-struct gate_read { struct tls tls; __u64 from; __u32 thread, pad; };
+struct gate_read { struct tls tls; __u64 address; __u32 thread, pad; };
 struct image { __u64 started; __u32 pid, image; };
 struct thread { __u32 number; };
 struct gate_state { __u64 waiting, missed, is_open, reads; };
@@ -31,7 +31,7 @@ class GateRecord(ctypes.Structure):
 class ReadRecord(ctypes.Structure):
     """`struct gate_read`."""
 
-    _fields_ = (("tls", TlsRecord), ("from", c_uint64), ("thread", c_uint32), ("pad", c_uint32))
+    _fields_ = (("tls", TlsRecord), ("address", c_uint64), ("thread", c_uint32), ("pad", c_uint32))
 
 
 class ImageKey(ctypes.Structure):
@@ -59,3 +59,11 @@ MIRRORS: dict[str, type[ctypes.Structure]] = {
     "thread": Thread,
     "gate_state": GateState,
 }
+
+RECORD_LIMIT = max(ctypes.sizeof(GateRecord), ctypes.sizeof(ReadRecord))
+
+
+def record_of(data: bytes) -> GateRecord | ReadRecord:
+    """What the kernel wrote, by the kind in its head."""
+    is_read = Head.from_buffer_copy(data).kind == GateKind.READ
+    return (ReadRecord if is_read else GateRecord).from_buffer_copy(data)

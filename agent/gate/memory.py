@@ -1,6 +1,7 @@
 """The memory of a stopped process: process_vm_readv(2), which brings absent pages in."""
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterator
 
@@ -26,6 +27,6 @@ def _read(pid: int, address: int, size: int) -> bytes:
     here, there = _Iovec(ctypes.addressof(buffer), size), _Iovec(address, size)
     done = _libc.process_vm_readv(pid, ctypes.byref(here), ctypes.c_ulong(1), ctypes.byref(there), ctypes.c_ulong(1), ctypes.c_ulong(0))
     if done != size:
-        number = ctypes.get_errno() if done < 0 else 14  # EFAULT: behind what it could read
+        number = ctypes.get_errno() if done < 0 else errno.EFAULT  # behind what it could read
         raise OSError(number, f"cannot read the memory of {pid}: {os.strerror(number)}")
     return buffer.raw

@@ -144,7 +144,7 @@ class Tracer:
         tls, direction = tls_of(held.tls.head, held.tls.handle, held.tls.born, held.tls.library), Direction(held.tls.direction)
         position, end = held.tls.position, held.tls.position + held.tls.size
         try:
-            for data in pieces(held.tls.head.pid, getattr(held, "from"), held.tls.size):
+            for data in pieces(held.tls.head.pid, held.address, held.tls.size):
                 yield from self.gaps.follow(TlsBytes(tls, direction, position, data, held.tls.head.time))
                 position += len(data)
         except OSError:

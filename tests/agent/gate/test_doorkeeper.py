@@ -8,10 +8,10 @@ import pytest
 
 from chaperone.agent.gate import doorkeeper
 from chaperone.agent.gate.doorkeeper import GOODBYE, TID, Doorkeeper, resume_stragglers
-from chaperone.agent.gate.layout import GateKind, GateRecord
+from chaperone.agent.gate.layout import GateKind, GateRecord, ReadRecord
 from chaperone.agent.gate.maps import RingReader
 from chaperone.agent.gate.waiting import Waiting
-from chaperone.agent.trace.layout import Head
+from chaperone.agent.trace.layout import Head, TlsRecord
 
 
 class FakeRing(RingReader):
@@ -22,7 +22,7 @@ class FakeRing(RingReader):
         self.bell, self.ringer = socket.socketpair()
         self.descriptor = self.bell.fileno()
 
-    def add(self, record: GateRecord) -> None:
+    def add(self, record: GateRecord | ReadRecord) -> None:
         self.records.append(bytes(record))
         self.ringer.send(b"\0")
 
@@ -38,8 +38,8 @@ class FakeWaiting(Waiting):
     released: list[int] = field(default_factory=list)
     resumed: int = 0
 
-    def take(self, tid: int) -> None:
-        self.taken.append(tid)
+    def take(self, tid: int, is_connecting: bool = True) -> None:
+        self.taken.append(tid if is_connecting else -tid)
 
     def release(self, tid: int) -> None:
         self.released.append(tid)
@@ -80,6 +80,13 @@ def test_who_connects_is_seized_and_the_agent_hears_of_all(scene: Scene) -> None
     assert scene.keeper._step()
     assert scene.waiting.taken == [7]
     assert [GateRecord.from_buffer_copy(scene.agent.recv(4096)).thread for _ in range(2)] == [0, 7]
+
+
+def test_who_is_to_be_read_is_seized_outside_of_a_connect(scene: Scene) -> None:
+    scene.ring.add(ReadRecord(tls=TlsRecord(head=Head(kind=GateKind.READ)), address=4096, thread=7))
+    assert scene.keeper._step()
+    assert scene.waiting.taken == [-7]
+    assert ReadRecord.from_buffer_copy(scene.agent.recv(4096)).address == 4096
 
 
 def test_whom_the_agent_names_may_go(scene: Scene) -> None:

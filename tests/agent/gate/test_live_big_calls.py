@@ -16,7 +16,7 @@ from chaperone.proto.records import Chunk, Direction, Loss
 pytestmark = pytest.mark.kernel
 MIB = 1 << 20
 WRITE = """
-import hashlib, mmap, os, socket, ssl, sys
+import hashlib, os, socket, ssl, sys
 port, certificate, size, out, times = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5])
 context = ssl.create_default_context(cafile=certificate)
 tls = context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="127.0.0.1")
