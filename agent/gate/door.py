@@ -58,8 +58,8 @@ class Door:
         return record_of(data) if data else None
 
     def let_go(self, tid: int) -> None:
-        """A thread may go on."""
-        with suppress(ConnectionError):
+        """A thread may go on; all do so when nobody is at the door, or it is closed."""
+        with suppress(OSError):
             self._socket.send(TID.pack(tid))
 
     def close(self) -> None:

@@ -41,6 +41,7 @@ class Gate(threading.Thread):
         self._connecting: deque[GateRecord] = deque()
         self._newcomers: deque[Image] = deque()
         self._held: deque[ReadRecord] = deque()
+        self._holding = threading.Lock()
         self._over = False
 
     @property
@@ -65,15 +66,12 @@ class Gate(threading.Thread):
     @contextmanager
     def held(self) -> Iterator[ReadRecord | None]:
         """The next thread that stands at the end of a TLS call to have its memory read, until the block ends; None if there is none."""
-        try:
-            record = self._held.popleft()
-        except IndexError:
-            yield None
-            return
+        record = self._next_held()
         try:
             yield record
         finally:
-            self.door.let_go(record.thread)
+            if record is not None:
+                self.door.let_go(record.thread)
 
     def close(self) -> None:
         """Watch nobody, let everybody go, end the threads. What was counted stays."""
@@ -96,6 +94,8 @@ class Gate(threading.Thread):
     def _open(self) -> None:
         self.hooks.close()
         self.door.close()
+        with self._holding:
+            self._held.clear()  # they run on: what their memory holds now is not what they wrote
 
     def _hear(self, timeout_s: float) -> None:
         """Wait for an arrival, and take all that there are."""
@@ -110,15 +110,21 @@ class Gate(threading.Thread):
 
     def _work(self) -> None:
         """One look: first for those who wait."""
-        while self._held and _age_ns(self._held[0].tls.head) > PATIENCE_NS:
-            with self.held():
-                self.late += 1
+        while (held := self._next_held(PATIENCE_NS)) is not None:
+            self.late += 1
+            self.door.let_go(held.thread)
         if self._connecting:
             self._serve(self._connecting.popleft())
         elif self._newcomers:
             self.programs.look(self._newcomers.popleft())
         else:
             self.programs.look_due()
+
+    def _next_held(self, age_ns: int = 0) -> ReadRecord | None:
+        """Taken by one of two threads: by who reads its memory, or by ours when it has waited for `age_ns`."""
+        with self._holding:
+            is_due = self._held and _age_ns(self._held[0].tls.head) >= age_ns
+            return self._held.popleft() if is_due else None
 
     def _serve(self, record: GateRecord) -> None:
         """Look into the process that one thread stands for."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from socket import create_server
 
@@ -10,7 +11,8 @@ import pytest
 from support.kernel import governed, skip_without_kernel
 
 from chaperone.agent.gate import gate as module
-from chaperone.agent.gate.layout import GateState
+from chaperone.agent.gate.layout import GateKind, GateState, ReadRecord
+from chaperone.agent.trace.layout import Head, TlsRecord
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 
 pytestmark = pytest.mark.kernel
@@ -64,6 +66,27 @@ def test_who_has_waited_too_long_goes_on_and_is_counted(tracer: Tracer, port: st
         workload.run([sys.executable, "-c", CONNECT, port])
     gate.close()
     assert gate.late == gate.missed == 1
+
+
+def standing() -> ReadRecord:
+    now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return ReadRecord(tls=TlsRecord(head=Head(kind=GateKind.READ, time=now)), thread=2**22 + 5)
+
+
+def test_who_stands_at_a_closed_gate_is_not_read(tracer: Tracer) -> None:
+    gate = tracer.open_gate()
+    gate._held.append(standing())
+    gate.close()
+    with gate.held() as held:
+        assert held is None
+
+
+def test_a_gate_that_closes_while_somebody_is_read_lets_go_all_the_same(tracer: Tracer) -> None:
+    gate = tracer.open_gate()
+    gate._held.append(standing())
+    with gate.held() as held:
+        assert held
+        gate.close()
 
 
 def test_one_gate_follows_another(tracer: Tracer, port: str) -> None:
