@@ -1,6 +1,5 @@
-"""Programs in tests/peers that gcc and Go build: clients that call a TLS library in ways in which no other client does."""
+"""Programs in tests/peers that gcc builds: clients that call a TLS library in ways in which no other client does."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -11,12 +10,4 @@ def built(name: str, folder: Path, *flags: str) -> Path:
     """The program of NAME.c, built into `folder`; `flags` come last, so that they may name libraries."""
     binary = folder / name
     subprocess.run(["gcc", "-Wall", "-O1", "-o", binary, PEERS / f"{name}.c", *flags], check=True)
-    return binary
-
-
-def built_by_go(compiler: Path, name: str, folder: Path, *flags: str) -> Path:
-    """The program of NAME.go, built into `folder` by one of several compilers."""
-    binary = folder / name
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
-    subprocess.run([compiler, "build", *flags, "-o", binary, PEERS / f"{name}.go"], check=True, env=environment)
     return binary

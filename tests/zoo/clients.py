@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
-from support import c_peer, tls_clients
+from support import c_peer, go_peer, tls_clients
 
 VENV = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def compiled(name: str, *flags: str) -> Argv:
 
 def go(compiler: Path, *flags: str) -> Argv:
     """tests/peers/tls_client.go by one of Go's compilers: eight goroutines, each with a connection and a goroutine for each answer."""
-    return lambda place: [c_peer.built_by_go(compiler, "tls_client", place.folder, *flags), str(place.port), place.certificate]
+    return lambda place: [go_peer.built("tls_client", place.folder, *flags, compiler=compiler), str(place.port), place.certificate]
 
 
 def in_shell(script: str) -> Argv:
@@ -84,8 +84,7 @@ def python(program: str) -> Argv:
 
 
 OPENSSL = ("-lssl", "-lcrypto")
-STRIPPED = "-ldflags=-s -w"
-GO_OLD, GO_NEW = ZOO / "go-old/go/bin/go", VENV / "go"
+GO_OLD, GO_NEW, STRIPPED = ZOO / "go-old/go/bin/go", go_peer.GO, go_peer.STRIPPED
 KUBECTL, HELM, JAVA = VENV / "kubectl", ZOO / "helm/helm", which("java")
 GRPC: Argv = lambda place: [sys.executable, PROGRAMS / "grpc_call.py", place.url, place.certificate]  # noqa: E731
 KUBECTL_ARGV: Argv = lambda place: [KUBECTL, "--kubeconfig", place.kubeconfig, "get", "secrets", "-A", "-o", "yaml"]  # noqa: E731
@@ -114,22 +113,13 @@ QUICK = (
     Client("Go, newest, stripped", "Go crypto/tls", go(GO_NEW, STRIPPED), "lines", (GO_NEW,)),
     Client("Python ssl", "OpenSSL", python(tls_clients.SYNC.format(sizes=SIZES)), "lines"),
     Client("Python asyncio (memory BIO)", "OpenSSL", python(tls_clients.ASYNCIO.replace("{sizes}", str(SIZES))), "lines"),
-    Client(
-        "Python grpcio (BoringSSL in cygrpc)",
-        "BoringSSL without symbols",
-        lambda p: [sys.executable, PROGRAMS / "grpc_call.py", p.url, p.certificate],
-    ),
+    Client("Python grpcio (BoringSSL in cygrpc)", "BoringSSL without symbols", GRPC),
     Client("curl, HTTP/1.1", "OpenSSL", in_shell(CURL + '--http1.1 "$URL/version" "$URL/api"'), needs=(which("curl"),)),
     Client("curl, HTTP/2", "OpenSSL", in_shell(CURL + '--http2 "$URL/version" "$URL/api"'), needs=(which("curl"),)),
     Client("openssl s_client", "OpenSSL", in_shell(S_CLIENT), "lines", (which("openssl"),)),
     Client("OpenSSL, shared, every kind of call", "OpenSSL", compiled("openssl_calls", *OPENSSL), "lines"),
     Client("OpenSSL, static, with symbols", "OpenSSL", compiled("openssl_calls", "-static", *OPENSSL), "lines"),
-    Client(
-        "OpenSSL, static, without symbols",
-        "OpenSSL without symbols",
-        compiled("openssl_calls", "-static", "-s", "-lssl", "-lcrypto"),
-        "lines",
-    ),
+    Client("OpenSSL, static, without symbols", "OpenSSL without symbols", compiled("openssl_calls", "-static", "-s", *OPENSSL), "lines"),
     Client("wget", "GnuTLS", in_shell('wget -q -O /dev/null --ca-certificate="$CERT" "$URL/version"'), needs=(which("wget"),)),
     Client("git (libcurl with GnuTLS)", "GnuTLS", in_shell(GIT), needs=(which("git"),), statuses=(0, 128)),
     Client("GnuTLS, every kind of call but packets", "GnuTLS", compiled("gnutls_calls", "-DNO_PACKET", "-lgnutls"), "lines"),

