@@ -12,7 +12,7 @@ help: ## list the targets
 
 setup: $(VENV)/.ready ## install what is missing; leaves .venv/bin/chaperone
 
-$(VENV)/.ready: pyproject.toml deploy/setup.sh
+$(VENV)/.ready: pyproject.toml deploy/setup.sh deploy/packages.sh
 	deploy/setup.sh $(PYTHON) $(VENV)
 	touch $@
 

@@ -4,21 +4,12 @@ set -eu
 python=$1
 zoo=$2
 
-packages="libnss3-tools default-jdk-headless npm"
-missing=""
-for package in $packages; do
-	case $package in # what another source may have brought
-	default-jdk-headless) command -v javac >/dev/null && continue ;;
-	npm) command -v npm >/dev/null && continue ;;
-	esac
-	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
-done
-if [ -n "$missing" ]; then
-	echo "zoo: installing$missing"
-	apt-get update -qq
-	# shellcheck disable=SC2086  # a list of words
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
-fi
+# What another source may have brought is not taken from Debian too.
+packages="libnss3-tools"
+command -v javac >/dev/null || packages="$packages default-jdk-headless"
+command -v npm >/dev/null || packages="$packages npm"
+# shellcheck disable=SC2086  # a list of words
+"$(dirname "$0")/../../deploy/packages.sh" zoo $packages
 
 "$zoo/venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv "$zoo/venv"
 echo "zoo: installing Python packages"
