@@ -6,6 +6,7 @@ from chaperone.collector.kube.call import Body, Call, Form, RequestInfo, User, U
 from chaperone.collector.mask.masked import MaskedCall
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.store.document import SECOND, Place, call_document
+from chaperone.collector.store.facts import Command
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.wire.exchange import Phase
 from chaperone.proto.ids import StreamId, call_id
@@ -13,6 +14,7 @@ from chaperone.proto.ids import StreamId, call_id
 OFFSET = 1_700_000_000 * SECOND
 SESSION = "5e" * 16
 STREAM = StreamId("57" * 16)
+NO_COMMAND = Command((), Masker(b"k" * 32).text(""), {})
 PROCESS = {"id": "9c" * 16, "pid": 42, "exe": "/usr/bin/kubectl", "argv": ["kubectl", "get", "pods"]}
 
 

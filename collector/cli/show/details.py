@@ -68,16 +68,18 @@ def place(session: Document) -> str:
 
 
 def _pod_facts(session: Document) -> dict[str, str]:
-    known = session.get("lookedUp") or {}
-    labels = session.get("labels") or {}
+    known = session.get("lookedUp")
+    labels = {"Labels": ", ".join(f"{name}={value}" for name, value in (session.get("labels") or {}).items())}
+    if not known:
+        return labels
     return {
-        "Pod": f"{known.get('pod', '')} ({known.get('uid', '')})" if known else "",
-        "Container": f"{known.get('container', '')} {known.get('containerID', '')}",
-        "Image": known.get("image", ""),
-        "Account": known.get("serviceAccount", ""),
-        "Owner": known.get("owner", ""),
-        "Runtime": known.get("runtimeClass", ""),
-        "Labels": ", ".join(f"{name}={value}" for name, value in labels.items()),
+        "Pod": f"{known['pod']} ({known['uid']})",
+        "Container": f"{known['container']} {known['containerID']}",
+        "Image": known["image"],
+        "Account": known["serviceAccount"],
+        "Owner": known["owner"],
+        "Runtime": known["runtimeClass"],
+        **labels,
     }
 
 

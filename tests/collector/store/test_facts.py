@@ -1,5 +1,7 @@
 import json
 
+from support.made_rows import NO_COMMAND
+
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.store import facts
 from chaperone.collector.store.rows import Kind
@@ -10,7 +12,6 @@ from chaperone.proto.records import Direction
 MASKER = Masker(b"k" * 32)
 SESSION, PROCESS, STREAM = SessionId("s"), ProcessId("p"), StreamId("t")
 OFFSET = 1_700_000_000_000_000_000
-NOTHING = facts.Command((), MASKER.text(""), {})
 
 
 def test_a_session_begins_and_ends_as_two_versions_of_one_thing() -> None:
@@ -70,7 +71,7 @@ def test_documents_are_json() -> None:
 
 def test_a_containers_session_says_what_was_known_of_its_pod() -> None:
     about = ("agents", "coder", "u-1", "main", "c" * 64, "registry.example/coder:1", "coder", "Deployment/coder", "gvisor")
-    known = facts.session_begun(records.SessionStarted(SESSION, "w", 5, "", (), "", "n", (), None, (), *about), NOTHING, OFFSET).document
+    known = facts.session_begun(records.SessionStarted(SESSION, "w", 5, "", (), "", "n", (), None, (), *about), NO_COMMAND, OFFSET).document
     assert known["lookedUp"] == {
         "namespace": "agents",
         "name": "coder",
@@ -83,4 +84,4 @@ def test_a_containers_session_says_what_was_known_of_its_pod() -> None:
         "owner": "Deployment/coder",
         "runtimeClass": "gvisor",
     }
-    assert "lookedUp" not in facts.session_begun(records.SessionStarted(SESSION, "w", 5), NOTHING, OFFSET).document
+    assert "lookedUp" not in facts.session_begun(records.SessionStarted(SESSION, "w", 5), NO_COMMAND, OFFSET).document

@@ -2,9 +2,8 @@ import json
 from typing import Any
 
 import pytest
-from support.made_rows import OFFSET, SESSION, STREAM, body_row, call_row, session_rows
+from support.made_rows import NO_COMMAND, OFFSET, SESSION, STREAM, body_row, call_row, session_rows
 
-from chaperone.collector.mask.masker import Masker
 from chaperone.collector.store import facts
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
@@ -18,7 +17,6 @@ from chaperone.proto.ids import SessionId
 from chaperone.proto.records import SessionEnded, SessionStarted
 
 KEY = b"k" * 32
-masker = Masker(KEY)
 
 OTHER = "0f" * 16
 
@@ -147,8 +145,7 @@ def test_every_question_says_what_it_takes() -> None:
 def pod_session(session: str, namespace: str, pod: str) -> list[Row]:
     id_ = SessionId(session)
     started = SessionStarted(id_, f"{namespace}/{pod}", 1, namespace=namespace, pod=pod)
-    nothing = facts.Command((), masker.text(""), {})
-    return [facts.session_begun(started, nothing, OFFSET), facts.session_over(SessionEnded(id_, 9), OFFSET)]
+    return [facts.session_begun(started, NO_COMMAND, OFFSET), facts.session_over(SessionEnded(id_, 9), OFFSET)]
 
 
 def test_sessions_are_found_by_their_pod(engine: Engine) -> None:
