@@ -148,20 +148,54 @@ class Skip(_message.Message):
     def __init__(self) -> None: ...
 
 class Write(_message.Message):
-    __slots__ = ("data", "digest", "template")
+    __slots__ = ("data", "digest", "template", "parts", "released")
     DATA_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     digest: bytes
     template: str
-    def __init__(self, data: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., template: _Optional[str] = ...) -> None: ...
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    released: int
+    def __init__(self, data: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., template: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., released: _Optional[int] = ...) -> None: ...
 
 class Answer(_message.Message):
-    __slots__ = ("data",)
+    __slots__ = ("data", "parts", "released")
     DATA_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
     data: bytes
-    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    released: int
+    def __init__(self, data: _Optional[bytes] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., released: _Optional[int] = ...) -> None: ...
+
+class Part(_message.Message):
+    __slots__ = ("begin", "end", "template", "refusal")
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    begin: int
+    end: int
+    template: str
+    refusal: Refusal
+    def __init__(self, begin: _Optional[int] = ..., end: _Optional[int] = ..., template: _Optional[str] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("id", "message", "h2_stream", "credit", "bodiless")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    H2_STREAM_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_FIELD_NUMBER: _ClassVar[int]
+    BODILESS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    message: str
+    h2_stream: int
+    credit: int
+    bodiless: bool
+    def __init__(self, id: _Optional[str] = ..., message: _Optional[str] = ..., h2_stream: _Optional[int] = ..., credit: _Optional[int] = ..., bodiless: _Optional[bool] = ...) -> None: ...
 
 class Again(_message.Message):
     __slots__ = ()

@@ -163,7 +163,7 @@ class StreamClosed:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A thread waits in a TLS call: OUT before its bytes leave, IN before they are delivered."""
+    """A thread waits in a TLS call: OUT before its bytes (`data`) leave, IN before they are delivered (the chunk that follows)."""
 
     hold: str
     stream: StreamId
@@ -171,6 +171,7 @@ class Hold:
     position: int
     size: int
     time: int
+    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
