@@ -59,6 +59,11 @@ class StreamReader:
         events = self._start(Http1Reader()) if self._reader is None and any(self._held) else []
         return events + (self._reader.close(time) if self._reader else [])
 
+    def replaced(self, exchange: int) -> None:
+        """This request leaves as another one, a plain GET: so its answer is read. HTTP/2 answers a refused one by a reset."""
+        if isinstance(self._reader, Http1Reader):
+            self._reader.replaced(exchange)
+
     def mark(self) -> dict[str, Any] | None:
         """State to go on from, of msgpack types only. "positions": from where (out, in) bytes are needed."""
         if self._reader is None:

@@ -99,6 +99,13 @@ class Http1Reader:
             self._end(IN, self._queue[0].exchange, complete=False)
         return self._taken()
 
+    def replaced(self, exchange: int) -> None:
+        """This request leaves as a plain GET: what its answer looks like, and that it is no upgrade, follows from that."""
+        for waiting in self._queue:
+            if waiting.exchange == exchange:
+                waiting.method = "GET"
+                self._deciding = None if self._deciding is waiting else self._deciding
+
     @property
     def positions(self) -> tuple[int, int]:
         """Of the first unclaimed byte of each direction."""

@@ -1,0 +1,172 @@
+"""One stream of an enforced workload: what its holds are ordered, from what was said of its requests. No I/O, no clock.
+
+Told all bytes of both directions in order, held or not, each with the events that the reader made of them; asked for the
+order of a held call once all that could be said of its bytes was. Orders are those of architecture.md: a request is
+gathered (`skip`) until its verdict, then leaves in the write that completes it, whole or as its refusal; what the server
+says to the refusal is replaced in the client's reads (`answer`).
+"""
+
+from dataclasses import replace
+from typing import Protocol
+
+from chaperone.collector.wire.compose.answers1 import Http1Answers
+from chaperone.collector.wire.compose.answers2 import Http2Answers
+from chaperone.collector.wire.compose.leave import leaving
+from chaperone.collector.wire.compose.requests1 import Http1Requests
+from chaperone.collector.wire.compose.requests2 import WITHDRAWN, Http2Requests
+from chaperone.collector.wire.compose.units import Asked, Departure, Name, Order, Ruling, Unit
+from chaperone.collector.wire.events import Event
+from chaperone.collector.wire.http2 import PREFACE
+from chaperone.proto.refusals import Refusal
+
+GATHER_LIMIT = 1024 * 1024  # bytes of requests that wait for their verdicts; beyond, the oldest is judged without its rest
+
+
+class _Units(Protocol):
+    """Either direction of either protocol."""
+
+    units: list[Unit]
+    rulings: dict[int, Ruling]
+
+    @property
+    def end(self) -> int: ...
+    @property
+    def border(self) -> int: ...
+    def settle(self) -> None: ...
+
+
+class Composer:
+    """From the first byte of a stream on."""
+
+    def __init__(self) -> None:
+        self._begin = b""  # what came while it was not known which protocol it is
+        self._early: list[Event] = []
+        self._read = bytearray()  # and from the server
+        self._requests: Http1Requests | Http2Requests | None = None
+        self._answers: Http1Answers | Http2Answers = Http1Answers()
+        self._owed = 0  # credit that no answer could give back yet
+
+    @property
+    def holds_reads(self) -> bool:
+        """Whether what the server sends must be held from where it is now."""
+        return self._answers.is_busy
+
+    @property
+    def waits(self) -> bool:
+        """Whether a held write must stay as it is: what its bytes are is told by the answer to an upgrade."""
+        return isinstance(self._requests, Http1Requests) and self._requests.waits
+
+    @property
+    def read(self) -> int:
+        """Behind all bytes that the server sent."""
+        return self._answers.end
+
+    def wrote(self, data: bytes, events: list[Event], held: bool = True) -> None:
+        """The client's next bytes."""
+        if self._requests is None:
+            data, self._early = self._choose(data), [*self._early, *events]
+            events = self._early
+        if self._requests is None:
+            return
+        self._requests.feed(data)
+        self._hear(events)
+        if not held:
+            self._requests.leave(self._requests.end)
+
+    def was_sent(self, data: bytes, events: list[Event], held: bool = False) -> None:
+        """The server's next bytes."""
+        if self._requests is None:
+            self._read += data
+            return
+        self._answers.feed(data)
+        self._hear(events)
+        self._answers.settle()
+        if not held:
+            self._answers.leave(self._answers.end)
+
+    def due(self) -> list[Asked]:
+        """The requests that wait for their verdicts now: whole ones, and the oldest that is not if the rest can't be waited for."""
+        asked = self._requests.asked() if self._requests else []
+        begun = next((each for each in asked if not each.whole), None)
+        return [each for each in asked if each.whole or (each is begun and self._is_stuck(each, asked))]
+
+    def rule(self, key: int, ruling: Ruling) -> None:
+        """What was said of a request."""
+        assert self._requests is not None, "nothing was asked"
+        if ruling is not None:
+            ruling = replace(ruling, h2_stream=self._requests.number_of(key))
+        self._requests.rule(key, ruling)
+
+    def order_write(self, begin: int, end: int) -> Order:
+        """What becomes of a held write of these positions, the last that came."""
+        if self._requests is None:
+            return Order(Name.SKIP)
+        requests = self._requests
+        departure, released = _depart(requests)
+        self._await_answers(requests.rulings, departure)
+        requests.settle()
+        return _order((Name.PASS, Name.WRITE, Name.SKIP), departure, (begin, end, released))
+
+    def order_read(self, begin: int, end: int) -> Order:
+        """What becomes of a held read."""
+        if not self._answers.is_busy:
+            return Order(Name.PASS)
+        self._answers.loosen()
+        departure, released = _depart(self._answers)
+        if isinstance(self._requests, Http2Requests):
+            for part in departure.parts:
+                self._requests.window.credited(part.refusal.credit if part.refusal else 0)
+        self._answers.settle()
+        return _order((Name.PASS, Name.ANSWER, Name.AGAIN), departure, (begin, end, released))
+
+    def _choose(self, data: bytes) -> bytes:
+        """Which protocol it is; the bytes that can be read as it."""
+        self._begin += data
+        if self._begin.startswith(PREFACE):
+            self._requests = Http2Requests()
+            self._answers = Http2Answers(self._requests.window)
+        elif not PREFACE.startswith(self._begin):
+            self._requests = Http1Requests()
+        if self._requests is not None:
+            self._answers.feed(bytes(self._read))
+            self._answers.leave(self._answers.end)
+            self._read.clear()
+        return self._begin
+
+    def _hear(self, events: list[Event]) -> None:
+        for each in (self._requests, self._answers):
+            if isinstance(each, Http1Requests | Http1Answers):
+                each.hear(events)
+
+    def _is_stuck(self, begun: Asked, asked: list[Asked]) -> bool:
+        """Whether the rest may never come while this one waits, or is too much to keep."""
+        if begun.expects or sum(each.held for each in asked) >= GATHER_LIMIT:
+            return True
+        return isinstance(self._requests, Http2Requests) and self._requests.window.is_shut(begun.number)
+
+    def _await_answers(self, rulings: dict[int, Ruling], departure: Departure) -> None:
+        """Those in whose place a template left get their answers; credit goes with them."""
+        for key in departure.refused:
+            refusal = rulings[key]
+            if isinstance(refusal, Refusal) and refusal.id != WITHDRAWN.id:
+                self._answers.await_answer(key, replace(refusal, credit=self._owed))
+                self._owed = 0
+        for key, size in departure.dropped:
+            if not self._answers.credit(key, size):
+                self._owed += size
+
+
+def _depart(side: _Units) -> tuple[Departure, int]:
+    """What leaves of one direction, and from where on bytes are still needed."""
+    departure = leaving(side.units, side.rulings, side.end)
+    side.units = list(departure.staying)
+    here = [unit.begin for unit in side.units if unit.begin < side.end]
+    return departure, min([*here, side.border, side.end])
+
+
+def _order(names: tuple[Name, Name, Name], departure: Departure, place: tuple[int, int, int]) -> Order:
+    begin, end, released = place
+    whole, composed, nothing = names
+    if [(part.begin, part.end, part.template) for part in departure.parts] == [(begin, end, "")]:
+        return Order(whole)
+    return Order(nothing) if not departure.parts and released < end else Order(composed, departure.parts, released)

@@ -1,0 +1,100 @@
+"""What a client of HTTP/1.1 writes, as units: each request one, from behind the one before it. Cut where the reader says.
+
+What is behind the last request's end belongs to no known request yet and stays; what is behind an upgrade are channels.
+"""
+
+from dataclasses import dataclass, replace
+
+from chaperone.collector.wire.compose.leave import left
+from chaperone.collector.wire.compose.units import FAR, FREE, Asked, Ruling, Unit
+from chaperone.collector.wire.events import End, Event, Request, Response, Upgraded
+from chaperone.collector.wire.head import Head, asks_upgrade
+from chaperone.proto.records import Direction
+
+TEMPLATE = "http1-harmless"
+
+
+@dataclass(slots=True)
+class _Request:
+    """One that is not over, or not left."""
+
+    key: int
+    expects: bool
+    whole: bool = False
+    end: int = FAR
+
+
+class Http1Requests:
+    """From the first byte of a connection on."""
+
+    def __init__(self) -> None:
+        self.units: list[Unit] = []
+        self.rulings: dict[int, Ruling] = {FREE: None}
+        self.end = 0  # behind all bytes that came
+        self.border = 0  # behind the last request that is known
+        self._requests: dict[int, _Request] = {}
+        self._upgrading: int | None = None  # a request to upgrade that is not answered
+
+    @property
+    def waits(self) -> bool:
+        """Whether what came last is not known before the answer to an upgrade."""
+        return self._upgrading is not None and self.border < self.end
+
+    def feed(self, data: bytes) -> None:
+        """Bytes that follow: the reader has had them."""
+        self.end += len(data)
+
+    def hear(self, events: list[Event]) -> None:
+        """What the reader said of them, or of the answers."""
+        for event in events:
+            if isinstance(event, Request):
+                self._begin(event)
+            elif isinstance(event, Upgraded):
+                self.units.append(Unit(self.border, FAR))
+                self.border, self._upgrading = FAR, None
+            elif isinstance(event, Response) and event.exchange == self._upgrading and (event.status or 0) >= 200:
+                self._upgrading = None
+            elif isinstance(event, End) and event.direction is Direction.OUT and event.exchange in self._requests:
+                self._over(event)
+
+    def asked(self) -> list[Asked]:
+        """Requests that wait for a verdict, oldest first."""
+        waiting = [each for key, each in self._requests.items() if key not in self.rulings]
+        return [Asked(each.key, each.whole, min(each.end, self.end) - each.key, expects=each.expects) for each in waiting]
+
+    def number_of(self, _key: int) -> int:
+        """There are no h2 streams."""
+        return 0
+
+    def rule(self, key: int, ruling: Ruling) -> None:
+        """What was said of a request."""
+        self.rulings[key] = ruling
+
+    def leave(self, position: int) -> None:
+        """All below left unheld."""
+        self.units = left(self.units, position)
+
+    def settle(self) -> None:
+        """Forget what nothing asks for any more."""
+        needed = {unit.key for unit in self.units}
+        for key in [key for key, each in self._requests.items() if each.whole and key in self.rulings and key not in needed]:
+            del self._requests[key], self.rulings[key]
+
+    def _begin(self, event: Request) -> None:
+        self.units.append(Unit(self.border, FAR, event.exchange, template=TEMPLATE))
+        self.border = FAR
+        self._requests[event.exchange] = _Request(event.exchange, _expects(event))
+        if asks_upgrade(Head(event.headers, 1, event.method or "")):
+            self._upgrading = event.exchange
+
+    def _over(self, event: End) -> None:
+        """The request ends at the event's position: that is known once, and before anything behind it is."""
+        request = self._requests[event.exchange]
+        if request.whole:
+            return
+        request.whole, request.end, self.border = True, event.position, event.position
+        self.units = [replace(unit, end=event.position) if unit.key == event.exchange else unit for unit in self.units]
+
+
+def _expects(event: Request) -> bool:
+    return any(name == "expect" and (value or "").strip().lower() == "100-continue" for name, value in event.headers)

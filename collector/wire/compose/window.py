@@ -1,0 +1,56 @@
+"""How much more body a client of HTTP/2 may send (RFC 9113 §5.2, §6.9): once nothing, it waits for the server.
+
+A server that never saw the gathered bytes would never give more, so the verdict must not wait for the rest of them.
+"""
+
+from chaperone.collector.wire.compose.frames import Flag, Frame, Kind
+
+INITIAL = 65_535
+INITIAL_WINDOW_SIZE = 4  # RFC 9113 §6.5.2
+CONNECTION = 0
+
+
+class Window:
+    """The client's windows, as of what both sides said."""
+
+    def __init__(self) -> None:
+        self._initial = INITIAL
+        self._left = {CONNECTION: INITIAL}
+
+    def is_shut(self, number: int) -> bool:
+        """Whether the client can send no more on this h2 stream."""
+        return min(self._left[CONNECTION], self._left.get(number, self._initial)) <= 0
+
+    def opened(self, number: int) -> None:
+        """A request began on this h2 stream."""
+        self._left[number] = self._initial
+
+    def sent(self, number: int, size: int) -> None:
+        """The client wrote a DATA frame of this size."""
+        self._left[CONNECTION] -= size
+        if number in self._left:
+            self._left[number] -= size
+
+    def over(self, number: int) -> None:
+        """Nothing more is sent on this h2 stream."""
+        self._left.pop(number, None)
+
+    def credited(self, size: int) -> None:
+        """The client was given back what it sent in vain."""
+        self._left[CONNECTION] += size
+
+    def received(self, frame: Frame) -> None:
+        """What the server said."""
+        if frame.kind == Kind.WINDOW_UPDATE and frame.size == 4:
+            if frame.number in self._left:
+                self._left[frame.number] += int.from_bytes(frame.payload, "big") & 0x7FFFFFFF
+        elif frame.kind == Kind.SETTINGS and not frame.flags & Flag.ACK:
+            for at in range(0, frame.size - 5, 6):
+                self._set(frame.payload[at : at + 6])
+
+    def _set(self, setting: bytes) -> None:
+        if int.from_bytes(setting[:2], "big") != INITIAL_WINDOW_SIZE:
+            return
+        change, self._initial = int.from_bytes(setting[2:], "big") - self._initial, int.from_bytes(setting[2:], "big")
+        for number in self._left.keys() - {CONNECTION}:
+            self._left[number] += change

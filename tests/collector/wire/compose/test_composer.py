@@ -1,0 +1,229 @@
+"""Any split of the same bytes over writes and reads, any verdicts: allowed bytes leave equal and in order, refused ones never."""
+
+import json
+from collections.abc import Sequence
+
+import hpack
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.asking import ASKS, ASKS1, OPENING, Asks, Asks1, block, conversation
+from support.composing import Client2, Held, Judge, Server1, Server2, cut, http1_answers
+
+from chaperone.collector.wire.compose.composer import GATHER_LIMIT
+from chaperone.collector.wire.compose.units import Asked, Name, Part, Ruling
+from chaperone.collector.wire.events import Request
+from chaperone.proto.refusals import Refusal, frame
+
+CUTS = st.lists(st.integers(0, 5000), max_size=25)
+
+
+def _judge(script: Sequence[Asks | Asks1]) -> Judge:
+    def judge(request: Request, asked: Asked) -> Ruling:
+        number = int(dict(request.headers)["x-number"] or "")
+        refusal = Refusal(f"id-{number}", f"no {number}", bodiless=request.method == "HEAD")
+        return refusal if script[number // 2].refused else None
+
+    return judge
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ASKS, min_size=1, max_size=6), st.lists(st.integers(0, 50), max_size=30), CUTS, st.data())
+def test_http2_allowed_requests_arrive_equal_and_refused_ones_never(
+    script: list[Asks], order: list[int], cuts: list[int], data: st.DataObject
+) -> None:
+    held, server, client = Held(_judge(script)), Server2(), Client2()
+    for piece in cut(conversation(script, order), cuts):
+        answer = server.take(held.write(piece))
+        for read in cut(answer, data.draw(st.lists(st.integers(0, 300), max_size=4))):
+            client.take(held.read(read))
+    _assert_served(script, server, client)
+    assert not held.composer.holds_reads, "nobody waits for an answer"
+    assert held.orders[-1].name is not Name.SKIP
+
+
+def _assert_served(script: list[Asks], server: Server2, client: Client2) -> None:
+    for at, one in enumerate(script):
+        number = 2 * at + 1
+        if one.refused:
+            assert number not in server.served
+            assert client.status(number) == "403" and json.loads(client.answers[number][1])["message"] == f"no {number}"
+        else:
+            served = server.served[number]
+            assert served.whole and served.body == one.body(number) and (b"x-number", str(number).encode()) in served.fields
+            assert served.trailers == ([(b"x-trailer", f"value-{number}".encode())] if one.trailers else [])
+            assert client.status(number) == "200" and client.answers[number][1] == b"served"
+    assert client.ended == {2 * at + 1 for at in range(len(script))}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ASKS1, min_size=1, max_size=6), CUTS, st.data())
+def test_http1_allowed_requests_arrive_equal_and_refused_ones_never(script: list[Asks1], cuts: list[int], data: st.DataObject) -> None:
+    held, server, got, left = Held(_judge(script)), Server1(), b"", b""
+    sent = b"".join(one.sent(2 * at + 1) for at, one in enumerate(script))
+    for piece in cut(sent, cuts):
+        leaving = held.write(piece)
+        left += leaving
+        for read in cut(server.take(leaving), data.draw(st.lists(st.integers(0, 300), max_size=4))):
+            got += held.read(read)
+    assert not held.composer.holds_reads and held.orders[-1].name is not Name.SKIP
+    harmless = ("GET", "/healthz", b"")
+    allowed = [(one.method, f"/api/v1/x{2 * at + 1}", one.body or b"") for at, one in enumerate(script)]
+    assert server.served == [harmless if one.refused else allowed[at] for at, one in enumerate(script)]
+    _assert_leaves_equal(script, left)
+    for at, (status, body) in enumerate(http1_answers(got, [one.method for one in script])):
+        assert status == (403 if script[at].refused else 200)
+        assert body == b"" if script[at].method == "HEAD" else (f"no {2 * at + 1}" if script[at].refused else "served").encode() in body
+
+
+def _assert_leaves_equal(script: list[Asks1], left: bytes) -> None:
+    """Byte for byte: chunks as they were."""
+    for at, one in enumerate(script):
+        sent = one.sent(2 * at + 1) if not one.refused else b"GET /healthz HTTP/1.1\r\n"
+        assert left.startswith(sent)
+        left = left[len(sent) :] if not one.refused else left.partition(b"\r\n\r\n")[2]
+    assert not left
+
+
+NO = Refusal("id", "no")
+RESET = frame(3, 0, 1, b"\0\0\0\1")
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+EXEC = b"POST /exec HTTP/1.1\r\nHost: k\r\n" + UPGRADE
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\n" + UPGRADE
+
+
+def _ruled(ruling: Ruling) -> tuple[Held, list[Asked]]:
+    """All requests are ruled like this; and which were asked about."""
+    asked: list[Asked] = []
+
+    def judge(_request: Request, each: Asked) -> Ruling:
+        asked.append(each)
+        return ruling
+
+    return Held(judge), asked
+
+
+def _head(number: int = 1, ends: bool = False) -> bytes:
+    fields = [(":method", "POST"), (":scheme", "https"), (":path", f"/api/v1/x{number}"), (":authority", "k")]
+    return block(hpack.Encoder().encode(fields), number, 1, ends)
+
+
+def test_what_awaits_no_verdict_passes() -> None:
+    held, _ = _ruled(None)
+    assert held.write(OPENING) == OPENING and held.write(_head(ends=True)) == _head(ends=True)
+    assert [order.name for order in held.orders] == [Name.PASS, Name.PASS]
+
+
+def test_a_request_is_gathered_and_leaves_in_the_write_that_completes_it() -> None:
+    held, _ = _ruled(None)
+    held.write(OPENING)
+    assert held.write(_head()) == b"" and held.write(frame(0, 0, 1, b"some")) == b""
+    assert held.write(frame(0, 1, 1, b"body")) == _head() + frame(0, 0, 1, b"some") + frame(0, 1, 1, b"body")
+    assert [order.name for order in held.orders[1:]] == [Name.SKIP, Name.SKIP, Name.WRITE]
+    begin, end = len(OPENING), len(OPENING + _head()) + 2 * 13
+    assert held.orders[-1].parts == (Part(begin, end),) and held.orders[-1].released == end
+
+
+def test_the_first_bytes_of_a_preface_wait_for_the_rest() -> None:
+    held, _ = _ruled(None)
+    assert held.write(OPENING[:3]) == b"" and held.write(OPENING[3:]) == OPENING
+
+
+def test_what_the_server_said_before_the_preface_was_heard_is_kept() -> None:
+    held, _ = _ruled(None)
+    assert held.read(frame(4, 0, 0, b"\0\4\0\0\0\5")[:10]) != b""
+    held.read(frame(4, 0, 0, b"\0\4\0\0\0\5")[10:])
+    held.write(OPENING + _head() + frame(0, 0, 1, b"12345"))
+    assert held.orders[-1].name is Name.PASS, "a window of five bytes is shut: it was judged without the rest"
+
+
+def test_a_client_without_window_is_judged_by_its_head() -> None:
+    held, asked = _ruled(NO)
+    held.write(OPENING.replace(frame(8, 0, 0, (1 << 20).to_bytes(4, "big")), b"") + _head())
+    for size in (16_384, 16_384, 16_384, 16_382):
+        assert held.write(frame(0, 0, 1, b"x" * size)) == b""
+    assert not asked
+    assert held.write(frame(0, 0, 1, b"x")).startswith(_head()[:3]) and not asked[0].whole
+    assert held.write(frame(0, 1, 1, b"")) == b"", "later body bytes of what was refused"
+    answer = held.read(RESET)
+    assert int.from_bytes(answer[-4:], "big") == 65_535, "what was dropped may be sent again"
+
+
+def test_credit_that_comes_too_late_for_its_answer_goes_with_the_next() -> None:
+    held, _ = _ruled(NO)
+    held.write(OPENING.replace(frame(8, 0, 0, (1 << 20).to_bytes(4, "big")), b"") + _head())
+    for size in (16_384, 16_384, 16_384, 16_383):
+        held.write(frame(0, 0, 1, b"x" * size))
+    held.read(RESET)
+    held.write(frame(0, 1, 1, b"late"))
+    held.write(_head(3, ends=True))
+    assert held.read(RESET[:8] + b"\3" + RESET[9:])[-4:] == b"\0\0\0\4"
+
+
+def test_only_the_oldest_is_judged_by_its_head_and_too_much_is_not_gathered() -> None:
+    held, asked = _ruled(None)
+    raise_window = frame(4, 0, 0, b"\0\4" + (1 << 30).to_bytes(4, "big")) + frame(8, 0, 0, (1 << 30).to_bytes(4, "big"))
+    held.read(raise_window)
+    held.write(OPENING + _head(1) + _head(3))
+    while not asked:
+        held.write(frame(0, 0, 1, b"x" * 16_384))
+    assert [(each.number, each.whole) for each in asked] == [(1, False)]
+    gathered = asked[0].held + len(_head(3))
+    assert gathered - len(frame(0, 0, 1, b"x" * 16_384)) < GATHER_LIMIT <= gathered
+
+
+def test_what_waits_on_one_h2_stream_does_not_stop_what_others_need() -> None:
+    held, _ = _ruled(None)
+    held.write(OPENING + _head(1, ends=True))
+    held.write(_head(3))
+    update = frame(8, 0, 0, b"\0\0\1\0") + frame(8, 0, 1, b"\0\0\1\0")
+    assert held.write(update) == update and held.orders[-1].name is Name.PASS
+    assert held.write(frame(8, 0, 3, b"\0\0\1\0") + frame(4, 1, 0, b"")) == b""
+
+
+def test_a_request_given_up_while_it_is_gathered_leaves_only_its_header_block() -> None:
+    held, asked = _ruled(None)
+    held.write(OPENING + _head() + frame(0, 0, 1, b"some"))
+    left = held.write(frame(3, 0, 1, b"\0\0\0\x08"))
+    assert left[3] == 1 and b"some" not in left and not asked
+    assert not held.composer.holds_reads and held.read(RESET) == RESET
+
+
+def test_a_client_that_waits_for_100_is_judged_by_its_head_and_its_body_dropped() -> None:
+    held, asked = _ruled(NO)
+    head = b"PUT / HTTP/1.1\r\nHost: k\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+    assert held.write(head).startswith(b"GET /healthz ") and not asked[0].whole
+    assert held.read(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").startswith(b"HTTP/1.1 403 ")
+    assert held.write(b"body") == b"" and held.orders[-1].released == len(head) + 4
+
+
+def test_an_upgrade_is_judged_before_its_answer_and_channels_pass_behind_it() -> None:
+    held, asked = _ruled(None)
+    assert held.write(EXEC) == EXEC and asked[0].whole
+    assert held.write(b"\x81\x80") == b"" and held.composer.waits
+    assert held.read(SWITCH) == SWITCH and not held.composer.waits
+    assert held.again() == b"\x81\x80"
+    assert held.write(b"\x81\x80") == b"\x81\x80" and held.orders[-1].name is Name.PASS
+
+
+def test_a_refused_upgrade_is_answered_and_the_connection_goes_on() -> None:
+    held, asked = _ruled(NO)
+    assert held.write(EXEC).startswith(b"GET /healthz ")
+    assert held.read(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").startswith(b"HTTP/1.1 403 ")
+    assert held.write(EXEC).startswith(b"GET /healthz ") and len(asked) == 2
+
+
+def test_a_held_read_passes_when_nobody_waits() -> None:
+    held, _ = _ruled(None)
+    held.write(OPENING)
+    held.composer.was_sent(RESET[:5], [], held=True)
+    assert held.composer.order_read(0, 5).name is Name.PASS and held.composer.read == 5
+
+
+def test_what_left_unheld_is_not_written_again() -> None:
+    held, _ = _ruled(None)
+    held.composer.wrote(OPENING + _head(1), [], held=False)
+    begin = len(OPENING + _head(1))
+    held.composer.wrote(frame(0, 1, 1, b"x"), [])
+    for asked in held.composer.due():
+        held.composer.rule(asked.key, None)
+    assert held.composer.order_write(begin, begin + 10).name is Name.PASS
