@@ -32,6 +32,10 @@ class SessionOptions:
     apiservers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
+    mode: str = ""  # "enforce": what its processes send is held until ordered
+    on_failure: str = ""  # "allow" or "deny": what becomes of a held call that nobody decides
+    verdict_timeout_s: str = ""  # after so many seconds
+    hold_limit_s: str = ""  # or after so many where somebody is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--node", default=platform.node(), help="name of this node")
     add("--control-fd", type=int, default=-1, help='end when this is closed; may say {"status": N, "left": N} before')
     add("--ready-fd", type=int, default=-1, help="write one JSON line here when the probes are in place, or why not")
-    about = "JSON file about a run, - for stdin: texts workload, user, cwd; lists of texts argv, apiservers, notes, policies"
+    about = f"JSON file about a run, - for stdin: texts {', '.join(sorted(TEXTS))}; lists of texts {', '.join(sorted(LISTS))}"
     add("--session", type=_session, default=SessionOptions(), metavar="FILE", help=about)
     return parser

@@ -15,6 +15,7 @@ from support import agent_double
 from chaperone.collector.cli.launch import agent, child
 from chaperone.collector.cli.launch.failed import LaunchError
 from chaperone.collector.cli.launch.launcher import Request, perform, prepare
+from chaperone.collector.cli.run import policies_of
 
 
 def main() -> int:
@@ -31,7 +32,8 @@ def main() -> int:
 
     child.fork = counted
     try:
-        outcome = perform(prepare(Request(tuple(sys.argv[1:]), socket, os.environ.get("RUN_AS"))), lambda: None)
+        _, terms = policies_of([Path(file) for file in os.environ.get("RUN_POLICIES", "").split()])
+        outcome = perform(prepare(Request(tuple(sys.argv[1:]), socket, os.environ.get("RUN_AS"), terms=terms)), lambda: None)
     except LaunchError as error:
         print(json.dumps({"sentence": error.sentence, "fix": error.fix}), file=sys.stderr)
         return error.status

@@ -21,6 +21,8 @@ from chaperone.collector.cli.launch.command import Command, files_to_probe, reso
 from chaperone.collector.cli.launch.conclusion import Conclusion
 from chaperone.collector.cli.launch.failed import LaunchError
 from chaperone.collector.cli.launch.summary import shortened
+from chaperone.collector.nodes import SECOND
+from chaperone.collector.rules.terms import Terms
 
 KEPT = ("KUBECONFIG", "CHAPERONE_STORE", "CHAPERONE_SIMULATE_DROPS")
 
@@ -34,6 +36,7 @@ class Request:
     user: str | None = None
     apiservers: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()  # texts
+    terms: Terms | None = None  # on which they act on CMD; None: they don't
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Run:
     group: RunCgroup
     socket: Path
     policies: tuple[str, ...] = ()
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def prepare(request: Request) -> Run:
         raise LaunchError("recording needs root", as_root(sys.argv, os.environ))
     servers = apiservers.find(request.apiservers, environment, account.home)
     group = RunCgroup(own_group())
-    return Run(command, account, environment, servers, group, request.socket, request.policies)
+    return Run(command, account, environment, servers, group, request.socket, request.policies, request.terms)
 
 
 def as_root(argv: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -109,7 +113,16 @@ def about(run: Run) -> About:
         "apiservers": run.servers.addresses,
         "notes": run.servers.notes,
         "policies": run.policies,
+        **_governing(run.terms),
     }
+
+
+def _governing(terms: Terms | None) -> dict[str, str]:
+    """How the agent holds what CMD sends."""
+    if terms is None:
+        return {}
+    limits = {"verdict_timeout_s": terms.verdict_timeout_ns, "hold_limit_s": terms.hold_limit_ns}
+    return {"mode": str(terms.mode), "on_failure": str(terms.on_failure)} | {name: str(ns / SECOND) for name, ns in limits.items()}
 
 
 def _attend(run: Run, waiting: child.Child, agent: Agent, conclusion: Conclusion) -> tuple[int, int, tuple[str, ...]]:

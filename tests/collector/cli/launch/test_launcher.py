@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support import doubled_launcher
+from support.policies import EXAMPLE
 
 from chaperone.collector.cli.launch.cgroup import PREFIX, own_group
 from chaperone.collector.cli.launch.launcher import as_root
@@ -50,6 +51,17 @@ def test_the_agent_is_told_what_runs_and_how_it_ended(tmp_path: Path) -> None:
     about = told["about"]
     assert (about["argv"], about["apiservers"], about["cwd"]) == (["sh", "-c", "exit 3"], ["10.0.0.1:443"], str(Path.cwd()))
     assert f"--attach={os.path.realpath('/bin/sh')}" in told["options"]
+
+
+def test_the_agent_is_told_to_hold_what_cmd_sends_where_a_policy_acts(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(EXAMPLE.replace("rules:", "onFailure: deny\nverdictTimeout: 500ms\nrules:"))
+    launched(tmp_path, "true", environment={"RUN_POLICIES": str(policy)})
+    about = json.loads((tmp_path / "log").read_text())["about"]
+    assert (about["mode"], about["on_failure"], about["verdict_timeout_s"], about["hold_limit_s"]) == ("enforce", "deny", "0.5", "10.0")
+    policy.write_text(EXAMPLE.replace("enforce: enforce", "enforce: observe"))
+    launched(tmp_path, "true", environment={"RUN_POLICIES": str(policy)})
+    assert "mode" not in json.loads((tmp_path / "log").read_text())["about"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""When policies act, and on which terms."""
+
+import pytest
+from support.policies import HEAD
+
+from chaperone.collector.nodes import SECOND
+from chaperone.collector.rules.acting import acts, strictest
+from chaperone.collector.rules.document import Policy, policies
+from chaperone.collector.rules.terms import Mode, OnFailure
+
+RULE = "- name: r\n  when: call.verb == 'get'\n  do: {do}\n  enforce: {enforce}\n"
+
+
+def policy(do: str = "deny", enforce: str = "enforce", terms: str = "") -> Policy:
+    return policies(f"{HEAD}{terms}\nrules:\n{RULE.format(do=do, enforce=enforce)}", "policy.yaml")[0]
+
+
+@pytest.mark.parametrize("do", ["deny", "approve", "kill", "mask"])
+def test_a_rule_acts_that_has_an_effect_and_is_meant(do: str) -> None:
+    assert acts(policy(do).rules[0])
+    assert not acts(policy(do, "warn").rules[0])
+    assert not acts(policy(do, terms="mode: record").rules[0])
+
+
+@pytest.mark.parametrize("do", ["alert", "allow"])
+def test_a_rule_without_effect_never_acts(do: str) -> None:
+    assert not acts(policy(do).rules[0])
+
+
+def test_nothing_is_held_where_no_rule_acts() -> None:
+    assert strictest([policy("alert"), policy(enforce="observe"), policy(terms="mode: record\nonFailure: deny")]) is None
+
+
+def test_each_term_is_the_strictest_of_the_policies_that_act() -> None:
+    ones = [
+        policy(terms="verdictTimeout: 1s"),
+        policy(terms="onFailure: deny\nholdLimit: 5s"),
+        policy("alert", terms="verdictTimeout: 100ms"),
+    ]
+    found = strictest(ones)
+    assert found is not None
+    assert (found.mode, found.on_failure) == (Mode.ENFORCE, OnFailure.DENY)
+    assert (found.verdict_timeout_ns, found.hold_limit_ns) == (SECOND, 5 * SECOND)
