@@ -91,6 +91,7 @@ class MaskedCall:
     kubectl_session: MaskedText
     has_request_object: bool  # a body was sent and could be decoded
     has_response_object: bool  # an object was answered: never for watch, log, 101, 304, /version, /openapi
+    binding: str = ""  # what an approval of the request is bound to (mask/binding.py); "" where there can be none
 
     def __repr__(self) -> str:
         """Without headers, URL or bodies, as Call."""

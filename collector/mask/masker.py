@@ -8,6 +8,7 @@ from chaperone.collector.kube.body import read_whole
 from chaperone.collector.kube.call import Body, Call, Exit, NotKubernetes, RequestInfo, User
 from chaperone.collector.kube.flags import has_request_object, has_response_object
 from chaperone.collector.mask.argv import argv_spans
+from chaperone.collector.mask.binding import binding
 from chaperone.collector.mask.body import Bodies, holds_secrets
 from chaperone.collector.mask.fingerprint import Fingerprint
 from chaperone.collector.mask.header import Headers
@@ -32,7 +33,7 @@ class Masker:
     """Masks with one key per installation. One for all calls of one stream: it keeps the tails of streaming calls that are open."""
 
     def __init__(self, key: bytes, masking: Masking = BUILT_IN, number: int = 1) -> None:
-        self._fingerprint = Fingerprint(key, number)
+        self._key, self._fingerprint = key, Fingerprint(key, number)
         self._texts = Texts(self._fingerprint, masking)
         self._headers = Headers(self._texts, self._fingerprint)
         self._bodies = Bodies(self._texts, self._fingerprint, masking)
@@ -40,6 +41,7 @@ class Masker:
         self._known: dict[str, MaskedText] = {}
         self._urls: dict[str, MaskedText] = {}
         self._requests: dict[int, tuple[Body, MaskedBody]] = {}
+        self._bindings: dict[int, str] = {}
         self._stream = StreamId("")
         self.taint = Taint(self._texts)
         self._generation = 0
@@ -86,6 +88,7 @@ class Masker:
             kubectl_session=self.text(call.kubectl_session),
             has_request_object=has_request_object(call),
             has_response_object=has_response_object(call),
+            binding=self._binding(call),
         )
 
     def exchange(self, exchange: NotKubernetes) -> MaskedExchange:
@@ -175,6 +178,13 @@ class Masker:
         if call.phase < Phase.END and len(self._requests) < KEPT:
             self._requests[call.position] = body, masked
         return masked
+
+    def _binding(self, call: Call) -> str:
+        """Each report of a call brings the same request again."""
+        found = self._bindings.pop(call.position, "") or binding(call, self._key)
+        if call.phase < Phase.END and found and len(self._bindings) < KEPT:
+            self._bindings[call.position] = found
+        return found
 
     def _answer(self, call: Call, secret: bool) -> tuple[Call, MaskedBody | None]:
         """The answer's body, and the call with what reading that brought to light."""

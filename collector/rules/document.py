@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from chaperone.collector.nodes import Place, PolicyError, documents
 from chaperone.collector.rules.condition import Condition, ConditionError, compiled, expanded
+from chaperone.collector.rules.consent import KEYS as CONSENT
+from chaperone.collector.rules.consent import Consent, consent
 from chaperone.collector.rules.memory import ENTRIES
 from chaperone.collector.rules.message import Message, MessageError, message
 from chaperone.collector.rules.terms import DEFAULT, Mode, Scan, Terms, effective, terms
@@ -19,7 +21,7 @@ RULE_LIMIT = 2_000
 POLICY_KEYS = ("apiVersion", "kind", "metadata", *TERMS, "macros", "lists", "rules")
 RULE_KEYS = (
     "name", "description", "phase", "when", "count", "countOf", "within", "by", "distinct", "then", "do", "enforce", "severity",
-    "mitre", "message", "exceptions", "onUnknown",
+    "mitre", "message", "exceptions", "onUnknown", *CONSENT,
 )  # fmt: skip
 _NAME = "a name of letters, digits and _"
 
@@ -102,6 +104,7 @@ class Rule:
     line: int
     mode: Mode = Mode.ENFORCE  # the policy's
     scan: bool = False  # whether the policy has secrets looked for in other connections
+    consent: Consent | None = None  # of a rule that asks for approval
 
     @property
     def effective(self) -> Enforce:
@@ -142,15 +145,14 @@ def _policy(place: Place) -> Policy:
     _fixed(keys["apiVersion"], API_VERSION)
     _fixed(keys["kind"], "Policy")
     name = keys["metadata"].mapping(("name",), ("name",))["name"].text()
-    macros = _macros(keys)
-    rules = tuple(_rule(entry, name, macros) for entry in keys["rules"].entries())
+    macros, said = _macros(keys), terms(keys)
+    rules = tuple(_rule(entry, name, macros, said) for entry in keys["rules"].entries())
     names = [rule.name for rule in rules]
     for entry, rule in zip(keys["rules"].entries(), rules, strict=True):
         if names.count(rule.name) > 1:
             raise entry.error(f"expected each rule's name once, found {rule.name!r} again")
     if len(rules) > RULE_LIMIT:
         raise keys["rules"].error(f"expected at most {RULE_LIMIT} rules, found {len(rules)}")
-    said = terms(keys)
     return Policy(name, tuple(replace(rule, mode=said.mode, scan=said.egress_scan is Scan.ON) for rule in rules), place.file, said)
 
 
@@ -190,7 +192,7 @@ def _new_name(place: Place, known: Mapping[str, str]) -> str:
     return name
 
 
-def _rule(place: Place, policy: str, macros: Mapping[str, str]) -> Rule:
+def _rule(place: Place, policy: str, macros: Mapping[str, str], said: Terms) -> Rule:
     keys = place.mapping(RULE_KEYS, ("name", "when", "do"))
     when = _condition(keys["when"], macros)
     do = keys["do"].choice(Action)
@@ -211,6 +213,7 @@ def _rule(place: Place, policy: str, macros: Mapping[str, str]) -> Rule:
         exceptions=tuple(_exception(entry) for entry in keys["exceptions"].entries()) if "exceptions" in keys else (),
         on_unknown=keys["onUnknown"].choice(OnUnknown) if "onUnknown" in keys else (OnUnknown.MATCH if refuses else OnUnknown.SKIP),
         line=place.node.start_mark.line + 1,
+        consent=consent(keys, do is Action.APPROVE, said.hold_limit_ns),
     )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from chaperone.collector.rules.consent import Consent
+
 
 class Action(StrEnum):
     """What should happen. Strictest first: deny > approve > kill > mask > alert > allow."""
@@ -67,3 +69,4 @@ class Verdict:
     moment: Moment
     evidence: Evidence
     effective: Enforce = Enforce.OBSERVE  # the rule's `enforce` under its policy's `mode`
+    consent: Consent | None = None  # whose approval it wants, if it wants any

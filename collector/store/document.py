@@ -21,6 +21,7 @@ RFC 3339 with nanoseconds in UTC, or null. A call:
 | exit | {code, reason} of a command in a container, else null |
 | requestHeaders responseHeaders | [[name, value], …] |
 | hasRequestObject hasResponseObject | as the audit log would say |
+| binding | digest of the request, which an approval is bound to (mask/binding.py); "" while it is not whole |
 | requestBody responseBody | null or {form, mediaType, kind, size, wireSize, complete, masked, encoding, data} |
 
 `masked` counts replaced values; `encoding` says how `data` is written: "utf-8" or "base64". The store keeps a large body's
@@ -157,6 +158,7 @@ def _request_fields(call: MaskedCall) -> dict[str, Any]:
         "hasRequestObject": call.has_request_object,
         "kubectlCommand": call.kubectl_command,
         "kubectlSession": call.kubectl_session,
+        "binding": call.binding,
     }
 
 

@@ -1,5 +1,5 @@
 import ast
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from support.masking import make_body, make_call, make_piece
@@ -59,7 +59,7 @@ def test_a_large_list_is_revealed_too() -> None:
 def test_revealed_and_masked_values_have_the_same_shape() -> None:
     call = make_call()
     shown, masked = Revealer().call(call), Masker(b"k").call(call)
-    assert shown == masked
+    assert shown == replace(masked, binding="")
 
 
 def test_processes_exchanges_and_texts_are_revealed() -> None:

@@ -1,0 +1,1 @@
+"""Requests that wait for people: who may decide, what becomes of each, and that it is used once."""
