@@ -97,7 +97,7 @@ def record(settings: Settings) -> int:
     """Govern, probe, say that it may begin, record, end."""
     stop = Stop(settings.control_fd)
     hello = greeting(settings.node)
-    cargo, trouble = load(settings, hello.agent)
+    cargo, trouble = load(settings, hello.agent, hello.boot_id)
     uplink = Uplink(settings.target, hello, cargo)
     uplink.start()  # first: a collector that was started for us ends when nobody calls
     with Tracer() as tracer:

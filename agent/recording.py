@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
+from chaperone.agent.deliver.clock import Steps, sentence
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.probe.stack import Stacks
@@ -36,6 +37,7 @@ class Recording:
     def __init__(self, tracer: Tracer, outbox: Outbox, settings: Settings) -> None:
         """Probe the named files, then open the sessions."""
         self.tracer, self.outbox, self.drops = tracer, outbox, settings.drops
+        self.clock = Steps(outbox.offset)
         uncovered = [str(file) for file in settings.attach if isinstance(tracer.attach(file), NotCovered)]
         sessions = sessions_of(settings)
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
@@ -60,6 +62,8 @@ class Recording:
         self._take(values)
         self._read_held()
         self._put(self.connections.look(now_ns()))
+        if step := self.clock.look():
+            self.note("clock", sentence(step))
         self.outbox.tick()
         return len(values)
 

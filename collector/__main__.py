@@ -38,7 +38,7 @@ from chaperone.collector.store.committer import Pace
 from chaperone.collector.store.directory import MASKING, SOCKET, DirectoryError, StoreDirectory, hold, socket_target
 from chaperone.collector.store.engine import StoreError
 from chaperone.collector.store.opened import Store, opened
-from chaperone.collector.store.rows import Row
+from chaperone.collector.store.rows import Clock, Row
 from chaperone.collector.store.schema import SchemaError
 from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
 
@@ -148,7 +148,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
     watching = asyncio.create_task(policies.watch(judge.use))
     journal = AlertedJournal(store, alerter)
-    intake = PipelineIntake(pipeline, rows, journal)
+    intake = PipelineIntake(pipeline, rows, journal, Clock)
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)])
     capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)

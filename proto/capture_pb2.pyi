@@ -79,18 +79,20 @@ class Batch(_message.Message):
     def __init__(self, number: _Optional[int] = ..., wall_offset_ns: _Optional[int] = ..., records: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
 
 class Leftover(_message.Message):
-    __slots__ = ("agent", "sealed_key", "number", "frame", "last")
+    __slots__ = ("agent", "sealed_key", "number", "frame", "last", "boot_id")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     SEALED_KEY_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
+    BOOT_ID_FIELD_NUMBER: _ClassVar[int]
     agent: str
     sealed_key: bytes
     number: int
     frame: bytes
     last: Batch
-    def __init__(self, agent: _Optional[str] = ..., sealed_key: _Optional[bytes] = ..., number: _Optional[int] = ..., frame: _Optional[bytes] = ..., last: _Optional[_Union[Batch, _Mapping]] = ...) -> None: ...
+    boot_id: str
+    def __init__(self, agent: _Optional[str] = ..., sealed_key: _Optional[bytes] = ..., number: _Optional[int] = ..., frame: _Optional[bytes] = ..., last: _Optional[_Union[Batch, _Mapping]] = ..., boot_id: _Optional[str] = ...) -> None: ...
 
 class LeftoverRefused(_message.Message):
     __slots__ = ("agent", "reason")

@@ -7,12 +7,12 @@ from chaperone.agent.deliver.uplink import Cargo
 from chaperone.agent.settings import Settings, Storage
 
 
-def load(settings: Settings, agent: str) -> tuple[Cargo, str]:
+def load(settings: Settings, agent: str, boot: str = "") -> tuple[Cargo, str]:
     """The cargo, and why nothing can be kept on disk; "" where it can."""
     storage = settings.storage
     try:
         leftovers = _leftovers(storage)
-        spool = _spool(storage, agent)
+        spool = _spool(storage, agent, boot)
     except OSError as error:
         cargo = Cargo(Outbox(Limits(memory=settings.memory)))
         return cargo, f"{storage.spool} can't be used: {error.strerror or error}"
@@ -25,8 +25,8 @@ def _leftovers(storage: Storage) -> Leftovers:
     return leftovers
 
 
-def _spool(storage: Storage, agent: str) -> Spool:
-    spool = Spool(storage.spool, agent, storage.limit)
+def _spool(storage: Storage, agent: str, boot: str) -> Spool:
+    spool = Spool(storage.spool, agent, storage.limit, boot)
     if storage.key:
         spool.seal_to(storage.key)
     elif key := known_key(storage.spool):

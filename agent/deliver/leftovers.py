@@ -15,9 +15,9 @@ from pathlib import Path
 
 import zstandard
 
-from chaperone.agent.deliver.outbox import wall_offset_ns
+from chaperone.agent.deliver.clock import wall_offset_ns
 from chaperone.agent.deliver.segment import SUFFIX, Frame, frames_in
-from chaperone.agent.deliver.spool import START, lock_of, own_folder
+from chaperone.agent.deliver.spool import START, last_sign, lock_of, own_folder
 from chaperone.agent.settings import Ended
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import SessionId
@@ -38,12 +38,18 @@ class Start:
     missing: int = 0  # numbers between frames that are not there
     refusal: str = ""
     is_told: bool = False  # to its end, in this conversation
-    died_ns: int = 0  # wall clock of the last sign of life
+    died_ns: int = 0  # boot time of the last sign of life
+    offset: int = 0  # of the wall clock to it then
+    boot: str = ""
 
     @property
     def agent(self) -> str:
         """Its id."""
         return self.folder.name
+
+    def leftover(self, number: int = 0, frame: bytes = b"", last: wire.Batch | None = None) -> wire.Leftover:
+        """Something of it, as it is passed on."""
+        return wire.Leftover(agent=self.agent, boot_id=self.boot, sealed_key=self.sealed_key, number=number, frame=frame, last=last)
 
     def frames(self) -> Iterator[Frame]:
         """What it wrote, in order; counts what is missing in between."""
@@ -82,7 +88,7 @@ class Leftovers:
     def find(self) -> None:
         """Look for them; beyond the limit the oldest are given up. OSError."""
         folders = [path for path in own_folder(self.root).iterdir() if path.is_dir() and not path.name.startswith(".")]
-        found = sorted(filter(None, map(_start, folders)), key=lambda start: -start.died_ns)
+        found = sorted(filter(None, map(_start, folders)), key=lambda start: -start.died_ns - start.offset)
         room = self.limit
         for start in found:
             room -= start.size()
@@ -98,11 +104,10 @@ class Leftovers:
             for frame in start.frames():
                 if start.refusal:
                     break
-                told = wire.Leftover(agent=start.agent, sealed_key=start.sealed_key, number=frame.number, frame=frame.data)
-                yield wire.Upward(leftover=told)
+                yield wire.Upward(leftover=start.leftover(number=frame.number, frame=frame.data))
             if not start.refusal:
                 start.is_told = True
-                yield wire.Upward(leftover=wire.Leftover(agent=start.agent, sealed_key=start.sealed_key, last=self._last(start)))
+                yield wire.Upward(leftover=start.leftover(last=self._last(start)))
 
     def acknowledge(self, agent: str, number: int) -> None:
         """All up to this number is stored: with a number behind the last frame's, that its sessions are ended as well."""
@@ -128,11 +133,9 @@ class Leftovers:
 
     def _last(self, start: Start) -> wire.Batch:
         """The end of its sessions, at the time of its last sign of life. Always the same, whoever says it how often."""
-        offset = wall_offset_ns()
-        time = max(0, start.died_ns - offset)
-        data = pack(self._ending(start, time))
+        data = pack(self._ending(start, start.died_ns))
         frame = zstandard.ZstdCompressor(level=1).compress(data)
-        return wire.Batch(wall_offset_ns=start.died_ns - time, records=frame, size=len(data))
+        return wire.Batch(wall_offset_ns=start.offset, records=frame, size=len(data))
 
     def _ending(self, start: Start, time: int) -> Iterator[Record]:
         for session in start.sessions:
@@ -147,10 +150,11 @@ def _start(folder: Path) -> Start | None:
     """A folder whose agent is dead; None if it lives."""
     if (lock := lock_of(folder)) is None:
         return None
-    signs = [path.stat().st_mtime_ns for path in folder.iterdir()]
+    died_ns, offset = last_sign(folder, wall_offset_ns)
     try:
         told = json.loads((folder / START).read_text())
         sessions = tuple(SessionId(str(session)) for session in told["sessions"])
-        return Start(folder, lock, base64.b64decode(told["sealed_key"]), sessions, died_ns=max(signs))
+        key, boot = base64.b64decode(told["sealed_key"]), str(told.get("boot_id", ""))
+        return Start(folder, lock, key, sessions, died_ns=died_ns, offset=offset, boot=boot)
     except (OSError, ValueError, KeyError, TypeError):
-        return Start(folder, lock, b"", (), died_ns=max(signs))  # it died before it had anything to say
+        return Start(folder, lock, b"", (), died_ns=died_ns, offset=offset)  # it died before it had anything to say

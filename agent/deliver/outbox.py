@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import zstandard
 
+from chaperone.agent.deliver.clock import wall_offset_ns
 from chaperone.agent.deliver.shares import Shares
 from chaperone.agent.deliver.spool import Spool
 from chaperone.proto import capture_pb2 as wire
@@ -33,11 +34,6 @@ class Limits:
     memory: int = 64 << 20  # bytes of unacknowledged records that are not on disk
     batch: int = 256 << 10  # bytes of records in one batch
     delay_ns: int = 50_000_000
-
-
-def wall_offset_ns() -> int:
-    """Wall clock minus boot clock, now."""
-    return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 @dataclass(slots=True)
@@ -101,6 +97,7 @@ class Outbox:
         with self._changed:
             if self.spool:
                 self._to_disk(self.spool)
+                self.spool.live(self.offset)
             is_due = self._open.records and time.monotonic_ns() - self._open.since_ns >= self.limits.delay_ns
             if is_due and self._waiting() < self.limits.memory:
                 self._close()

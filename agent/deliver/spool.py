@@ -1,20 +1,24 @@
 """Batches on disk until they are acknowledged: what waits for a collector that is away, and what outlives a killed agent.
 
-    DIR/AGENT/lock, start.json, 0000000000000001.segment, …
+    DIR/AGENT/lock, start.json, alive, 0000000000000001.segment, …
 
 Each agent start has a folder, which it locks, and a key that exists in its memory only; `start.json` has that key sealed to the
 collectors' public one (as soon as that is known), and which sessions are open. So a later agent passes the frames on without being
-able to read them (leftovers.py). Written to survive the death of any process, not of the machine: nothing is synced.
+able to read them (leftovers.py). `alive` has the boot time of our last sign of life, and the wall clock's offset then. Written to
+survive the death of any process, not of the machine: nothing is synced.
 """
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
 import shutil
+import struct
+import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +28,9 @@ from chaperone.proto.ids import SessionId
 from chaperone.proto.sealed import KEY_SIZE, Frames, SealError, seal_key
 
 SEGMENT_SIZE = 4 << 20
-LOCK, START, KNOWN = "lock", "start.json", "collector.key"
+LOCK, START, ALIVE, KNOWN = "lock", "start.json", "alive", "collector.key"
+LIFE = struct.Struct("<Qq")  # boot time, wall clock minus boot clock; written in place, so that a full disk takes it too
+LIFE_NS = 1_000_000_000  # between two signs of life
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +43,18 @@ class _Place:
 class Spool:
     """One agent's folder. `trouble`: why the last batch could not be written; "" if it could."""
 
-    def __init__(self, root: Path, agent: str, limit: int) -> None:
-        """OSError if there can be no folder."""
-        self.agent, self.limit, self.trouble = agent, limit, ""
+    def __init__(self, root: Path, agent: str, limit: int, boot: str = "") -> None:
+        """`boot`: the kernel's boot id. OSError if there can be no folder."""
+        self.agent, self.limit, self.boot, self.trouble = agent, limit, boot, ""
         self._key = os.urandom(KEY_SIZE)
         self._frames = Frames(self._key, agent)
         self._sealed, self._is_described = b"", True
         self._sessions: dict[SessionId, None] = {}
         self._segments: deque[Segment] = deque()
         self._places: deque[_Place] = deque()
+        self._lived = 0
         self.folder, self._lock = _locked_folder(root, agent)
+        self._alive = os.open(self.folder / ALIVE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     @property
     def size(self) -> int:
@@ -77,6 +85,15 @@ class Spool:
             for session in found:
                 del self._sessions[session]
             self._describe()
+
+    def live(self, offset: Callable[[], int]) -> None:
+        """Say from time to time that we live. Where the disk refuses even that, the last batch says it."""
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        if now - self._lived < LIFE_NS:
+            return
+        self._lived = now
+        with contextlib.suppress(OSError):
+            os.pwrite(self._alive, LIFE.pack(now, offset()), 0)
 
     def append(self, batch: Batch) -> bool:
         """Write the next batch. False: there is no room, or the disk refuses it; `trouble` says so."""
@@ -116,6 +133,7 @@ class Spool:
             shutil.rmtree(self.folder, ignore_errors=True)
         for segment in self._segments:
             segment.close()
+        os.close(self._alive)
         os.close(self._lock)
 
     def _is_full(self, segment: Segment) -> bool:
@@ -136,8 +154,8 @@ class Spool:
             self.trouble = error.strerror or str(error)
 
     def _write_start(self) -> None:
-        start = {"agent": self.agent, "sealed_key": base64.b64encode(self._sealed).decode(), "sessions": list(self._sessions)}
-        _replaced(self.folder / START, json.dumps(start).encode())
+        start = {"agent": self.agent, "boot_id": self.boot, "sealed_key": base64.b64encode(self._sealed).decode()}
+        _replaced(self.folder / START, json.dumps(start | {"sessions": list(self._sessions)}).encode())
         self._is_described = True
 
 
@@ -147,6 +165,17 @@ def known_key(root: Path) -> bytes:
         return base64.b64decode((root / KNOWN).read_bytes())
     except (OSError, ValueError):
         return b""
+
+
+def last_sign(folder: Path, offset: Callable[[], int]) -> tuple[int, int]:
+    """A dead agent's last sign of life: boot time and offset. Without one, by its files' times, which are the wall clock's. OSError."""
+    try:
+        boot_ns, of_then = LIFE.unpack((folder / ALIVE).read_bytes())
+        return int(boot_ns), int(of_then)
+    except (FileNotFoundError, struct.error):
+        wall = max(path.stat().st_mtime_ns for path in (folder, *folder.iterdir()))
+        boot_ns = max(0, wall - offset())
+        return boot_ns, wall - boot_ns
 
 
 def own_folder(root: Path) -> Path:

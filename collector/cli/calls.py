@@ -75,7 +75,7 @@ def show(
     if output is Form.TABLE:
         say(call_lines(found, pieces, verdicts))
     else:
-        more = {"pieces": pieces, "verdicts": [without_cursor(verdict) for verdict in verdicts]}
+        more = {"pieces": pieces, "verdicts": [as_stored(verdict) for verdict in verdicts]}
         document({**found, **{name: rows for name, rows in more.items() if rows}}, output)
 
 
@@ -88,7 +88,7 @@ def one_call(found: list[Document], wanted: str) -> Document:
         raise CommandError(
             f"{len(ids)} calls' ids begin with {wanted!r}: {', '.join(id_[:LONGER] for id_ in ids[:5])}", "give more of the id"
         )
-    return without_cursor(found[-1])
+    return as_stored(found[-1])
 
 
 def _pieces(store: Path, call: Document) -> Iterator[Document]:
@@ -100,7 +100,7 @@ def _pieces(store: Path, call: Document) -> Iterator[Document]:
 
 def _print(found: list[Document], wanted: Wanted) -> None:
     if wanted.output is not Form.TABLE:
-        documents(map(without_cursor, found), wanted.output)
+        documents(map(as_stored, found), wanted.output)
     elif found:
         say(_table(found, ()))
     else:
@@ -116,7 +116,7 @@ def _follow(wanted: Wanted, found: list[Document]) -> None:
             news = list(ask(wanted.store, "calls.list", **wanted.parameters, after=cursor))
             cursor = max((call["cursor"] for call in news), default=cursor)
             if wanted.output is Form.JSONL:
-                documents(map(without_cursor, news), Form.JSONL)
+                documents(map(as_stored, news), Form.JSONL)
             elif news:
                 say(_table(news, FOLLOW_WIDTHS)[1:])
     except KeyboardInterrupt:
@@ -128,6 +128,6 @@ def _table(found: list[Document], widths: tuple[int, ...]) -> list[str]:
     return list(table(list(COLUMNS), [row(call, now) for call in found], is_coloured(), widths))
 
 
-def without_cursor(call: Document) -> Document:
-    """A row as it is stored."""
-    return {key: value for key, value in call.items() if key != "cursor"}
+def as_stored(row: Document) -> Document:
+    """A row's document as it is stored."""
+    return {key: value for key, value in row.items() if key not in ("cursor", "at")}

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.calls import as_stored
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
 from chaperone.collector.cli.show import activity
@@ -37,7 +38,7 @@ def list_(
     given = {"since": instant(since) if since else None, "namespace": namespace, "pod": pod}
     found = list(ask(directory(store), "sessions.list", limit=limit, **given))
     if output is not Form.TABLE:
-        return documents(found, output)
+        return documents(map(as_stored, found), output)
     if not found:
         return typer.echo("No sessions found.", err=True)
     now = time.time_ns()
@@ -82,7 +83,7 @@ def _row(session: dict[str, Any], now: int) -> list[Cell | str]:
     bytes_ = session.get("bytes") or {"out": 0, "in": 0}
     return [
         short(session["id"]),
-        age(now - parse_time(session["time"])) if session.get("time") else "",
+        age(now - parse_time(session["at"])) if session.get("time") else "",
         shlex.join(session.get("argv") or ()) or place(session) or session.get("workload", ""),
         session.get("user") or (session.get("lookedUp") or {}).get("serviceAccount", ""),
         str(session.get("calls", 0)),

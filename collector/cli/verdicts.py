@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from chaperone.collector.cli.ask import StoreOption, ask, directory
-from chaperone.collector.cli.calls import without_cursor
+from chaperone.collector.cli.calls import as_stored
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, documents, is_coloured, say
 from chaperone.collector.cli.show.table import table
@@ -53,7 +53,7 @@ def _follow(store: Path, wanted: Document, shown: tuple[list[Document], Form]) -
             news = list(ask(store, "verdicts.list", **wanted, after=cursor))
             cursor = max((verdict["cursor"] for verdict in news), default=cursor)
             if output is Form.JSONL:
-                documents(map(without_cursor, news), Form.JSONL)
+                documents(map(as_stored, news), Form.JSONL)
             elif news:
                 say(_table(news, FOLLOW_WIDTHS)[1:])
     except KeyboardInterrupt:
@@ -62,7 +62,7 @@ def _follow(store: Path, wanted: Document, shown: tuple[list[Document], Form]) -
 
 def _print(found: list[Document], output: Form) -> None:
     if output is not Form.TABLE:
-        documents(map(without_cursor, found), output)
+        documents(map(as_stored, found), output)
     elif found:
         say(_table(found, ()))
     else:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from chaperone.collector.ingest.ledger import Ledger
@@ -50,10 +50,10 @@ class _Through:
 
 
 class PipelineIntake:
-    """An ingest.service.Intake. `rows` is the pipeline's sink and is emptied after each batch."""
+    """An ingest.service.Intake. `rows`: the pipeline's sink, emptied after each batch; `clock`: makes one of boot, offset and when."""
 
-    def __init__(self, pipeline: Takes, rows: list[Any], journal: Journal) -> None:
-        self._pipeline, self._rows, self._journal = pipeline, rows, journal
+    def __init__(self, pipeline: Takes, rows: list[Any], journal: Journal, clock: Callable[[str, int, int], Any]) -> None:
+        self._pipeline, self._rows, self._journal, self._clock = pipeline, rows, journal, clock
         self._ledgers: dict[str, Ledger] = {}
         self._lowest: dict[str, int] = {}
         self._thread = ThreadPoolExecutor(1, "pipeline")
@@ -69,10 +69,10 @@ class PipelineIntake:
     async def take(self, arrival: Arrival) -> Taken:
         """A batch's records through the pipeline; a bad batch leaves a note."""
         try:
-            through = await self._run(lambda: self._through(arrival.records(), arrival.wall_offset))
+            through = await self._run(lambda: self._through(arrival.records(), arrival))
         except ValueError as error:
             note = Note(SessionId(""), 0, f"agent {arrival.agent}", f"batch {arrival.number} was refused: {error}", complete=False)
-            self._journal.commit((await self._run(lambda: self._through([note], arrival.wall_offset))).rows)
+            self._journal.commit((await self._run(lambda: self._through([note], arrival))).rows)
             raise
         ledger = self._ledgers.setdefault(arrival.agent, Ledger())
         lowest = ledger.take(arrival.number, arrival.size, [mark.stream for mark in through.marks], through.unmarked)
@@ -90,10 +90,12 @@ class PipelineIntake:
     async def _run(self, function: Callable[[], _Through]) -> _Through:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
-    def _through(self, records: list[Record], wall_offset: int) -> _Through:
+    def _through(self, records: list[Record], arrival: Arrival) -> _Through:
         for record in records:
-            self._pipeline.take(record, wall_offset)
+            self._pipeline.take(record, arrival.wall_offset)
         marks, unmarked = self._pipeline.marks()
-        rows = self._rows[:]
+        newest = max((getattr(record, "time", 0) for record in records), default=0)
+        clock = self._clock(arrival.boot, arrival.wall_offset, newest)
+        rows = [replace(row, clock=clock) for row in self._rows]
         self._rows.clear()
         return _Through(rows, marks, unmarked)

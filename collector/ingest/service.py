@@ -40,6 +40,7 @@ class Arrival:
     wall_offset: int
     records: Callable[[], list[Record]]
     size: int = 0  # bytes of records, inflated
+    boot: str = ""  # whose boot clock its times are
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,10 @@ class RefusedError(Exception):
 
 @dataclass(slots=True)
 class _Agent:
-    """How far one agent is, over all its calls."""
+    """How far one agent is, over all its calls. `boot`: of its kernel; an agent that doesn't say is a boot of its own."""
 
     name: str
+    boot: str = ""
     taken: int = 0  # the highest number the pipeline has had
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -127,9 +129,12 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
             theirs, ours = f"agent {hello.version or '?'} speaks contract {hello.contract}", f"{SUPPORTED[0]} and {SUPPORTED[1]}"
             reason = f"{theirs}, this collector {ours}: upgrade the older of the two"
             raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, reason)
-        if not 0 < len(hello.agent) <= AGENT_LIMIT:
-            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"an agent's id has 1 to {AGENT_LIMIT} characters")
-        return self._agents.setdefault(hello.agent, _Agent(hello.agent))
+        return self._agent(hello)
+
+    def _agent(self, said: pb.Hello | pb.Leftover) -> _Agent:
+        if not 0 < len(said.agent) <= AGENT_LIMIT or len(said.boot_id) > AGENT_LIMIT:
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"ids of agents and boots have 1 to {AGENT_LIMIT} characters")
+        return self._agents.setdefault(said.agent, _Agent(said.agent, said.boot_id or said.agent))
 
     async def _welcome(self, agent: _Agent) -> pb.Welcome:
         durable = await self._intake.next_batch(agent.name)
@@ -167,15 +172,13 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
 
     async def _left(self, leftover: pb.Leftover) -> _UnderWay | pb.Downward | None:
         """Take a dead agent's batch. None: it is damaged, and what follows will show what was in it."""
-        if not 0 < len(leftover.agent) <= AGENT_LIMIT:
-            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"an agent's id has 1 to {AGENT_LIMIT} characters")
         try:
             batch = self._opener.batch(leftover)
         except SealError as error:
             return pb.Downward(leftover_refused=pb.LeftoverRefused(agent=leftover.agent, reason=str(error)))
         if batch is None:
             return None
-        agent = self._agents.setdefault(leftover.agent, _Agent(leftover.agent))
+        agent = self._agent(leftover)
         await self._welcome(agent)  # as far as it had come when another collector heard it
         async with agent.turn:
             number = agent.taken + 1 if leftover.HasField("last") else batch.number
@@ -213,7 +216,7 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
 
     async def _take(self, agent: _Agent, batch: pb.Batch) -> Taken:
         limit = self._settings.batch_limit
-        arrival = Arrival(agent.name, batch.number, batch.wall_offset_ns, lambda: records_in(batch, limit), batch.size)
+        arrival = Arrival(agent.name, batch.number, batch.wall_offset_ns, lambda: records_in(batch, limit), batch.size, agent.boot)
         try:
             return await self._intake.take(arrival)
         except ValueError as error:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from chaperone.collector.store.clock import SINCE, STEADY, UNTIL, clocks
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.questions import bound
 from chaperone.collector.store.summary import merged
@@ -23,25 +24,25 @@ _ALERTS = (
     "SELECT session, uniqExact(id) AS alerts FROM records WHERE kind = 'verdict' AND {times}"
     " AND JSONExtractString(document, 'action') != 'allow' GROUP BY session"
 )
-_TIMES = {
-    "since": "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')",
-    "until": "time < parseDateTime64BestEffort({until:String}, 9, 'UTC')",
-}
+_TIMES = {"since": SINCE, "until": UNTIL}
+_BEGUN = f"SELECT session, min({STEADY}) AS at FROM records WHERE kind = 'session' GROUP BY session"
 
 
 def sessions_activity(engine: Engine, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`since`, `until` → {session, workload, user, argv, time, calls, verbs, resources, writes, secretsRead, exec, denied, failed, alerts}
     of each session with a call or an alert in that time, the one that began last at the end. `verbs` and `resources` are counts by name;
     `writes`, `secretsRead` and `exec` count what was not refused."""
+    begun = {row["session"]: row["at"] for row in engine.rows(_BEGUN, clocks(engine))}
     given = bound(parameters, {"since": "time", "until": "time"})
     times = " AND ".join(["true", *(_TIMES[key] for key in given)])
+    given |= clocks(engine)
     groups: dict[str, list[dict[str, Any]]] = {}
     alerts = {row["session"]: row["alerts"] for row in engine.rows(_ALERTS.replace("{times}", times), given)}
     for row in engine.rows(_KINDS.replace("{times}", times), given):
         groups.setdefault(row["session"], []).append(row)
     sessions = [*groups, *(alerts.keys() - groups.keys())]
     found = [_about(engine, one) | _counts(groups.get(one, [])) | {"alerts": alerts.get(one, 0)} for one in sessions]
-    return sorted(found, key=lambda one: (one["time"], one["session"]))
+    return sorted(found, key=lambda one: (begun.get(one["session"], 0), one["session"]))
 
 
 def _about(engine: Engine, session: str) -> dict[str, Any]:

@@ -23,8 +23,8 @@ def connection(record: Connection, server_name: MaskedText, offset: int) -> Row:
         "tls": record.tls,
         **(_end(record, offset) if record.ended else {}),
     }
-    phase, where = OVER if record.ended else BEGUN, {"process": record.process}
-    return Row(Kind.CONNECTION, record.session, record.connection, phase, record.time, record.time + offset, document, **where)
+    phase, time = OVER if record.ended else BEGUN, record.time + offset
+    return Row(Kind.CONNECTION, record.session, record.connection, phase, record.time, time, document, process=record.process)
 
 
 def _end(record: Connection, offset: int) -> dict[str, object]:

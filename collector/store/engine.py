@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-Parameter = str | int | list[str]
+Parameter = str | int | list[str] | list[int]
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 _QUOTES = str.maketrans({"\\": "\\\\", "'": "\\'"})
 _NO_SPACE = ("No space left on device", "NOT_ENOUGH_SPACE", "Disk quota exceeded")
@@ -66,7 +66,7 @@ class Engine:
 def literal(value: Parameter) -> str | int:
     """A parameter as the engine reads it: text in tab-separated escaping, lists as array literals."""
     if isinstance(value, list):
-        return "[" + ",".join("'" + item.translate(_QUOTES) + "'" for item in value) + "]"
+        return "[" + ",".join(str(item) if isinstance(item, int) else "'" + item.translate(_QUOTES) + "'" for item in value) + "]"
     return value.translate(_ESCAPES) if isinstance(value, str) else value
 
 

@@ -105,8 +105,8 @@ def stream_begun(record: StreamOpened, offset: int) -> Row:
         "library": record.library,
         "handle": record.handle,
     }
-    where = {"stream": record.stream, "process": record.process}
-    return Row(Kind.STREAM, record.session, record.stream, BEGUN, 0, record.time + offset, document, **where)
+    time = record.time + offset
+    return Row(Kind.STREAM, record.session, record.stream, BEGUN, 0, time, document, record.stream, record.process)
 
 
 def stream_bound(record: Bound, session: str, offset: int) -> Row:

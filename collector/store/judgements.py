@@ -11,17 +11,20 @@ from chaperone.collector.rules.evaluate import time_ns
 from chaperone.collector.rules.event import Subject, moments_of
 from chaperone.collector.rules.verdict import Moment
 from chaperone.collector.store.bodies import with_bodies
+from chaperone.collector.store.clock import SHIFT, SINCE, STEADY, UNTIL, clocks
+from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.questions import ROW_LIMIT, bound, names, number
 from chaperone.collector.store.summary import merged
 
 Rows = list[dict[str, Any]]
 Named = tuple[str, str, int]  # subject, key, moment
+Candidates = dict[Named, tuple[int, int, str]]  # time, from it to the steady time, call of a piece
 KEY_LIMIT = 10_000  # documents asked for at once
 
 _VERDICT_FILTERS = {
-    "since": ("time", "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')"),
-    "until": ("time", "time < parseDateTime64BestEffort({until:String}, 9, 'UTC')"),
+    "since": ("time", SINCE),
+    "until": ("time", UNTIL),
     "session": ("id", "startsWith(session, {session:String})"),
     "call": ("id", "startsWith(call, {call:String})"),
     "id": ("id", "startsWith(id, {id:String})"),
@@ -38,11 +41,12 @@ def verdicts_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
     given = bound(parameters, {key: kind for key, (kind, _) in _VERDICT_FILTERS.items()})
     conditions = " AND ".join(["kind = 'verdict'", *(_VERDICT_FILTERS[key][1] for key in given)])
-    after, order = (number(parameters, "after"), "arrived") if "after" in parameters else (0, "time DESC, id")
+    after, order = (number(parameters, "after"), "arrived") if "after" in parameters else (0, "at DESC, id")
     once = f"SELECT * FROM records WHERE {conditions} ORDER BY arrived LIMIT 1 BY session, id"  # said again, it is not new
-    statement = f"SELECT document, arrived FROM ({once}) WHERE arrived > {{after:UInt64}} ORDER BY {order} LIMIT {{limit:UInt64}}"
-    rows = engine.rows(statement, {**given, "limit": limit, "after": after})
-    found = [json.loads(row["document"]) | {"cursor": row["arrived"]} for row in rows]
+    news = f"SELECT document, arrived, {STEADY} AS at FROM ({once}) WHERE arrived > {{after:UInt64}}"
+    statement = f"{news} ORDER BY {order} LIMIT {{limit:UInt64}}"
+    rows = engine.rows(statement, {**given, **clocks(engine), "limit": limit, "after": after})
+    found = [json.loads(row["document"]) | {"cursor": row["arrived"], "at": rfc3339(row["at"])} for row in rows]
     return found if "after" in parameters else found[::-1]
 
 
@@ -53,11 +57,12 @@ def events_list(engine: Engine, session: str) -> Rows:
     candidates = {**_calls(engine, session), **_pieces(engine, session), **_exchanges(engine, session), **_leaks(engine, session)}
     at = 0
     keyed: list[tuple[tuple[int, int, int], Named, dict[str, Any]]] = []
-    for ordinal, (named, (time, lookup)) in enumerate(judged.items()):
-        at = max(at, time)
-        call = candidates.pop(named, (0, ""))[1]
+    for ordinal, (named, (time, shift, lookup)) in enumerate(judged.items()):
+        at = max(at, time + shift)
+        call = candidates.pop(named, (0, 0, ""))[2]
         keyed.append(((at, 0, ordinal), named, {"time": time, "lookup": lookup, "call": call}))
-    keyed += [((time, 1, named[2]), named, {"time": time, "lookup": {}, "call": call}) for named, (time, call) in candidates.items()]
+    for named, (time, shift, call) in candidates.items():
+        keyed.append(((time + shift, 1, named[2]), named, {"time": time, "lookup": {}, "call": call}))
     return [{"subject": n[0], "key": n[1], "moment": n[2], **about} for _, n, about in sorted(keyed, key=lambda entry: entry[0])]
 
 
@@ -80,12 +85,12 @@ def session_document(engine: Engine, session: str) -> dict[str, Any]:
     return {"id": session} | (found[0] if found else {})
 
 
-def _judged(engine: Engine, session: str) -> dict[Named, tuple[int, Any]]:
-    statement = "SELECT document FROM records WHERE kind = 'judged' AND session = {session:String} ORDER BY arrived"
-    found: dict[Named, tuple[int, Any]] = {}
-    for row in engine.rows(statement, {"session": session}):
+def _judged(engine: Engine, session: str) -> dict[Named, tuple[int, int, Any]]:
+    statement = f"SELECT document, {SHIFT} AS shift FROM records WHERE kind = 'judged' AND session = {{session:String}} ORDER BY arrived"
+    found: dict[Named, tuple[int, int, Any]] = {}
+    for row in engine.rows(statement, {"session": session, **clocks(engine)}):
         for subject, key, moment, time, lookup in json.loads(row["document"])["events"]:
-            found.setdefault((subject, key, moment), (time, lookup))
+            found.setdefault((subject, key, moment), (time, row["shift"], lookup))
     return found
 
 
@@ -93,34 +98,34 @@ _FACTS = ("phase", "time", "requested", "answered", "ended")
 
 
 def _newest(engine: Engine, session: str, kind: str) -> Iterator[dict[str, Any]]:
-    """The facts that moments are made of, of the newest versions."""
+    """The facts that moments are made of, of the newest versions; `shift`: from their times to the steady ones."""
     facts = ", ".join(f"JSONExtractString(document, '{name}') AS {name}_" for name in _FACTS)
     statement = (
-        f"SELECT id, call, {facts} FROM (SELECT * FROM records WHERE session = {{session:String}} AND kind = {{kind:String}}"
-        " ORDER BY id, phase DESC, position DESC LIMIT 1 BY id)"
+        f"SELECT id, call, {SHIFT} AS shift, {facts} FROM (SELECT * FROM records WHERE session = {{session:String}}"
+        " AND kind = {kind:String} ORDER BY id, phase DESC, position DESC LIMIT 1 BY id)"
     )
-    for row in engine.rows(statement, {"session": session, "kind": kind}):
-        yield {"id": row["id"], "call": row["call"], **{name: row[f"{name}_"] or None for name in _FACTS}}
+    for row in engine.rows(statement, {"session": session, "kind": kind, **clocks(engine)}):
+        yield {"id": row["id"], "call": row["call"], "shift": row["shift"], **{name: row[f"{name}_"] or None for name in _FACTS}}
 
 
-def _calls(engine: Engine, session: str) -> dict[Named, tuple[int, str]]:
+def _calls(engine: Engine, session: str) -> Candidates:
     found = {}
     for call in _newest(engine, session, "call"):
         for moment, time in moments_of(call):
-            found[str(Subject.CALL), call["id"], int(moment)] = time_ns(time), ""
+            found[str(Subject.CALL), call["id"], int(moment)] = time_ns(time), call["shift"], ""
     return found
 
 
-def _pieces(engine: Engine, session: str) -> dict[Named, tuple[int, str]]:
+def _pieces(engine: Engine, session: str) -> Candidates:
     found = _newest(engine, session, "piece")
-    return {(str(Subject.CHANNEL), piece["id"], int(Moment.CHANNEL)): (time_ns(piece["time"]), piece["call"]) for piece in found}
+    return {(str(Subject.CHANNEL), one["id"], int(Moment.CHANNEL)): (time_ns(one["time"]), one["shift"], one["call"]) for one in found}
 
 
-def _exchanges(engine: Engine, session: str) -> dict[Named, tuple[int, str]]:
+def _exchanges(engine: Engine, session: str) -> Candidates:
     found = _newest(engine, session, "exchange")
-    return {(str(Subject.EGRESS), one["id"], int(Moment.REQUEST)): (time_ns(one["time"]), "") for one in found}
+    return {(str(Subject.EGRESS), one["id"], int(Moment.REQUEST)): (time_ns(one["time"]), one["shift"], "") for one in found}
 
 
-def _leaks(engine: Engine, session: str) -> dict[Named, tuple[int, str]]:
+def _leaks(engine: Engine, session: str) -> Candidates:
     found = _newest(engine, session, "leak")
-    return {(str(Subject.SECRET), one["id"], int(Moment.REQUEST)): (time_ns(one["time"]), "") for one in found}
+    return {(str(Subject.SECRET), one["id"], int(Moment.REQUEST)): (time_ns(one["time"]), one["shift"], "") for one in found}

@@ -1,7 +1,8 @@
 """Named questions → rows. What a question may be given, and what its rows are, stands in its function's docstring.
 
 Rows are JSON objects in the shapes of store/document.py. Where a question takes `session`, the beginning of an id will do;
-"latest" is the session that began last. `bodies: true` puts bodies' data into the documents; without it they have sizes only.
+"latest" is the session that began last. `since`, `until` and all order in time are of the steady time (store/clock.py), as is `at`;
+times in documents are the wall clock's as it was. `bodies: true` puts bodies' data into the documents; without it they have sizes only.
 """
 
 import json
@@ -10,16 +11,19 @@ from typing import Any
 
 from chaperone.collector.store import bodies, judgements
 from chaperone.collector.store.activity import sessions_activity
+from chaperone.collector.store.clock import SINCE, STEADY, UNTIL, clocks
+from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine, Parameter
 from chaperone.collector.store.questions import ROW_LIMIT, QuestionError, bound, flag, identifier, number, parameters_in
 from chaperone.collector.store.summary import merged, summary
+from chaperone.collector.store.timeline import moments
 
 Rows = list[dict[str, Any]]
 
 _LATEST = "ORDER BY session, id, phase DESC, position DESC LIMIT 1 BY session, id"
 _CALL_FILTERS = {  # key: (kind, condition). Those before the latest version is picked are equal in all of a call's versions.
-    "since": ("time", "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')"),
-    "until": ("time", "time < parseDateTime64BestEffort({until:String}, 9, 'UTC')"),
+    "since": ("time", SINCE),
+    "until": ("time", UNTIL),
     "id": ("id", "startsWith(id, {id:String})"),
     "stream": ("id", "startsWith(stream, {stream:String})"),
     "process": ("id", "startsWith(process, {process:String})"),
@@ -45,14 +49,15 @@ _VERSION_FILTERS = {
 
 
 def sessions_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
-    """`since`, `until`, `namespace`, `pod`, `limit` (default 100) → the summary of each session, newest last. `namespace` and `pod`
-    are those of the container's pod."""
+    """`since`, `until`, `namespace`, `pod`, `limit` (default 100) → the summary of each session and `at`, newest last. `namespace` and
+    `pod` are those of the container's pod."""
     limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 100
     narrow, given = _conditions(parameters, _SESSION_FILTERS)
     conditions = ["kind = 'session'", *narrow]
-    newest = f"SELECT session FROM records WHERE {' AND '.join(conditions)} GROUP BY session ORDER BY min(time) DESC LIMIT {{limit:UInt64}}"
-    found = [row["session"] for row in engine.rows(newest, {**given, "limit": limit})]
-    return [summary(engine, session) for session in reversed(found)]
+    columns = f"SELECT session, min({STEADY}) AS at FROM records"
+    newest = f"{columns} WHERE {' AND '.join(conditions)} GROUP BY session ORDER BY at DESC, session LIMIT {{limit:UInt64}}"
+    found = engine.rows(newest, {**given, **clocks(engine), "limit": limit})
+    return [summary(engine, row["session"]) | {"at": rfc3339(row["at"])} for row in reversed(found)]
 
 
 def sessions_show(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
@@ -72,20 +77,21 @@ def session_summary(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
 
 def calls_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     """`session since until id stream process verb apiGroup resource subresource namespace name user userAgent code bodies`,
-    `limit` (default 1000) → the newest calls, oldest first. To follow, ask again with `after`: the highest `cursor` of the
+    `limit` (default 1000) → the newest calls, each with `at`, oldest first. To follow, ask again with `after`: the highest `cursor` of the
     rows so far; then they come in order of arrival, a call again whenever more of it is known."""
     limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
     narrow, given = _conditions(parameters, _CALL_FILTERS)
     late, more = _conditions(parameters, _VERSION_FILTERS)
     if "session" in parameters:
         narrow, given = [*narrow, "session = {session:String}"], {**given, "session": _session(engine, parameters)}
-    order = "arrived" if "after" in parameters else "time DESC, position DESC"
+    order = "arrived" if "after" in parameters else "at DESC, position DESC"
+    versions = f"SELECT * FROM records WHERE {' AND '.join(['kind = {kind:String}', *narrow])} {_LATEST}"
     statement = (
-        f"SELECT document, arrived FROM (SELECT * FROM records WHERE {' AND '.join(['kind = {kind:String}', *narrow])} {_LATEST}) "
-        f"WHERE {' AND '.join(['true', *late])} ORDER BY {order} LIMIT {{limit:UInt64}}"
+        f"SELECT document, arrived, {STEADY} AS at FROM ({versions}) WHERE {' AND '.join(['true', *late])}"
+        f" ORDER BY {order} LIMIT {{limit:UInt64}}"
     )
-    rows = engine.rows(statement, {**given, **more, "kind": "call", "limit": limit})
-    found = [json.loads(row["document"]) | {"cursor": row["arrived"]} for row in rows]
+    rows = engine.rows(statement, {**given, **more, **clocks(engine), "kind": "call", "limit": limit})
+    found = [json.loads(row["document"]) | {"cursor": row["arrived"], "at": rfc3339(row["at"])} for row in rows]
     return _with_bodies(engine, found if "after" in parameters else found[::-1], flag(parameters, "bodies"))
 
 
@@ -103,28 +109,10 @@ def _of_process(connection: dict[str, Any], process: Mapping[str, Any]) -> dict[
 
 
 def replay(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
-    """`session`, `bodies` → all that happened, in order of time: {at, kind, document}. `kind` is "session", "process",
-    "stream", "call" (when its request was there: `at` is its `time`), "answer" (the same call when it was answered or over),
-    "piece", "exchange", "verdict", "loss", "gap", "note", "leak", "exit" (a process ended) or "end" (the session)."""
-    session = _session(engine, parameters)
-    documents = [(kind, document) for kind in _TIMELINE for document in merged(engine, session, [kind])]
-    calls = {document["id"] for kind, document in documents if kind == "call"}
-    documents = [(kind, document) for kind, document in documents if kind != "exchange" or document["id"] not in calls]
-    full = _with_bodies(engine, [document for _, document in documents], flag(parameters, "bodies"))
-    moments = [m for (kind, _), document in zip(documents, full, strict=True) for m in _moments(kind, document)]
-    return sorted(moments, key=lambda moment: moment["at"])
-
-
-_TIMELINE = ("session", "process", "stream", "call", "piece", "exchange", "verdict", "loss", "gap", "note", "leak")
-_ENDS = {"session": "end", "process": "exit"}
-
-
-def _moments(kind: str, document: dict[str, Any]) -> Rows:
-    moments = [{"at": document.get("time") or document.get("ended") or "", "kind": kind, "document": document}]
-    end = (document.get("answered") or document.get("ended")) if kind == "call" else document.get("ended")
-    if end and (kind == "call" or kind in _ENDS):
-        moments.append({"at": end, "kind": _ENDS.get(kind, "answer"), "document": document})
-    return moments
+    """`session`, `bodies` → all that happened, in order of time: {at, kind, document}; see store/timeline.py."""
+    found = moments(engine, _session(engine, parameters))
+    documents = _with_bodies(engine, [moment["document"] for moment in found], flag(parameters, "bodies"))
+    return [{**moment, "document": document} for moment, document in zip(found, documents, strict=True)]
 
 
 def status(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
@@ -182,13 +170,14 @@ def _conditions(parameters: Mapping[str, Any], filters: Mapping[str, tuple[str, 
 
 def _session(engine: Engine, parameters: Mapping[str, Any]) -> str:
     if parameters.get("session") == "latest":
-        statement, given, wanted = "SELECT session FROM records WHERE kind = 'session' ORDER BY time DESC, session LIMIT 1", "", "latest"
+        statement = f"SELECT session FROM records WHERE kind = 'session' ORDER BY {STEADY} DESC, session LIMIT 1"
+        given, wanted = "", "latest"
     elif "session" in parameters:
         statement, given = "SELECT DISTINCT session FROM records WHERE kind = 'session' AND startsWith(session, {given:String}) LIMIT 2", ""
         given = wanted = identifier(parameters, "session")
     else:
         raise QuestionError("a session is needed: its id or the beginning of it")
-    found = engine.rows(statement, {"given": given})
+    found = engine.rows(statement, {"given": given, **clocks(engine)})
     if len(found) != 1:
         raise QuestionError(f"{'no session is' if not found else 'several sessions are'} called {wanted!r}")
     return str(found[0]["session"])

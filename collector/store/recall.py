@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaperone.collector.store.bodies import with_bodies
+from chaperone.collector.store.clock import STEADY, clocks
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.summary import merged
@@ -60,9 +61,9 @@ def past(engine: Engine, marks: Marks) -> Past:
 
 def docket(engine: Engine, horizon_ns: int) -> Docket:
     """What was judged of late, and the calls that may be judged further. `horizon_ns`: how long the longest rule remembers."""
-    recent = f"({_LATELY} OR time >= (SELECT max(time) FROM records WHERE kind = 'judged') - toIntervalNanosecond({{horizon:UInt64}}))"
+    recent = f"({_LATELY} OR {STEADY} >= (SELECT max({STEADY}) FROM records WHERE kind = 'judged') - {{horizon:Int64}})"
     statement = f"SELECT document FROM records WHERE kind = 'judged' AND {recent} ORDER BY arrived LIMIT 1 BY session, id"
-    rows = engine.rows(statement, {"rows": REPLAYED, "horizon": horizon_ns})
+    rows = engine.rows(statement, {"rows": REPLAYED, "horizon": horizon_ns, **clocks(engine)})
     open_ = f"SELECT session FROM ({_OPEN})"
     newest = f"SELECT document, phase FROM records WHERE kind = 'call' AND session IN ({open_}) ORDER BY {_NEWEST} LIMIT 1 BY session, id"
     calls = engine.rows(f"SELECT document FROM ({newest}) WHERE phase < 4", {"rows": REPLAYED})

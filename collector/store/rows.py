@@ -30,8 +30,20 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """Whose boot clock (a kernel's boot id), and by how many ns the wall clock was ahead of it at boot time `at`."""
+
+    boot: str = ""
+    offset: int = 0
+    at: int = 0
+
+
+WALL = Clock()  # what no agent said: its boot time is the wall clock
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One version of one record. `time`: wall-clock ns. `call`: the call a piece belongs to. All masked."""
+    """One version of one record. `time`: wall-clock ns, by `clock`. `call`: the call a piece belongs to. All masked."""
 
     kind: Kind
     session: str
@@ -43,6 +55,12 @@ class Row:
     stream: str = ""
     process: str = ""
     call: str = ""
+    clock: Clock = WALL
+
+    @property
+    def boot_time(self) -> int:
+        """In ns of the boot clock."""
+        return self.time - self.clock.offset
 
 
 class Sink(Protocol):

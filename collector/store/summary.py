@@ -13,7 +13,7 @@ def merged(engine: Engine, session: str, kinds: list[str]) -> list[dict[str, Any
     """
     statement = (
         "SELECT kind, id, document FROM records WHERE session = {session:String} AND kind IN {kinds:Array(String)}"
-        " ORDER BY min(time) OVER (PARTITION BY kind, id), kind, id, phase, position"
+        " ORDER BY min(boot_time) OVER (PARTITION BY kind, id), kind, id, phase, position"
     )
     things: dict[tuple[str, str], dict[str, Any]] = {}
     for row in engine.rows(statement, {"session": session, "kinds": kinds}):

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from chaperone.collector.store.bodies import StoredBody, set_aside
+from chaperone.collector.store.clock import Offsets
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks, StreamMark
@@ -17,7 +18,7 @@ class Writer:
     """Gathers rows and what makes them durable. Used by one thread."""
 
     def __init__(self, engine: Engine, marks: Marks) -> None:
-        self._engine, self._table = engine, marks
+        self._engine, self._table, self._offsets = engine, marks, Offsets(engine)
         self._arrived = _last_arrival(engine)
         self._rows: dict[tuple[object, ...], Row] = {}
         self._agents: dict[str, int] = {}
@@ -37,10 +38,11 @@ class Writer:
         self._agents[agent] = max(next_batch, self._agents.get(agent, 0))
 
     def flush(self) -> None:
-        """Write all that was taken: bodies, records, marks, then how far each agent is. On an error all of it stays to be
+        """Write all that was taken: bodies, clocks, records, marks, then how far each agent is. On an error all of it stays to be
         written, and what may have been written lands on itself."""
         lines, bodies = self._lines()
         self._engine.insert("bodies", [{"digest": b.digest, "encoding": b.encoding, "data": b.data} for b in self._new(bodies)])
+        self._offsets.write(self._rows.values())
         self._engine.insert("records", lines)
         self._table.write(self._marks.values())
         self._engine.insert("agents", [{"agent": agent, "next_batch": number} for agent, number in self._agents.items()])
@@ -86,6 +88,8 @@ def _line(row: Row, document: dict[str, Any], arrived: int) -> dict[str, Any]:
         "position": row.position,
         "arrived": arrived,
         "time": rfc3339(row.time),
+        "boot": row.clock.boot,
+        "boot_time": row.boot_time,
         "ended": document.get("ended"),
         "stream": row.stream,
         "process": row.process,

@@ -136,3 +136,17 @@ def test_each_workload_is_behind_the_gate_until_the_end() -> None:
     recorded(tracer)
     assert tracer.gate.watched == [(1, Path("/c"))]
     assert tracer.gate.is_closed
+
+
+def test_a_step_of_the_wall_clock_is_noted_and_makes_nothing_incomplete() -> None:
+    settings, offsets = parse(["--cgroup", "/c"]), iter([0, 0, 0, -3_600_000_000_000, *[-3_600_000_000_000] * 20])
+    assert isinstance(settings, Settings)
+    outbox = Outbox(Limits(), offset=lambda: next(offsets))
+    recording = Recording(TracerDouble(), outbox, settings)
+    for _ in range(4):
+        recording.step()
+    recording.end(Ended(0))
+    batches = [batch for number in range(3) if (batch := outbox.after(number, 0))]
+    records = [record for batch in batches for record in unpack(zstandard.ZstdDecompressor().decompress(batch.records))]
+    notes = [(note.subject, note.complete) for note in records if isinstance(note, Note) and "set back by 3600.000 s" in note.text]
+    assert notes == [("clock", True)]

@@ -66,10 +66,10 @@ def collector(store: Path, *arguments: str) -> Iterator["subprocess.Popen[bytes]
             assert stop(process) == 0
 
 
-def batch(number: int, records: list[Record]) -> pb.Upward:
+def batch(number: int, records: list[Record], wall_offset: int = WALL_OFFSET) -> pb.Upward:
     data = pack(records)
     frame = zstandard.ZstdCompressor().compress(data)
-    return pb.Upward(batch=pb.Batch(number=number, wall_offset_ns=WALL_OFFSET, records=frame, size=len(data)))
+    return pb.Upward(batch=pb.Batch(number=number, wall_offset_ns=wall_offset, records=frame, size=len(data)))
 
 
 def hello(agent: str = "agent-1", contract: int = 1) -> pb.Upward:

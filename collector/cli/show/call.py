@@ -51,7 +51,7 @@ def code(call: Document) -> Cell:
 
 COLUMNS: dict[str, Callable[[Document, int], Cell | str]] = {
     "ID": lambda call, now: short(call["id"]),
-    "AGE": lambda call, now: age(now - parse_time(call["time"])),
+    "AGE": lambda call, now: age(now - parse_time(call.get("at") or call["time"])),
     "PROCESS": lambda call, now: program(call),
     "VERB": lambda call, now: call.get("verb") or call.get("method") or "",
     "OBJECT": lambda call, now: subject(call),

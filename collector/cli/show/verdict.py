@@ -13,7 +13,7 @@ STYLES = {"critical": "bad", "high": "bad", "medium": "doubtful"}
 
 COLUMNS: dict[str, Callable[[Document, int], Cell | str]] = {
     "ID": lambda verdict, now: short(verdict["id"]),
-    "AGE": lambda verdict, now: age(now - parse_time(verdict["time"])),
+    "AGE": lambda verdict, now: age(now - parse_time(verdict.get("at") or verdict["time"])),
     "SEVERITY": lambda verdict, now: Cell(verdict["severity"], STYLES.get(verdict["severity"], "")),
     "ACTION": lambda verdict, now: Cell(verdict["action"], "" if verdict["action"] in ("alert", "allow") else "bad"),
     "RULE": lambda verdict, now: verdict["rule"],

@@ -8,7 +8,7 @@ import zstandard
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from chaperone.agent.deliver.leftovers import DIED, UNRECORDED, Leftovers
-from chaperone.agent.deliver.spool import Spool
+from chaperone.agent.deliver.spool import ALIVE, LIFE, Spool
 from chaperone.agent.settings import Ended
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import SessionId
@@ -22,10 +22,11 @@ NOTHING: dict[str, Ended] = {}
 
 def dead(root: Path, agent: str, numbers: range, size: int = 10, sealed: bool = True) -> Path:
     """A folder as a killed agent leaves it."""
-    spool = Spool(root, agent, 1 << 30)
+    spool = Spool(root, agent, 1 << 30, f"boot of {agent}")
     if sealed:
         spool.seal_to(public_of(PRIVATE))
     spool.begin(SessionId(f"session of {agent}"))
+    spool.live(lambda: 5)
     for number in numbers:
         assert spool.append(wire.Batch(number=number, records=bytes(size), size=size))
     os.close(spool._lock)
@@ -61,9 +62,8 @@ def test_it_is_the_same_whoever_says_it_how_often(tmp_path: Path) -> None:
     assert isinstance(records[0], Note) and records[0].text == f"{DIED}: {UNRECORDED}"
     first.close()
     again = found(tmp_path)
-    walls = [message.last.wall_offset_ns + 0 for message in (once[-1], said(again)[-1])]
     assert [message.frame for message in once] == [message.frame for message in said(again)]
-    assert abs(walls[0] - walls[1]) < 10_000_000, "two looks at the clocks"
+    assert once[-1] == said(again)[-1]
 
 
 def test_they_are_removed_once_their_end_is_stored(tmp_path: Path) -> None:
@@ -112,11 +112,25 @@ def test_what_nobody_can_open_is_removed(tmp_path: Path) -> None:
 
 def test_beyond_the_limit_the_oldest_make_way(tmp_path: Path) -> None:
     for age, agent in enumerate("abc"):
-        folder = dead(tmp_path, agent, range(1, 3), MIB)
-        for path in folder.iterdir():
-            os.utime(path, ns=(10**18 + age, 10**18 + age))
+        (dead(tmp_path, agent, range(1, 3), MIB) / ALIVE).write_bytes(LIFE.pack(10**12 + age, 10**18))
     assert sorted(found(tmp_path, limit=5 * MIB).starts) == ["b", "c"]
     assert not (tmp_path / "a").exists()
+
+
+def test_sessions_end_at_the_last_sign_of_life_whatever_the_wall_clock_was_set_to(tmp_path: Path) -> None:
+    (dead(tmp_path, "a", range(1, 3)) / ALIVE).write_bytes(LIFE.pack(77 * 10**9, -5))
+    last = said(found(tmp_path))[-1]
+    records = list(unpack(zstandard.ZstdDecompressor().decompress(last.last.records)))
+    assert {getattr(record, "time", 0) for record in records} == {77 * 10**9}
+    assert (last.last.wall_offset_ns, last.boot_id) == (-5, "boot of a")
+
+
+def test_without_a_sign_of_life_the_files_tell_when(tmp_path: Path) -> None:
+    folder = dead(tmp_path, "a", range(1, 3))
+    (folder / ALIVE).write_bytes(b"torn")
+    last = said(found(tmp_path))[-1].last
+    [time] = {getattr(record, "time", 0) for record in unpack(zstandard.ZstdDecompressor().decompress(last.records))}
+    assert time + last.wall_offset_ns == max(path.stat().st_mtime_ns for path in (folder, *folder.iterdir()))
 
 
 def test_damaged_frames_are_counted_in_the_note(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaperone.agent.deliver import outbox as module
-from chaperone.agent.deliver.outbox import CACHE, FACT_SIZE, Limits, Outbox, wall_offset_ns
+from chaperone.agent.deliver.clock import wall_offset_ns
+from chaperone.agent.deliver.outbox import CACHE, FACT_SIZE, Limits, Outbox
 from chaperone.agent.deliver.segment import frames_in
 from chaperone.agent.deliver.spool import Spool
 from chaperone.proto.ids import ProcessId, SessionId, StreamId

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,13 +11,22 @@ from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Note, Record
 
 
+@dataclass(frozen=True)
+class Made:
+    """A row: the record, the offset that the pipeline was told, and the clock."""
+
+    record: Any
+    offset: int
+    clock: tuple[Any, ...] = ()
+
+
 class Rows(list[Any]):
-    """A pipeline that makes one row of each record: the record. `open`: streams that have no mark."""
+    """A pipeline that makes one row of each record. `open`: streams that have no mark."""
 
     open: tuple[str, ...] = ()
 
     def take(self, record: Record, wall_offset: int) -> None:
-        self.append((record, wall_offset))
+        self.append(Made(record, wall_offset))
 
     def marks(self) -> tuple[list[Any], set[str]]:
         return [], set(self.open)
@@ -47,7 +57,7 @@ def note(text: str) -> Note:
 
 def through(journal: Kept, work: Callable[[PipelineIntake], Awaitable[Any]]) -> Any:
     rows = Rows()
-    intake = PipelineIntake(rows, rows, journal)
+    intake = PipelineIntake(rows, rows, journal, lambda *clock: clock)
     try:
         return asyncio.run(_awaited(work(intake)))
     finally:
@@ -60,8 +70,8 @@ async def _awaited(found: Awaitable[Any]) -> Any:
 
 def test_a_batch_commits_its_rows_and_how_far_its_agent_is() -> None:
     journal = Kept()
-    through(journal, lambda intake: intake.take(Arrival("a", 4, 9, lambda: [note("1"), note("2")])))
-    assert journal.commits == [([(note("1"), 9), (note("2"), 9)], "a", 5)]
+    through(journal, lambda intake: intake.take(Arrival("a", 4, 9, lambda: [note("1"), note("2")], boot="b")))
+    assert journal.commits == [([Made(note("1"), 9, ("b", 9, 1)), Made(note("2"), 9, ("b", 9, 1))], "a", 5)]
 
 
 def test_rows_of_one_batch_are_not_in_the_next() -> None:
@@ -84,7 +94,7 @@ def test_a_bad_batch_leaves_a_note_and_advances_nobody() -> None:
     with pytest.raises(ValueError, match="no zstd frame"):
         through(journal, lambda intake: intake.take(Arrival("a", 3, 0, bad)))
     [(rows, agent, next_batch)] = journal.commits
-    assert rows[0][0].text == "batch 3 was refused: no zstd frame" and not rows[0][0].complete
+    assert rows[0].record.text == "batch 3 was refused: no zstd frame" and not rows[0].record.complete
     assert (agent, next_batch) == ("", 0)
 
 
@@ -101,7 +111,7 @@ def test_an_agent_is_only_advanced_to_what_no_stream_needs_again() -> None:
         second = await intake.take(Arrival("a", 2, 0, lambda: [note("2")]))
         return [first.through, second.through, intake.settled("a").through, intake.settled("b").through]
 
-    intake = PipelineIntake(rows, rows, journal)
+    intake = PipelineIntake(rows, rows, journal, lambda *clock: clock)
     try:
         assert asyncio.run(work(intake)) == [0, 0, 0, None]
     finally:
