@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.kernel import Workload, cgroup, governed
 from support.tls_server import make_certificate
 
+from chaperone.agent.probe.apart import Parser
 from chaperone.agent.probe.points import OPENSSL
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.kernel import Kernel
@@ -105,11 +106,12 @@ def libssl(pid: int) -> str:
 @contextmanager
 def empty_probes(library: str) -> Iterator[None]:
     """The agent's probes with nothing in them."""
-    kernel = Kernel(EMPTY, {})
+    kernel, parser = Kernel(EMPTY, {}), Parser()
     try:
-        assert isinstance(ProbedFiles(kernel).attach(library), Attached)
+        assert isinstance(ProbedFiles(kernel, parser).attach(library), Attached)
         yield
     finally:
+        parser.close()
         kernel.close()
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from chaperone.agent.gate.door import Door
 from chaperone.agent.gate.hooks import ConnectHooks
 from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ImageKey, ReadRecord
+from chaperone.agent.gate.sweep import Sweep
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Head
@@ -35,7 +36,9 @@ class Gate(threading.Thread):
         self.hooks = ConnectHooks(kernel)
         self.door = Door(kernel)
         self.door.start()
-        self.programs = Programs(self._attach, self._mark)
+        self.programs = Programs(self._attach, files.knows, self._mark)
+        self.watched: dict[int, Path] = {}
+        self.sweep = Sweep(files, self.programs, self._pids)
         self.refused = self.late = 0
         self.broken = False
         self._connecting: deque[GateRecord] = deque()
@@ -57,11 +60,13 @@ class Gate(threading.Thread):
             self.kernel.store("gate_state", GateState(reads=1))
             self.start()
         self.hooks.attach(slot, cgroup)
+        self.watched[slot] = cgroup
         self._newcomers.extend(Image(pid, 0, -1) for pid in members(cgroup))
 
     def leave(self, slot: int) -> None:
         """Watch it no more."""
         self.hooks.detach(slot)
+        self.watched.pop(slot, None)
 
     @contextmanager
     def held(self) -> Iterator[ReadRecord | None]:
@@ -85,7 +90,7 @@ class Gate(threading.Thread):
         """Until `close`, or until a thread of the gate fails: then nobody must wait for it any more."""
         try:
             while not self._over and self.door.is_kept:
-                self._hear(0 if self._connecting or self._newcomers else min(TICK_S, self.programs.due_s()))
+                self._hear(0 if self._connecting or self._newcomers else min(TICK_S, self.programs.due_s(), self.sweep.due_s()))
                 self._work()
         finally:
             self.broken = not self._over
@@ -119,6 +124,7 @@ class Gate(threading.Thread):
             self.programs.look(self._newcomers.popleft())
         else:
             self.programs.look_due()
+            self.sweep.step()
 
     def _next_held(self, age_ns: int = 0) -> ReadRecord | None:
         """Taken by one of two threads: by who reads its memory, or by ours when it has waited for `age_ns`."""
@@ -133,6 +139,10 @@ class Gate(threading.Thread):
         else:
             self.programs.look(_image(record))
         self.door.let_go(record.thread)
+
+    def _pids(self) -> Iterator[int]:
+        for cgroup in tuple(self.watched.values()):
+            yield from members(cgroup)
 
     def _attach(self, descriptor: int) -> None:
         found = self.files.attach(descriptor)

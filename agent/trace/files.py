@@ -1,9 +1,17 @@
-"""Probes in files: each file once, by the descriptor that was parsed."""
+"""Probes in files: each file once, by the descriptor that was parsed, until nobody maps it any more.
 
+Bounded, since a workload can make files without end: of those without TLS the longest known are forgotten, and looked into again
+when they are met; how many may have probes is limited. Which of these are not needed any more, agent/gate/sweep.py finds out.
+"""
+
+import errno
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from chaperone.agent.probe.apart import Parser
@@ -12,7 +20,26 @@ from chaperone.agent.probe.points import Point
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.values import Attached, NotCovered
 
+Inode = tuple[int, int]  # device, inode
 Identity = tuple[int, int, int, int]  # device, inode, time of the last change, size
+PROBED_LIMIT = 4096  # files with probes
+CROWDED = PROBED_LIMIT // 4  # from here on, none keeps its probes only because it may be mapped again
+IDLE_S = 600.0  # that a file which has a name keeps its probes while nobody maps it
+PLAIN_LIMIT = 8192  # files without TLS that are remembered
+TRANSIENT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+FULL = NotCovered(f"{PROBED_LIMIT} files have probes already", refused=True)
+
+
+@dataclass(slots=True)
+class Probed:
+    """A file with probes. `file`: opened by path alone, so that we see when it has no name any more; `seen`: when it was last mapped."""
+
+    identity: Identity
+    points: tuple[Point, ...]
+    found: Attached
+    descriptors: list[int]
+    file: int
+    seen: float = field(default_factory=time.monotonic)
 
 
 class ProbedFiles:
@@ -20,35 +47,94 @@ class ProbedFiles:
 
     def __init__(self, kernel: Kernel, parser: Parser) -> None:
         self.kernel, self.parser = kernel, parser
-        self.known: dict[Identity, Attached | NotCovered] = {}
+        self.probed: dict[Inode, Probed] = {}
+        self.plain: dict[Identity, NotCovered] = {}
         self.probing = threading.Lock()  # the gate's thread attaches too
 
     def attach(self, file: str | Path | int) -> Attached | NotCovered:
         """Probe a file by path or open descriptor. A file that was looked at before gives the same answer at once."""
         try:
             with _opened(file) as fd, self.probing:
-                identity = _identity(fd)
-                if identity not in self.known:
-                    self.known[identity] = self._probe(fd)
-                return self.known[identity]
+                identity = identity_of(fd)
+                return self._known(identity) or self._look(fd, identity)
         except OSError as error:
             return NotCovered(f"cannot open it: {error.strerror}")
 
-    def _probe(self, fd: int) -> Attached | NotCovered:
-        """The probes go to the inode that was parsed, whatever its path means by now: /proc/self/fd leads to it."""
-        try:
-            wanted = self.parser.points(fd)
-            for point in wanted:
-                self._attach(point, f"/proc/self/fd/{fd}")
-        except UnreadableError as error:
-            return NotCovered(str(error))
-        except OSError as error:
-            return NotCovered(f"the kernel refuses probes: {error.strerror}", refused=True)
-        status = os.fstat(fd)
-        return Attached(status.st_dev, status.st_ino, tuple(dict.fromkeys(point.function for point in wanted)))
+    def knows(self, identity: Identity) -> bool:
+        """Whether a file that somebody has mapped was looked at before."""
+        return self._known(identity) is not None
 
-    def _attach(self, point: Point, path: str) -> None:
-        self.kernel.attach_uprobe(point.program, path, point.offset, point.at_return)
+    def disposable(self, moment: float) -> list[Inode]:
+        """The probed files that need no probes, if it is true that nobody maps them who was not seen to do so since `moment`."""
+        with self.probing:
+            idle = moment if len(self.probed) > CROWDED else moment - IDLE_S
+            return [inode for inode, one in self.probed.items() if one.seen < idle or (one.seen < moment and not _has_name(one.file))]
+
+    def drop(self, inode: Inode) -> None:
+        """Take the probes off a file; it is looked into again when it is met."""
+        with self.probing:
+            self._remove(self.probed.pop(inode))
+
+    def _known(self, identity: Identity) -> Attached | NotCovered | None:
+        probed = self.probed.get(identity[:2])
+        if probed is None or probed.identity != identity:
+            return self.plain.get(identity)
+        probed.seen = time.monotonic()
+        return probed.found
+
+    def _look(self, fd: int, identity: Identity) -> Attached | NotCovered:
+        try:
+            return self._probe(fd, identity, self.parser.points(fd))
+        except UnreadableError as error:
+            return self._remember(identity, NotCovered(str(error)))
+        except OSError as error:
+            found = NotCovered(f"the kernel refuses probes: {error.strerror}", refused=True)
+            return found if error.errno in TRANSIENT else self._remember(identity, found)
+
+    def _remember(self, identity: Identity, found: NotCovered) -> NotCovered:
+        if len(self.plain) >= PLAIN_LIMIT:
+            del self.plain[next(iter(self.plain))]
+        self.plain[identity] = found
+        return found
+
+    def _probe(self, fd: int, identity: Identity, wanted: tuple[Point, ...]) -> Attached | NotCovered:
+        """A file that was only touched keeps its probes: two at one place would meet each call twice."""
+        before = self.probed.get(identity[:2])
+        if before and before.points == wanted:
+            before.identity = identity
+            return before.found
+        if len(self.probed) >= PROBED_LIMIT:
+            return FULL
+        found = Attached(*identity[:2], tuple(dict.fromkeys(point.function for point in wanted)))
+        self.probed[identity[:2]] = Probed(identity, wanted, found, *self._attach(wanted, f"/proc/self/fd/{fd}"))
+        if before:
+            self._remove(before)
+        return found
+
+    def _attach(self, wanted: Sequence[Point], path: str) -> tuple[list[int], int]:
+        """The probes go to the inode that was parsed, whatever its path means by now: /proc/self/fd leads to it. And that file itself."""
+        opened = list[int]()
+        try:
+            for (program, at_return), points in groupby(wanted, key=lambda point: (point.program, point.at_return)):
+                opened += self.kernel.attach_uprobes(program, path, [point.offset for point in points], at_return)
+            return opened, os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            self.kernel.detach(opened)
+            raise
+
+    def _remove(self, probed: Probed) -> None:
+        self.kernel.detach(probed.descriptors)
+        os.close(probed.file)
+
+
+def identity_of(fd: int) -> Identity:
+    """What tells a file and its content from others."""
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _has_name(fd: int) -> bool:
+    return os.fstat(fd).st_nlink > 0
 
 
 @contextmanager
@@ -62,8 +148,3 @@ def _opened(file: str | Path | int) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
-
-
-def _identity(fd: int) -> Identity:
-    status = os.fstat(fd)
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size

@@ -8,13 +8,14 @@ all there is to removing them.
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import as_file, files
 from typing import Any, TypeVar
 
 from chaperone.agent.gate import layout as gate
 from chaperone.agent.sockets import layout as sockets
 from chaperone.agent.trace import layout
+from chaperone.agent.trace.uprobes import UPROBE_MULTI, Closer, has_links, link
 
 FLAGS = ("-Wno-macro-redefined", "-Wno-unused-value")
 MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
@@ -54,7 +55,8 @@ class Kernel:
             self.bpf = _said("compile the BPF programs", lambda: BPF(text=text.encode(), cflags=flags))
         self.lib: Any = lib
         self.uprobe_type, self.tracepoint_type = BPF.KPROBE, BPF.RAW_TRACEPOINT
-        self.descriptors: list[int] = []
+        self.descriptors: set[int] = set()
+        self.closer = Closer()
         self.loading = threading.Lock()  # the gate's thread loads too
 
     def check_layout(self) -> None:
@@ -67,18 +69,23 @@ class Kernel:
 
     def load_uprobe(self, program: str) -> int:
         """Load a uprobe program (once); its descriptor. OSError when the verifier refuses it."""
-        return self._load(program, self.uprobe_type)
+        return self._load(program, self.uprobe_type, UPROBE_MULTI if has_links() else -1)
 
-    def attach_uprobe(self, program: str, path: str, offset: int, at_return: bool) -> None:
-        """Run `program` whenever any process reaches a file offset (or returns from the function there)."""
+    def attach_uprobes(self, program: str, path: str, offsets: Sequence[int], at_return: bool) -> list[int]:
+        """Run `program` whenever any process reaches one of the file offsets (or returns from a function there), until `detach`."""
         loaded = self.load_uprobe(program)
-        event = f"{program}_{offset:x}".encode()
-        opened = self.lib.bpf_attach_uprobe(loaded, int(at_return), event, path.encode(), offset, -1, 0)
-        self._keep(opened, f"probe {path} at {offset:#x}")
+        opened = [link(loaded, path, offsets, at_return)] if has_links() else list(self._probes(loaded, path, offsets, at_return))
+        self.descriptors.update(opened)
+        return opened
+
+    def detach(self, descriptors: Sequence[int]) -> None:
+        """Soon, these probes are no more."""
+        self.descriptors.difference_update(descriptors)
+        self.closer.close(descriptors)
 
     def attach_tracepoint(self, program: str, tracepoint: str) -> None:
         """Run `program` at a raw tracepoint."""
-        self.descriptors.append(self.open_tracepoint(program, tracepoint))
+        self.descriptors.add(self.open_tracepoint(program, tracepoint))
 
     def open_tracepoint(self, program: str, tracepoint: str) -> int:
         """The same, until the result is closed."""
@@ -148,9 +155,9 @@ class Kernel:
 
     def close(self) -> None:
         """Remove every probe and map."""
-        for descriptor in self.descriptors:
-            os.close(descriptor)
+        self.closer.close(self.descriptors)
         self.descriptors.clear()
+        self.closer.finish()
         self.bpf.cleanup()
 
     def descriptor(self, name: str) -> int:
@@ -162,10 +169,16 @@ class Kernel:
             loaded = _said(f"load {program}", lambda: self.bpf.load_func(program.encode(), kind, attach_type=attach_type))
         return int(loaded.fd)
 
-    def _keep(self, descriptor: int, action: str) -> None:
-        if descriptor < 0:
-            raise OSError(ctypes.get_errno(), f"cannot {action}")
-        self.descriptors.append(descriptor)
+    def _probes(self, program: int, path: str, offsets: Sequence[int], at_return: bool) -> Iterator[int]:
+        """A perf event for each place. Nothing stays open if one of them cannot be."""
+        opened = list[int]()
+        for offset in offsets:
+            event = f"{program}_{offset:x}".encode()
+            opened.append(self.lib.bpf_attach_uprobe(program, int(at_return), event, path.encode(), offset, -1, 0))
+            if opened[-1] < 0:
+                self.closer.close(opened[:-1])
+                raise OSError(ctypes.get_errno(), f"cannot probe {path} at {offset:#x}")
+        yield from opened
 
 
 def _said(action: str, attempt: Callable[[], Any]) -> Any:

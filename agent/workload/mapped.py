@@ -28,7 +28,11 @@ def opened_process(pid: int, started: int) -> Iterator[int]:
     try:
         if started and _started(folder) != started // TICK_NS:
             raise ProcessLookupError(f"process {pid} is another one")
-        yield folder
+        if thread := _thread_instead(folder):
+            with opened_process(thread, 0) as living:
+                yield living
+        else:
+            yield folder
     finally:
         os.close(folder)
 
@@ -92,8 +96,21 @@ def _opened(folder: int, name: str) -> Iterator[int]:
 
 def _started(folder: int) -> int:
     """In clock ticks: proc_pid_stat(5) field 22; -1 if the process is gone."""
-    fields = _read(folder, "stat").rpartition(b")")[2].split()
+    fields = _stat(folder)
     return int(fields[19]) if len(fields) > 19 else -1
+
+
+def _thread_instead(folder: int) -> int:
+    """A thread that lives, where the process's first one has ended, which then shows no memory; 0 if it has not, or all have."""
+    if _stat(folder)[:1] != [b"Z"]:
+        return 0
+    threads = (int(entry.name) for entry in (PROC / f"self/fd/{folder}/task").iterdir())
+    return next((thread for thread in threads if _stat(folder, f"task/{thread}/")[:1] not in ([], [b"Z"], [b"X"])), 0)
+
+
+def _stat(folder: int, below: str = "") -> list[bytes]:
+    """From field 3 on, the state; [] if it is gone."""
+    return _read(folder, f"{below}stat").rpartition(b")")[2].split()
 
 
 def _read(folder: int, name: str, limit: int = 1 << 20) -> bytes:

@@ -7,19 +7,17 @@ Bounded, since a workload can start programs and make files without end: what is
 """
 
 import errno
-import os
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from chaperone.agent.trace.files import Identity, identity_of
 from chaperone.agent.workload.mapped import code_pages, mapped, mount_of, opened_process, own_mounts, reopened
 
 LOOKS_S = (0.0, 0.02, 0.1, 0.4, 1.5, 5.0)  # after the exec: a loader takes milliseconds, an interpreter's import seconds
 YOUNG_LIMIT = 16384  # processes that are looked at again
-FILE_LIMIT = 8192  # files that are tried
 GONE = (errno.ENOENT, errno.ESRCH)
-FileKey = tuple[int, int, int, int]  # device, inode, change of content in ns, size
 
 
 class Image(NamedTuple):
@@ -40,14 +38,14 @@ class Young(NamedTuple):
 
 
 class Programs:
-    """Looks into what governed processes run. `attach` takes an open descriptor; `mark` an image and the pages of code that were known.
+    """Looks into what governed processes run. `attach` takes an open descriptor of a file that is not known; `mark` an image and the
+    pages of code that were known.
 
     `missed`: what there was no room for.
     """
 
-    def __init__(self, attach: Callable[[int], object], mark: Callable[[Image, int], None] = lambda _image, _code: None) -> None:
-        self.attach, self.mark = attach, mark
-        self.tried: set[FileKey] = set()
+    def __init__(self, attach: Callable[[int], object], knows: Callable[[Identity], bool], mark: Callable[[Image, int], None]) -> None:
+        self.attach, self.knows, self.mark = attach, knows, mark
         self.missed = 0
         self._looks: tuple[deque[Young], ...] = tuple(deque() for _ in LOOKS_S)  # by turn: each in the order of `due`
         self._young = 0
@@ -96,21 +94,9 @@ class Programs:
     def _look_into(self, folder: int) -> None:
         mounts: frozenset[int] | None = None
         for descriptor in mapped(folder):
-            if (key := _key(descriptor)) in self.tried:
+            if self.knows(identity_of(descriptor)):
                 continue
             mounts = own_mounts(folder) if mounts is None else mounts
             if mount_of(descriptor) in mounts:
-                self._attach_once(key, descriptor)
-
-    def _attach_once(self, key: FileKey, descriptor: int) -> None:
-        if len(self.tried) >= FILE_LIMIT:
-            self.missed += 1
-            return
-        with reopened(descriptor) as readable:
-            self.tried.add(key)
-            self.attach(readable)
-
-
-def _key(descriptor: int) -> FileKey:
-    about = os.fstat(descriptor)
-    return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size
+                with reopened(descriptor) as readable:
+                    self.attach(readable)

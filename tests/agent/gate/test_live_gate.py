@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from support.kernel import Seen, Workload, cgroup, governed, skip_without_kernel
 from support.terminal import Terminal
 from support.tls_server import TlsServer, libssl, tls_server
 
+from chaperone.agent.gate import sweep
 from chaperone.agent.gate.gate import Gate
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 
@@ -106,6 +108,44 @@ def test_programs_of_go_that_nobody_has_seen_are_whole(tracer: Tracer, server: T
             seen.values += workload.run([copy, str(server.port), str(server.certificate)]).values
     assert len(server.conversations) > 3
     assert sorted(seen.conversations()) == sorted(server.finished())
+
+
+LONG = CLIENT.replace("tls.unwrap()", "print(flush=True); input(); tls.sendall(b'5 5\\n' + b'y' * 5); tls.recv(5, 0); tls.unwrap()")
+
+
+def test_probes_of_deleted_files_are_dropped_but_not_of_those_in_use(
+    tracer: Tracer, server: TlsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "PAUSE_S", 0.05)
+    with gated(tracer) as (workload, gate):
+        user = workload.start(python(server, LONG), env=fresh(tmp_path, 99), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert user.stdout
+        assert user.stdout.readline() == b"\n"
+        in_use = inode(tmp_path, 99)
+        shutil.rmtree(tmp_path / "fresh99")
+        seen, probed, most = Seen(), 0, 0
+        for number in range(30):
+            seen.values += workload.run(python(server), env=fresh(tmp_path, number)).values
+            probed += inode(tmp_path, number) in gate.files.probed
+            most = max(most, len(gate.files.probed))
+            shutil.rmtree(tmp_path / f"fresh{number}")
+        deadline = time.monotonic() + 60
+        while any(os.fstat(one.file).st_nlink == 0 for key, one in gate.files.probed.items() if key != in_use):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert in_use in gate.files.probed
+        user.communicate(b"\n")
+        workload.rest(seen)
+        assert gate.missed == 0
+    assert probed == 30
+    assert gate.sweep.dropped >= 30
+    assert most < 30
+    assert_all_captured(seen, server, 31)
+
+
+def inode(folder: Path, number: int) -> tuple[int, int]:
+    about = (folder / f"fresh{number}" / "libssl.so.3").stat()
+    return about.st_dev, about.st_ino
 
 
 def test_many_at_once_are_whole(tracer: Tracer, server: TlsServer, tmp_path: Path) -> None:

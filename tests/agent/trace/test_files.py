@@ -1,6 +1,9 @@
 """Which probes a file gets, against a kernel that only remembers them."""
 
 import os
+import time
+from collections.abc import Sequence
+from errno import EMFILE, EPERM
 from pathlib import Path
 
 import pytest
@@ -8,23 +11,29 @@ from support.elf_file import BASE, elf_file, symbols
 
 from chaperone.agent.probe.apart import Parser
 from chaperone.agent.probe.points import Point, points
-from chaperone.agent.trace.files import ProbedFiles
+from chaperone.agent.trace import files as module
+from chaperone.agent.trace.files import ProbedFiles, identity_of
 from chaperone.agent.trace.values import Attached, NotCovered
 
 LIBRARY = elf_file(*symbols({"SSL_write": BASE + 64, "SSL_read": BASE + 80, "SSL_free": BASE + 96}, 2))
 
 
 class FakeKernel:
-    """`probes`: (program, inode that the path led to, offset). `refuses`: as a kernel without uprobes."""
+    """`probes`: descriptor → (program, inode that the path led to, offsets). `refuses`: error number of all after the first two, or 0."""
 
     def __init__(self) -> None:
-        self.probes: list[tuple[str, int, int]] = []
-        self.refuses = False
+        self.probes: dict[int, tuple[str, int, tuple[int, ...]]] = {}
+        self.detached: list[int] = []
+        self.refuses = 0
 
-    def attach_uprobe(self, program: str, path: str, offset: int, at_return: bool) -> None:
-        if self.refuses:
-            raise OSError(1, "Operation not permitted")
-        self.probes.append((program, Path(path).stat().st_ino, offset))
+    def attach_uprobes(self, program: str, path: str, offsets: Sequence[int], at_return: bool) -> list[int]:
+        if self.refuses and len(self.probes) == 2:
+            raise OSError(self.refuses, os.strerror(self.refuses))
+        self.probes[number := 1000 + len(self.probes)] = (program, Path(path).stat().st_ino, tuple(offsets))
+        return [number]
+
+    def detach(self, descriptors: Sequence[int]) -> None:
+        self.detached += descriptors
 
 
 class InOurProcess(Parser):
@@ -54,7 +63,7 @@ def test_a_file_is_probed_once_by_any_name(files: ProbedFiles, kernel: FakeKerne
     (library.parent / "link").symlink_to(library)
     attached = Attached(status.st_dev, status.st_ino, ("SSL_write", "SSL_read", "SSL_free"))
     assert [files.attach(library), files.attach(library.parent / "link")] == [attached, attached]
-    assert len(kernel.probes) == 5
+    assert [len(offsets) for _, _, offsets in kernel.probes.values()] == [2, 1, 1, 1], "two functions return to one program"
 
 
 def test_the_probes_go_to_the_file_that_was_parsed(files: ProbedFiles, kernel: FakeKernel, library: Path) -> None:
@@ -63,7 +72,7 @@ def test_the_probes_go_to_the_file_that_was_parsed(files: ProbedFiles, kernel: F
     library.rename(library.with_suffix(".old"))
     library.write_bytes(b"another")
     assert isinstance(files.attach(opened), Attached)
-    assert {probe[1] for probe in kernel.probes} == {inode}
+    assert {probe[1] for probe in kernel.probes.values()} == {inode}
     os.close(opened)
 
 
@@ -75,7 +84,7 @@ def test_a_file_that_changed_is_looked_at_again(files: ProbedFiles, library: Pat
 
 
 def test_what_cannot_be_probed_says_why(files: ProbedFiles, kernel: FakeKernel, library: Path, tmp_path: Path) -> None:
-    kernel.refuses = True
+    kernel.refuses = EPERM
     assert files.attach(library) == NotCovered("the kernel refuses probes: Operation not permitted", refused=True)
     assert files.attach(tmp_path / "absent") == NotCovered("cannot open it: No such file or directory")
     assert files.attach(tmp_path) == NotCovered("not a regular file")
@@ -84,3 +93,99 @@ def test_what_cannot_be_probed_says_why(files: ProbedFiles, kernel: FakeKernel, 
 def test_a_pipe_does_not_hang_us(files: ProbedFiles, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert files.attach(tmp_path / "pipe") == NotCovered("not a regular file")
+
+
+def test_probes_that_could_not_all_be_made_are_taken_off(files: ProbedFiles, kernel: FakeKernel, library: Path) -> None:
+    kernel.refuses = EPERM
+    files.attach(library)
+    assert kernel.detached == list(kernel.probes)
+
+
+def test_a_file_for_which_there_was_no_descriptor_is_tried_again(files: ProbedFiles, kernel: FakeKernel, library: Path) -> None:
+    kernel.refuses = EMFILE
+    assert files.attach(library) == NotCovered("the kernel refuses probes: Too many open files", refused=True)
+    kernel.refuses = 0
+    assert isinstance(files.attach(library), Attached)
+
+
+def test_a_file_that_was_touched_keeps_its_probes(files: ProbedFiles, kernel: FakeKernel, library: Path) -> None:
+    """A second set of probes at the same places would meet each call twice."""
+    files.attach(library)
+    before = dict(kernel.probes)
+    os.utime(library, ns=(7, 7))
+    assert isinstance(files.attach(library), Attached)
+    assert (kernel.probes, kernel.detached) == (before, [])
+
+
+def test_a_file_that_was_written_over_gets_other_probes(files: ProbedFiles, kernel: FakeKernel, library: Path) -> None:
+    files.attach(library)
+    before = list(kernel.probes)
+    library.write_bytes(elf_file(*symbols({"SSL_write": BASE + 80, "SSL_read": BASE + 64, "SSL_free": BASE + 96}, 2)))
+    assert isinstance(files.attach(library), Attached)
+    assert kernel.detached == before
+    assert len(kernel.probes) == 2 * len(before)
+
+
+def test_a_file_without_a_name_may_go_as_soon_as_nobody_maps_it(files: ProbedFiles, library: Path) -> None:
+    found = files.attach(library)
+    assert isinstance(found, Attached)
+    assert files.disposable(time.monotonic()) == []
+    library.unlink()
+    assert files.disposable(0) == [], "it was mapped since"
+    assert files.disposable(time.monotonic()) == [(found.device, found.inode)]
+
+
+def test_a_file_with_a_name_may_go_when_nobody_has_mapped_it_for_long(files: ProbedFiles, library: Path) -> None:
+    found = files.attach(library)
+    assert isinstance(found, Attached)
+    later = time.monotonic() + module.IDLE_S
+    assert files.disposable(later) == [(found.device, found.inode)]
+    with library.open("rb") as opened:
+        assert files.knows(identity_of(opened.fileno()))
+    assert files.disposable(later) == []
+
+
+def test_where_many_have_probes_none_keeps_them_for_later(files: ProbedFiles, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.attach(library)
+    assert files.disposable(time.monotonic()) == []
+    monkeypatch.setattr(module, "CROWDED", 0)
+    assert len(files.disposable(time.monotonic())) == 1
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_dropped_file_is_looked_into_again(files: ProbedFiles, kernel: FakeKernel, library: Path) -> None:
+    found = files.attach(library)
+    assert isinstance(found, Attached)
+    probes, descriptors = list(kernel.probes), open_descriptors()
+    files.drop((found.device, found.inode))
+    assert kernel.detached == probes
+    assert open_descriptors() == descriptors - 1
+    assert files.attach(library) == found
+    assert len(kernel.probes) == 2 * len(probes)
+
+
+def test_more_files_than_may_have_probes_are_refused(
+    files: ProbedFiles, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROBED_LIMIT", 1)
+    (tmp_path / "other").write_bytes(LIBRARY)
+    found = files.attach(library)
+    refused = files.attach(tmp_path / "other")
+    assert isinstance(found, Attached)
+    assert isinstance(refused, NotCovered)
+    assert refused.refused
+    files.drop((found.device, found.inode))
+    assert isinstance(files.attach(tmp_path / "other"), Attached)
+
+
+def test_of_files_without_tls_the_longest_known_are_forgotten(files: ProbedFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PLAIN_LIMIT", 2)
+    for name in "abc":
+        (tmp_path / name).write_bytes(b"nothing" + name.encode())
+        files.attach(tmp_path / name)
+    assert len(files.plain) == 2
+    with (tmp_path / "c").open("rb") as opened:
+        assert files.knows(identity_of(opened.fileno()))

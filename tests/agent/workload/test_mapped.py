@@ -126,3 +126,28 @@ def test_a_process_that_ends_meanwhile_has_no_files(tmp_path: Path) -> None:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         assert list(mapped(folder)) == []
         assert code_pages(folder) == 0
+
+
+LEADERLESS = """
+#include <pthread.h>
+#include <unistd.h>
+static void *stay(void *unused) { sleep(1); write(1, "\\n", 1); pause(); return unused; }
+int main(void) { pthread_t thread; pthread_create(&thread, 0, stay, 0); pthread_exit(0); }
+"""
+
+
+def test_a_process_whose_first_thread_has_ended_is_seen_through_another(tmp_path: Path) -> None:
+    """Its own folder shows no memory then, although all its files are mapped."""
+    (tmp_path / "leaderless.c").write_text(LEADERLESS)
+    program = tmp_path / "leaderless"
+    subprocess.run(["cc", "-pthread", "-o", program, program.with_suffix(".c")], check=True)
+    with subprocess.Popen([program], stdout=-1) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        started = started_ns(process.pid)
+        assert started
+        assert Path(f"/proc/{process.pid}/maps").read_text() == ""
+        with opened_process(process.pid, started) as folder:
+            assert code_pages(folder) > 0
+            assert program.stat().st_ino in [os.fstat(descriptor).st_ino for descriptor in mapped(folder)]
+        process.kill()

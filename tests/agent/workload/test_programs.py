@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from chaperone.agent.trace.files import Identity, identity_of
 from chaperone.agent.workload.programs import YOUNG_LIMIT, Image, Programs
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="/proc/PID/map_files needs root")
@@ -28,8 +29,13 @@ def running(text: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def names_of(attached: list[str], marked: list[tuple[Image, int]] | None = None) -> Programs:
-    marks = [] if marked is None else marked
-    return Programs(lambda fd: attached.append(Path(f"/proc/self/fd/{fd}").readlink().name), lambda *mark: marks.append(mark))
+    marks, known = [] if marked is None else marked, set[Identity]()
+
+    def attach(fd: int) -> None:
+        attached.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+        known.add(identity_of(fd))
+
+    return Programs(attach, known.__contains__, lambda *mark: marks.append(mark))
 
 
 def executed(programs: Programs, pid: int) -> None:
@@ -86,18 +92,20 @@ def test_a_look_at_unchanged_code_reads_no_file() -> None:
 
 
 def test_a_process_that_is_gone_is_no_error_and_forgotten_in_time() -> None:
-    programs = names_of([])
+    attached: list[str] = []
+    programs = names_of(attached)
     executed(programs, ABSENT)
-    assert programs.tried == set()
+    assert attached == []
     assert programs.due_s() == float("inf")
     assert programs.missed == 0
 
 
 def test_another_process_with_the_same_number_is_not_looked_into() -> None:
-    programs = names_of([])
+    attached: list[str] = []
+    programs = names_of(attached)
     with running("") as process:
         assert programs.look(Image(process.pid, 10**9, 1)) == 0
-    assert programs.tried == set()
+    assert attached == []
 
 
 def test_no_descriptor_stays_open() -> None:
@@ -122,15 +130,6 @@ def test_more_young_processes_than_can_be_looked_at_are_counted() -> None:
     for number in range(YOUNG_LIMIT + 3):
         programs.executed(Image(ABSENT + number, 0, 1))
     assert programs.missed == 3
-
-
-def test_more_files_than_are_tried_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    attached: list[str] = []
-    monkeypatch.setattr("chaperone.agent.workload.programs.FILE_LIMIT", 0)
-    programs = names_of(attached)
-    programs.look(Image(os.getpid(), 0, 1))
-    assert attached == []
-    assert programs.missed > 2
 
 
 def test_an_agent_without_descriptors_does_not_take_it_for_a_process_that_is_gone() -> None:
