@@ -11,7 +11,7 @@ from chaperone.agent.probe.stack import Stacks
 from chaperone.agent.ready import readable
 from chaperone.agent.settings import Settings
 from chaperone.agent.sockets.connections import Connections, Kernel
-from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied
+from chaperone.agent.sockets.values import SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.agent.workload.lineage import Lineage
@@ -128,7 +128,7 @@ class Recording:
                 yield self.lineage.forked(value)
             case ProcessExit():
                 yield self.lineage.exited(value)
-            case SocketOpened() | SocketTied() | SocketHello() | SocketClosing():
+            case SocketOpened() | SocketTied() | SocketHello() | SocketClosing() | SocketAnswer():
                 yield from self.connections.take(value)
 
     def _note_shortcomings(self) -> None:

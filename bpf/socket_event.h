@@ -4,18 +4,22 @@
 
 #include "event.h"
 
-enum socket_kind { KIND_SOCKET_OPENED = 32, KIND_SOCKET_TIED, KIND_SOCKET_HELLO, KIND_SOCKET_CLOSING };
+enum socket_kind { KIND_SOCKET_OPENED = 32, KIND_SOCKET_TIED, KIND_SOCKET_HELLO, KIND_SOCKET_CLOSING, KIND_SOCKET_ANSWER };
 enum broken { BROKEN_NOT, BROKEN_HOLE, BROKEN_LATE, BROKEN_CROWDED };
 
 #define HELLO_LIMIT 2048 /* bytes of a hello that are kept; a power of two */
+#define ANSWER_LIMIT 4096 /* bytes of a packet from a name server that are kept; a power of two, as the next */
+#define ANSWER_SHORT 512
 #define SIZES 8          /* sizes of records kept at each end of a direction; a power of two */
 
-/* A socket's first packet out. `late`: it was no SYN, so the socket was open before, or accepted. */
+/* A socket's first packet out; of UDP its first to each peer. `late`: it was no SYN, so the socket was open before, or accepted. */
 struct socket_opened {
   struct head head;
   __u64 cookie;
   __u8 local[16]; /* IPv4: the first four */
   __u8 remote[16];
+  __u32 peer; /* as in flow_key */
+  __u32 quic; /* version of the QUIC that it begins; 0: it begins none */
   __u16 local_port;
   __u16 remote_port;
   __u8 family; /* 4 or 6 */
@@ -46,10 +50,23 @@ struct socket_closing {
   __u64 cookie;
 };
 
+/* What a name server sent: a datagram, or a piece of a TCP connection that began with an answer. `data` follows: ANSWER_SHORT or
+ * ANSWER_LIMIT bytes, of which `kept` count. */
+struct socket_answer {
+  struct head head;
+  __u64 cookie;
+  __u64 position; /* in that direction */
+  __u32 peer;
+  __u32 size; /* of the packet's payload */
+  __u32 kept;
+  __u32 pad;
+};
+
+/* `peer`: of UDP, whose sockets speak with many at once, a hash of the other side's address and port; 0 of TCP. */
 struct flow_key {
   __u64 cookie;
   __u32 direction;
-  __u32 pad;
+  __u32 peer;
 };
 
 /* One direction of a connection: what it carried, and where its records' parser is. */
@@ -71,7 +88,8 @@ struct flow {
   __u8 tls;    /* 1: begins with a TLS handshake */
   __u8 broken; /* enum broken: the counts of records are not whole */
   __u8 closing;
-  __u8 pad[7];
+  __u8 answers; /* 1: TCP from a name server, which began with an answer */
+  __u8 pad[6];
 };
 
 #endif

@@ -6,7 +6,7 @@ BPF_TABLE("lru_hash", u64, struct pending, writing, 16384);
 /* A tie that user space knows. LRU, so that one is told again at worst. */
 BPF_TABLE("lru_hash", struct tie, u8, ties, 65536);
 
-/* Cookie and direction -> what it carried; from the first packet (here) until user space has counted it. LRU: beyond the limit the
+/* Cookie, direction and peer -> what it carried; from the first packet (here) until user space has counted it. LRU: beyond the limit the
  * connection quiet longest loses its counts, which user space finds missing. */
 BPF_TABLE("lru_hash", struct flow_key, struct flow, flows, 65536);
 
@@ -18,3 +18,4 @@ BPF_ARRAY(layout_socket_opened, struct socket_opened, 1);
 BPF_ARRAY(layout_socket_tied, struct socket_tied, 1);
 BPF_ARRAY(layout_socket_hello, struct socket_hello, 1);
 BPF_ARRAY(layout_socket_closing, struct socket_closing, 1);
+BPF_ARRAY(layout_socket_answer, struct socket_answer, 1);

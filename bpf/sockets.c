@@ -7,6 +7,7 @@ struct span {
   u32 at;
   u32 end;
   u32 direction;
+  u32 peer; /* as in flow_key */
   u32 sequence;
   u8 flags;
   u8 protocol;
@@ -21,7 +22,14 @@ struct span {
 #define TCP 6
 #define UDP 17
 
+static u32 slot_of(struct __sk_buff *skb) {
+  u64 id = bpf_skb_cgroup_id(skb), *known = verdicts.lookup(&id);
+  return known ? *known & 0xffff : 0;
+}
+
 #include "tls_records.h"
+#include "datagrams.h"
+#include "answers.h"
 
 /* Of IPv6's extension headers only hop-by-hop options are followed: packets of more than 64 KiB have them (RFC 2675; the
  * kernel sends such on ::1). One with others is not seen. 0: not ours. */
@@ -45,7 +53,10 @@ static int find_payload(struct __sk_buff *skb, struct span *span) {
   u8 offset = 0;
   span->end = skb->len;
   span->at = transport + 8;
-  if (span->protocol == UDP) return span->at <= span->end;
+  if (span->protocol == UDP) {
+    span->peer = peer_of(skb, span);
+    return span->at <= span->end;
+  }
   if (span->protocol != TCP) return 0;
   bpf_skb_load_bytes(skb, transport + 4, &sequence, 4);
   bpf_skb_load_bytes(skb, transport + 12, &offset, 1);
@@ -55,12 +66,7 @@ static int find_payload(struct __sk_buff *skb, struct span *span) {
   return span->at <= span->end;
 }
 
-static u32 slot_of(struct __sk_buff *skb) {
-  u64 id = bpf_skb_cgroup_id(skb), *known = verdicts.lookup(&id);
-  return known ? *known & 0xffff : 0;
-}
-
-/* A socket's first packet out leaves in the thread that called connect or send. */
+/* A socket's first packet out (UDP: to a peer) leaves in the thread that called connect or send. */
 static void tell_opened(struct __sk_buff *skb, struct span *span) {
   struct socket_opened opened = {};
   u32 size = span->family == 4 ? 4 : 16, at = span->family == 4 ? 12 : 8;
@@ -77,13 +83,15 @@ static void tell_opened(struct __sk_buff *skb, struct span *span) {
   bpf_skb_load_bytes(skb, span->transport + 2, &opened.remote_port, 2);
   opened.local_port = __builtin_bswap16(opened.local_port);
   opened.remote_port = __builtin_bswap16(opened.remote_port);
+  opened.peer = span->peer;
+  if (span->protocol == UDP) opened.quic = quic_version(skb, span);
   opened.family = span->family;
   opened.protocol = span->protocol;
   opened.late = span->protocol == TCP && !(span->flags & SYN);
   if (events.ringbuf_output(&opened, sizeof(opened), wake())) count_event_lost(opened.head.workload);
 }
 
-/* Only what begins as a TLS handshake is copied: nothing of any other protocol leaves the node. */
+/* Only what begins as a TLS handshake is copied: of other protocols nothing leaves the node but name servers' answers. */
 static void tell_hello(struct __sk_buff *skb, struct span *span, struct flow *flow) {
   u8 type = 0;
   bpf_skb_load_bytes(skb, span->at, &type, 1);
@@ -134,7 +142,7 @@ static int is_new(struct flow *flow, struct span *span) {
 }
 
 static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
-  struct flow_key key = {span->cookie, span->direction, 0};
+  struct flow_key key = {span->cookie, span->direction, span->peer};
   struct flow *flow = flows.lookup(&key);
   if (flow) return flow;
   struct flow fresh = {};
@@ -148,6 +156,7 @@ static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
 /* Whether there are records to count. */
 static int take_payload(struct __sk_buff *skb, struct span *span, struct flow *flow) {
   if (!flow->wire && span->protocol == TCP) tell_hello(skb, span, flow);
+  if (span->direction == DIRECTION_IN) look_for_answer(skb, span, flow);
   flow->wire += span->end - span->at;
   flow->at = span->at;
   flow->end = span->end;
@@ -160,9 +169,9 @@ static int look(struct __sk_buff *skb, u32 direction) {
   span.direction = direction;
   if (!find_transport(skb, &span) || !find_payload(skb, &span)) return 0;
   span.cookie = bpf_get_socket_cookie(skb);
-  struct flow_key other = {span.cookie, !direction, 0};
+  struct flow_key other = {span.cookie, !direction, span.peer};
   struct flow *back = flows.lookup(&other);
-  if (direction == DIRECTION_IN && !back) return 0; /* nothing was sent: a listening socket, or a packet to nobody */
+  if (direction == DIRECTION_IN && !back) return 0; /* nothing was sent there: a listening socket, or a packet to nobody */
   struct flow *flow = flow_of(skb, &span);
   if (!flow) return 0;
   if (span.flags & (FIN | RST)) tell_closing(&span, direction == DIRECTION_OUT ? flow : back);

@@ -204,7 +204,8 @@ class Connection:
     """A socket of a workload: at its first packet (`ended` 0), and again when it is over.
 
     `wire`: payload bytes; `app`: of these application bytes of TLS, by the records' sizes; `captured`: plaintext recorded.
-    `coverage`: "complete", "gap: N bytes" or "unproven: why"; "" where there is no TLS. Addresses as in Bound.
+    `coverage`: "complete", "gap: N bytes" or "unproven: why"; "" where there is no TLS. Addresses as in Bound. `unread`: the TLS stack
+    of a program that no probe reads, as far as it is known, or "QUIC"; said again as soon as that is certain. `known`: boot time of then.
     """
 
     connection: ConnectionId
@@ -226,6 +227,24 @@ class Connection:
     captured_in: int = 0
     coverage_out: str = ""
     coverage_in: str = ""
+    unread: str = ""
+    known: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NameAnswer:
+    """What a name server (port 53) sent on a connection: a datagram, or a piece of a TCP connection, from one position.
+
+    `size`: of all of it; `data` may be less.
+    """
+
+    connection: ConnectionId
+    session: SessionId
+    time: int
+    position: int
+    size: int
+    data: bytes
+    protocol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +270,7 @@ Record = (
     | Outcome
     | Note
     | Connection
+    | NameAnswer
     | Unknown
 )
 
@@ -268,6 +288,7 @@ KINDS: dict[int, type] = {
     11: Outcome,
     12: Note,
     20: Connection,
+    21: NameAnswer,
 }
 _NUMBERS = {cls: number for number, cls in KINDS.items()}
 _NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in KINDS.values()}

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from chaperone.agent.sockets.coverage import client_bytes
 from chaperone.agent.sockets.hello import agreed, server_name
 from chaperone.agent.sockets.hooks import FlowLookup
-from chaperone.agent.sockets.report import Counted, Watched, counted, is_speaking, notes_of
-from chaperone.agent.sockets.suite import suite_of
+from chaperone.agent.sockets.report import QUIC, Counted, Watched, counted, is_speaking, notes_of
+from chaperone.agent.sockets.suite import quic, suite_of
 from chaperone.agent.sockets.ties import Ties, Untied
-from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
+from chaperone.agent.sockets.values import SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.proto.ids import ProcessId, SessionId
-from chaperone.proto.records import Direction, Record
+from chaperone.proto.records import Direction, NameAnswer, Record
 
 SETTLE_NS = 300_000_000  # behind a FIN, for the rest to come
 SUSPECT_NS = 200_000_000  # between a record and its tie lies one poll of the ring
@@ -57,6 +57,8 @@ class Connections:
                 self._hello(self._open[cookie], value)
             case SocketClosing(cookie, time) if cookie in self._open:
                 self._closing.setdefault(cookie, time)
+            case SocketAnswer(cookie) if cookie in self._open:
+                yield self._answer(self._open[cookie], value)
 
     def has_begun(self, process: ProcessId, handle: int) -> bool:
         """Whether a TLS object that is no stream yet writes on a connection that was seen from its first packet."""
@@ -90,7 +92,15 @@ class Connections:
         watched = self._open[value.cookie] = Watched(value, session, process, self.apiservers.get(session, frozenset()))
         if value.protocol == "udp":
             self._quiet[value.cookie] = (value.time, 0)
-        yield watched.record()
+        if value.quic:
+            watched.suite, watched.stack = quic(value.quic), QUIC
+            yield from watched.unread(value.time)
+        else:
+            yield watched.record()
+
+    def _answer(self, watched: Watched, value: SocketAnswer) -> NameAnswer:
+        protocol = watched.opened.protocol
+        return NameAnswer(watched.id, watched.session, value.time, value.position, value.size, value.data, protocol)
 
     def _hello(self, watched: Watched, value: SocketHello) -> None:
         if value.direction is Direction.OUT:
@@ -122,8 +132,7 @@ class Connections:
     def _uninstrumented(self, watched: Watched, now: int) -> Iterator[Record]:
         self._name_stack(watched)
         if not self._is_read(watched):
-            watched.uninstrumented = True
-            yield watched.stranger(now)
+            yield from watched.unread(now)
 
     def _listen(self, cookie: int, now: int) -> Iterator[Record]:
         since, size = self._quiet[cookie]

@@ -1,10 +1,22 @@
 """Raw ring records and map values about sockets → values. Knows nothing but the bytes it is given."""
 
+import ctypes
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
-from chaperone.agent.sockets.layout import SIZES, Broken, ClosingRecord, FlowRecord, HelloRecord, OpenedRecord, SocketKind, TiedRecord
-from chaperone.agent.sockets.values import Flow, SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
+from chaperone.agent.sockets.layout import (
+    SIZES,
+    AnswerRecord,
+    Broken,
+    ClosingRecord,
+    FlowRecord,
+    HelloRecord,
+    OpenedRecord,
+    SocketKind,
+    TiedRecord,
+)
+from chaperone.agent.sockets.peers import of_peer
+from chaperone.agent.sockets.values import Flow, SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
 from chaperone.proto.records import Direction
 
 PROTOCOLS = {6: "tcp", 17: "udp"}
@@ -34,8 +46,8 @@ def _opened(record: bytes) -> SocketOpened:
     raw = OpenedRecord.from_buffer_copy(record)
     local = address(bytes(raw.local), raw.local_port, raw.family)
     remote = address(bytes(raw.remote), raw.remote_port, raw.family)
-    head, protocol = raw.head, PROTOCOLS[raw.protocol]
-    return SocketOpened(head.pid, head.started, head.time, head.workload, raw.cookie, local, remote, protocol, bool(raw.late))
+    head, name, protocol = raw.head, of_peer(raw.cookie, raw.peer), PROTOCOLS[raw.protocol]
+    return SocketOpened(head.pid, head.started, head.time, head.workload, name, local, remote, protocol, bool(raw.late), raw.quic)
 
 
 def _tied(record: bytes) -> SocketTied:
@@ -53,9 +65,16 @@ def _closing(record: bytes) -> SocketClosing:
     return SocketClosing(raw.cookie, raw.head.time)
 
 
+def _answer(record: bytes) -> SocketAnswer:
+    raw, at = AnswerRecord.from_buffer_copy(record), ctypes.sizeof(AnswerRecord)
+    data = record[at : at + raw.kept]
+    return SocketAnswer(of_peer(raw.cookie, raw.peer), raw.head.time, raw.position, raw.size, data)
+
+
 DECODERS: dict[int, Callable[[bytes], SocketValue]] = {
     SocketKind.OPENED: _opened,
     SocketKind.TIED: _tied,
     SocketKind.HELLO: _hello,
     SocketKind.CLOSING: _closing,
+    SocketKind.ANSWER: _answer,
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chaperone.agent.sockets.decode import flow_of
 from chaperone.agent.sockets.layout import FlowKey, FlowRecord
+from chaperone.agent.sockets.peers import cookie_and_peer
 from chaperone.agent.sockets.values import Flow
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.proto.records import Direction
@@ -49,11 +50,16 @@ class SocketHooks:
 
     def flows(self, cookie: int) -> tuple[Flow, Flow] | None:
         """Both directions of a connection as far as it has come: OUT, IN; None if the kernel has forgotten it."""
-        out = self.kernel.entry("flows", FlowRecord, FlowKey(cookie, Direction.OUT))
-        into = self.kernel.entry("flows", FlowRecord, FlowKey(cookie, Direction.IN))
+        out, into = (self.kernel.entry("flows", FlowRecord, key) for key in _keys(cookie))
         return (flow_of(out), flow_of(into or FlowRecord())) if out else None
 
     def forget(self, cookie: int) -> None:
         """The connection is over and counted."""
-        for direction in Direction:
-            self.kernel.remove("flows", FlowKey(cookie, direction))
+        for key in _keys(cookie):
+            self.kernel.remove("flows", key)
+
+
+def _keys(name: int) -> tuple[FlowKey, FlowKey]:
+    """OUT, IN."""
+    cookie, peer = cookie_and_peer(name)
+    return FlowKey(cookie, Direction.OUT, peer), FlowKey(cookie, Direction.IN, peer)

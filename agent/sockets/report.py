@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from chaperone.agent.sockets.coverage import Coverage, Plaintext, coverage
+from chaperone.agent.sockets.peers import cookie_and_peer
 from chaperone.agent.sockets.suite import Suite
 from chaperone.agent.sockets.values import Flow, SocketOpened
-from chaperone.proto.ids import ProcessId, SessionId, connection_id
-from chaperone.proto.records import Connection, Direction, Note, ProcessSeen
+from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, connection_id
+from chaperone.proto.records import Connection, Direction, Note, ProcessSeen, Record
 
 UNKNOWN = Suite("", -1)
 DISPLACED = Coverage("unproven", 0, why="the kernel's counts were displaced by those of other connections")
+
+QUIC = "QUIC"
+NOT_READ = Coverage("unproven", 0, why="QUIC is not read")
 
 
 @dataclass(slots=True)
@@ -27,32 +31,46 @@ class Watched:
     apiservers: frozenset[str] = frozenset()
     server_name: str = ""
     suite: Suite = UNKNOWN
-    uninstrumented: bool = False
+    unread_since: int = 0  # when it was certain that no probe reads it; 0: it is not
     stack: str = ""  # whose TLS it is, where no probe reads it
 
     def record(self, ended: int = 0, result: "Result | None" = None) -> Connection:
         """The connection as it is known now; `ended` 0: it goes on."""
         opened = self.opened
-        process = self.process.process if self.process else ProcessId("")
-        id_ = connection_id(process, opened.cookie, opened.time)
-        about = (opened.cookie, opened.local, opened.remote, opened.protocol, self.server_name, self.suite.version)
-        begun = Connection(id_, self.session, process, opened.time, *about, ended)
+        cookie, _peer = cookie_and_peer(opened.cookie)
+        about = (cookie, opened.local, opened.remote, opened.protocol, self.server_name, self.suite.version)
+        begun = Connection(self.id, self.session, self.process_id, opened.time, *about, ended)
+        if self.unread_since:
+            begun = replace(begun, unread=self.stack, known=self.unread_since)
         return result.added_to(begun) if result else begun
+
+    @property
+    def id(self) -> ConnectionId:
+        """Its name in the recording."""
+        return connection_id(self.process_id, self.opened.cookie, self.opened.time)
+
+    @property
+    def process_id(self) -> ProcessId:
+        """Whose it is."""
+        return self.process.process if self.process else ProcessId("")
 
     def is_apiserver(self) -> bool:
         """Whether this may lead to an apiserver: one of those known, or any if none is."""
         port = self.opened.remote.rpartition(":")[2]
         return not self.apiservers or bool({self.opened.remote, f"{self.server_name}:{port}"} & self.apiservers)
 
-    def stranger(self, time: int) -> Note:
-        """Its plaintext can't be read."""
-        text = f"TLS from an uninstrumented process: {self.who()} to {self.where()}; its plaintext is not recorded"
-        return Note(self.session, time, "connection", text, complete=not self.is_apiserver())
+    def unread(self, time: int) -> Iterator[Record]:
+        """From now on it is certain that its plaintext can't be read."""
+        self.unread_since = time
+        what = QUIC if self.opened.quic else "TLS from an uninstrumented process"
+        text = f"{what}: {self.who()} to {self.where()}; its plaintext is not recorded"
+        yield self.record()
+        yield Note(self.session, time, "connection", text, complete=not self.is_apiserver())
 
     def who(self) -> str:
         """Program, pid and TLS stack."""
         exe = self.process.exe if self.process else ""
-        stack = f", {self.stack}" if self.stack else ""
+        stack = f", {self.stack}" if self.stack and not self.opened.quic else ""
         return f"{exe or 'an unknown program'} (pid {self.opened.pid}{stack})"
 
     def where(self) -> str:
@@ -95,6 +113,8 @@ def counted(watched: Watched, flows: tuple[Flow, Flow] | None, counts: Counted) 
     if flows is None:
         return Result(coverage=(DISPLACED, DISPLACED), captured=captured)
     wire = tuple(flow.wire for flow in flows)
+    if watched.opened.quic:
+        return Result(wire, (NOT_READ, NOT_READ), captured)
     if not any(flow.tls for flow in flows):
         return Result(wire, captured=captured)
     if counts.strays:
@@ -108,7 +128,7 @@ def counted(watched: Watched, flows: tuple[Flow, Flow] | None, counts: Counted) 
 
 def notes_of(watched: Watched, result: Result, time: int) -> Iterator[Note]:
     """What a reader must know; what was said when it happened is not repeated."""
-    if not result.gap() or watched.uninstrumented:
+    if not result.gap() or watched.unread_since:
         return
     parts = (f"{one.gap} bytes {way.name.lower()}" for way, one in zip(Direction, result.coverage, strict=True) if one and one.gap)
     text = f"{' and '.join(parts)} were carried and not captured: {watched.who()} to {watched.where()}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from chaperone.agent.sockets.hello import Agreed
 
 VERSIONS = {0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
+QUIC = {1: "v1", 0x6B3343CF: "v2"}
 TLS_13 = 0x0304
 FINISHED = {0x1301: 36, 0x1302: 52, 0x1303: 36}  # of 1.3: a head of 4 and the suite's hash
 # 1.2: AES-GCM sends 8 bytes of nonce and a tag of 16 (RFC 5288 §3), ChaCha20-Poly1305 a tag of 16 (RFC 7905 §2)
@@ -19,6 +20,11 @@ class Suite:
     version: str
     overhead: int
     finished: int = 0
+
+
+def quic(version: int) -> Suite:
+    """Of QUIC nothing but its version is known (RFC 9000 §15, RFC 9369; drafts are 0xff0000NN)."""
+    return Suite(f"QUIC {QUIC.get(version, f'draft-{version & 0xFF}')}", -1)
 
 
 def suite_of(chosen: Agreed) -> Suite:

@@ -1,4 +1,6 @@
-"""What the kernel told us about sockets, as values. `cookie`: the kernel's name for a socket, never given out twice in a boot."""
+"""What the kernel told us about sockets, as values. `cookie`: the kernel's name for a socket, never given out twice in a boot; of UDP,
+whose sockets speak with many, that and the peer (peers.py).
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +9,10 @@ from chaperone.proto.records import Direction
 
 @dataclass(frozen=True, slots=True)
 class SocketOpened:
-    """A socket's first packet out, in the thread of (pid, started). `late`: it had been open before, or was accepted."""
+    """A socket's first packet out, in the thread of (pid, started). `late`: it had been open before, or was accepted.
+
+    `quic`: the version of QUIC that it begins; 0: it begins none.
+    """
 
     pid: int
     started: int
@@ -18,6 +23,7 @@ class SocketOpened:
     remote: str
     protocol: str
     late: bool = False
+    quic: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,18 @@ class SocketClosing:
     time: int
 
 
-SocketValue = SocketOpened | SocketTied | SocketHello | SocketClosing
+@dataclass(frozen=True, slots=True)
+class SocketAnswer:
+    """A datagram of a name server, or the next piece of its TCP connection, as far as it was kept. `size`: of all of it."""
+
+    cookie: int
+    time: int
+    position: int
+    size: int
+    data: bytes
+
+
+SocketValue = SocketOpened | SocketTied | SocketHello | SocketClosing | SocketAnswer
 
 
 @dataclass(frozen=True, slots=True)

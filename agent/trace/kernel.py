@@ -26,6 +26,7 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "layout_socket_tied": (None, "socket_tied"),
     "layout_socket_hello": (None, "socket_hello"),
     "layout_socket_closing": (None, "socket_closing"),
+    "layout_socket_answer": (None, "socket_answer"),
     "layout_gate": (None, "gate"),
     "layout_gate_read": (None, "gate_read"),
     "looked": ("image", None),

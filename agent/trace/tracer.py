@@ -13,6 +13,7 @@ another `Tls`, from position 0 of its own.
 
 import ctypes
 import os
+import secrets
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
@@ -71,7 +72,7 @@ class Tracer:
 
     def __enter__(self) -> Self:
         """Compile, load, attach the process hooks. OSError or RuntimeError, with a sentence, when that cannot be."""
-        defines = {"RING_PAGES": self.settings.ring_pages, "SPINNERS": self.settings.spinners}
+        defines = {"RING_PAGES": self.settings.ring_pages, "SPINNERS": self.settings.spinners, "PEER_SEED": secrets.randbits(32)}
         self.parser = Parser()
         self.parser.start()
         self.kernel = _load({**offsets(Btf.of_kernel()), **defines})

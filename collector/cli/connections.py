@@ -8,7 +8,7 @@ from chaperone.collector.cli.ask import StoreOption, ask, directory
 from chaperone.collector.cli.options import FormOption
 from chaperone.collector.cli.output import Form, documents, is_coloured, say
 from chaperone.collector.cli.show.body import amount
-from chaperone.collector.cli.show.connection import coverage
+from chaperone.collector.cli.show.connection import coverage, name
 from chaperone.collector.cli.show.table import Cell, table
 
 app = typer.Typer(no_args_is_help=True, help="Where programs connected to, and how much of it was captured.", rich_markup_mode=None)
@@ -42,7 +42,7 @@ def _row(connection: dict[str, Any]) -> list[Cell | str]:
         str(connection.get("pid", "")),
         connection.get("exe", "").rpartition("/")[2],
         connection.get("remote", ""),
-        connection.get("serverName", ""),
+        name(connection),
         connection.get("tls") or connection.get("protocol", ""),
         amount(size["out"]),
         amount(size["in"]),

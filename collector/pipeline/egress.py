@@ -76,6 +76,7 @@ def _is_address(server: str) -> bool:
 
 
 def authority(connection: Document) -> str:
-    """host:port, by the name that was asked for if there is one."""
+    """host:port, by the name that the client gave the server or else asked a name server for, if there is one."""
     host, _, port = connection["remote"].rpartition(":")
-    return f"{connection.get('serverName') or host}:{port}"
+    named = connection.get("serverName") or next(iter(connection.get("names") or ()), "")
+    return f"{named or host}:{port}"

@@ -152,7 +152,7 @@ class Moments:
     def _egress_of(self, row: Row) -> Event:
         process = self.process_of(row.session, row.document["process"])
         short = {"id": row.document["process"], "pid": process.get("pid"), "exe": process.get("exe", ""), "argv": process.get("argv", [])}
-        lookup = {"process": short, "authority": authority(row.document)}
+        lookup = {"process": short, "authority": authority(row.document), "names": row.document.get("names", [])}
         return connection_event(row.document, self.session_of(row.session), lookup)
 
     def _is_new(self, event: Event) -> bool:

@@ -12,9 +12,10 @@ from chaperone.collector.fault import place_of
 from chaperone.collector.mask.known import Known
 from chaperone.collector.pipeline import knowledge
 from chaperone.collector.pipeline.gate import Gate
+from chaperone.collector.pipeline.names import Names
 from chaperone.collector.pipeline.stream import Home, Stream
 from chaperone.collector.store import facts
-from chaperone.collector.store.connection import connection
+from chaperone.collector.store.connection import Named, connection
 from chaperone.collector.store.marks import StreamMark
 from chaperone.collector.store.recall import Past
 from chaperone.collector.store.rows import Sink
@@ -33,6 +34,7 @@ class _Session:
     known: Known = field(default_factory=Known)
     told: int = 0  # of how many secrets it was said that they are known no more
     gate: Gate | None = None
+    names: Names = field(default_factory=Names)
 
 
 class Pipeline:
@@ -150,7 +152,12 @@ class Pipeline:
         self._sink.append(facts.outcome(record, offset))
 
     def _connection(self, record: records.Connection, offset: int) -> None:
-        self._sink.append(connection(record, self._session_gate(record.session).text(record.server_name), offset))
+        text = self._session_gate(record.session).text
+        names = self._session(record.session).names.of(record)
+        self._sink.append(connection(record, Named(text(record.server_name), tuple(map(text, names))), offset))
+
+    def _name_answer(self, record: records.NameAnswer, offset: int) -> None:
+        self._session(record.session).names.answered(record)
 
     def _note(self, record: records.Note, offset: int) -> None:
         self._sink.append(facts.note(record, self._session_gate(record.session).text(record.text), offset))
@@ -233,6 +240,7 @@ _TAKERS: dict[type, Callable[[Pipeline, Any, int], None]] = {
     records.StreamClosed: Pipeline._stream_closed,
     records.Hold: Pipeline._hold,
     records.Outcome: Pipeline._outcome,
+    records.NameAnswer: Pipeline._name_answer,
     records.Note: Pipeline._note,
     records.Connection: Pipeline._connection,
     records.Unknown: Pipeline._unknown,

@@ -30,7 +30,7 @@ class Event:
     """`document`: the call, exchange or connection; `piece`: with CHANNEL, what it brought; `session`: the session's document.
 
     `lookup`: what the pipeline knew besides when it was judged: of a call its `target` (content.pod_facts), of a connection its `process`
-    and `authority`. `key` names the thing within its subject: together with `moment` it is judged once.
+    `authority` and `names`. `key` names the thing within its subject: together with `moment` it is judged once.
     """
 
     subject: Subject
@@ -77,7 +77,7 @@ def egress_event(document: Document, session: Document) -> Event:
 
 
 def connection_event(connection: Document, session: Document, lookup: Document) -> Event:
-    """A connection to somebody else; `lookup` has {process, authority}."""
+    """A connection to somebody else; `lookup` has {process, authority, names}."""
     whole = {**connection, "stream": "", **lookup}
     return Event(Subject.EGRESS, Moment.REQUEST, str(connection["time"]), whole, session=session, lookup=lookup)
 

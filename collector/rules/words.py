@@ -258,8 +258,18 @@ def egress_external(event: Event) -> bool:
 
 
 def egress_host(event: Event) -> str:
-    """Host it goes to, by name where the client named one, without port."""
+    """Host it goes to, without port: the name that the client gave the server or asked a name server for, else the address."""
     return _split(event.document["authority"])[0]
+
+
+def egress_address(event: Event) -> str:
+    """Address it goes to, whatever its name; "" of an HTTP request."""
+    return _split(event.document.get("remote", ""))[0]
+
+
+def egress_names(event: Event) -> list[str]:
+    """Names that a name server was asked for to get that address, the newest first."""
+    return [str(name) for name in event.document.get("names") or ()]
 
 
 def egress_port(event: Event) -> int:
@@ -337,6 +347,8 @@ WORDS: dict[str, Word] = {
     "channel.text": Word("string", channel_text, Moment.CHANNEL, _CH),
     "egress.external": Word("bool", egress_external, subject=_E),
     "egress.host": Word("string", egress_host, subject=_E),
+    "egress.address": Word("string", egress_address, subject=_E),
+    "egress.names": Word("list(string)", egress_names, subject=_E),
     "egress.port": Word("int", egress_port, subject=_E),
     "egress.protocol": Word("string", egress_protocol, subject=_E),
     "egress.path": Word("string", _plain("path", "Path asked for there, without query."), subject=_E),

@@ -1,15 +1,25 @@
-"""The row of a connection: at its first packet, and when it is over."""
+"""The row of a connection: at its first packet, when it is certain that nobody reads it, and when it is over."""
+
+from dataclasses import dataclass
 
 from chaperone.collector.mask.masked import MaskedText
 from chaperone.collector.store.document import rfc3339
-from chaperone.collector.store.facts import BEGUN, OVER
+from chaperone.collector.store.facts import BEGUN, KNOWN, OVER
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.records import Connection
 
 
-def connection(record: Connection, server_name: MaskedText, offset: int) -> Row:
-    """{id, session, process, time, cookie, local, remote, protocol, serverName, tls}; when over also {ended, bytes, applicationBytes,
-    captured, coverage}, each but the first {out, in}."""
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Texts of the workload, masked: the name in the TLS hello, and what name servers were asked for to get there, the newest first."""
+
+    server: MaskedText
+    names: tuple[MaskedText, ...] = ()
+
+
+def connection(record: Connection, named: Named, offset: int) -> Row:
+    """{id, session, process, time, cookie, local, remote, protocol, serverName, names, tls}; of TLS that no probe reads {unread: the
+    stack, unreadSince}; when over also {ended, bytes, applicationBytes, captured, coverage}, each but the first {out, in}."""
     document = {
         "id": record.connection,
         "session": record.session,
@@ -19,12 +29,21 @@ def connection(record: Connection, server_name: MaskedText, offset: int) -> Row:
         "local": record.local,
         "remote": record.remote,
         "protocol": record.protocol,
-        "serverName": server_name,
+        "serverName": named.server,
+        "names": list(named.names),
         "tls": record.tls,
+        **({"unread": record.unread, "unreadSince": rfc3339(record.known + offset)} if record.known else {}),
         **(_end(record, offset) if record.ended else {}),
     }
-    phase, time = OVER if record.ended else BEGUN, record.time + offset
-    return Row(Kind.CONNECTION, record.session, record.connection, phase, record.time, time, document, process=record.process)
+    phase, position = _version(record)
+    time = record.time + offset
+    return Row(Kind.CONNECTION, record.session, record.connection, phase, position, time, document, process=record.process)
+
+
+def _version(record: Connection) -> tuple[int, int]:
+    if record.ended:
+        return OVER, record.time
+    return (KNOWN, record.known) if record.known else (BEGUN, record.time)
 
 
 def _end(record: Connection, offset: int) -> dict[str, object]:

@@ -14,6 +14,7 @@ from chaperone.proto.records import (
     Direction,
     Hold,
     Loss,
+    NameAnswer,
     Note,
     Outcome,
     ProcessEnded,
@@ -46,8 +47,10 @@ ONE_OF_EACH: list[Record] = [
     Outcome("h", "pass", 19, "done", b"\x01"),
     Note(SESSION, 20, "agent", "text", False),
     Connection(
-        ConnectionId("c"), SESSION, PROCESS, 21, 22, "a:1", "b:2", "tcp", "name", "TLS 1.3", 23, 24, 25, 26, 27, 28, 29, "complete", ""
+        *(ConnectionId("c"), SESSION, PROCESS, 21, 22, "a:1", "b:2", "tcp", "name", "TLS 1.3"),
+        *(23, 24, 25, 26, 27, 28, 29, "complete", "", "NSS", 30),
     ),
+    NameAnswer(ConnectionId("c"), SESSION, 31, 32, 33, b"\x01", "udp"),
 ]
 
 
@@ -58,7 +61,7 @@ def test_every_kind_comes_back_as_it_was() -> None:
 
 def test_numbers_of_kinds_never_change() -> None:
     assert [cls.__name__ for cls in KINDS.values()] == [type(record).__name__ for record in ONE_OF_EACH]
-    assert list(KINDS) == [*range(1, 13), 20]
+    assert list(KINDS) == [*range(1, 13), 20, 21]
 
 
 def test_a_newer_record_with_more_fields_is_read_by_an_older_reader() -> None:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from chaperone.agent.sockets.connections import QUIET_NS, SETTLE_NS, SUSPECT_NS, Connections, Kernel
+from chaperone.agent.sockets.peers import of_peer
 from chaperone.agent.sockets.suite import Suite
-from chaperone.agent.sockets.values import Flow, SocketClosing, SocketHello, SocketOpened, SocketTied
+from chaperone.agent.sockets.values import Flow, SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import Bound, Chunk, Connection, Direction, Note, ProcessSeen, Record, StreamOpened
+from chaperone.proto.records import Bound, Chunk, Connection, Direction, NameAnswer, Note, ProcessSeen, Record, StreamOpened
 
 SESSION, PID, STARTED = SessionId("s"), 2**22 + 7, 6
 OPENED = SocketOpened(PID, STARTED, 7, 1, 9, "127.0.0.1:4", "127.0.0.1:6443", "tcp")
@@ -28,7 +29,7 @@ class Kept:
         kernel = Kernel(self.flows.get, lambda cookie: self.flows.pop(cookie, None))
         self.connections = Connections(self.lineage, kernel, {SESSION: frozenset({"127.0.0.1:6443"})})
 
-    def take(self, *values: SocketOpened | SocketTied | SocketHello | SocketClosing) -> list[Record]:
+    def take(self, *values: SocketValue) -> list[Record]:
         return [record for value in values for record in self.connections.take(value)]
 
     def speak(self, out: int = 100) -> None:
@@ -68,7 +69,9 @@ def test_tls_of_a_process_without_streams_is_said_at_once_and_once(kept: Kept) -
     kept.take(OPENED, SocketHello(9, Direction.OUT, b"", 8))
     kept.encrypt()
     assert list(kept.connections.look(100)) == []
-    [note] = kept.connections.look(101 + SUSPECT_NS)
+    [known, note] = kept.connections.look(101 + SUSPECT_NS)
+    assert isinstance(known, Connection)
+    assert (known.ended, known.known) == (0, 101 + SUSPECT_NS)
     assert isinstance(note, Note)
     assert not note.complete
     assert note.text.startswith(f"TLS from an uninstrumented process: /usr/bin/wget (pid {PID}) to 127.0.0.1:6443")
@@ -81,7 +84,7 @@ def test_an_uninstrumented_process_that_is_gone_before_we_look_is_said_at_the_en
     kept.take(OPENED, SocketHello(9, Direction.OUT, b"", 8))
     kept.encrypt()
     kinds = [type(record) for record in kept.connections.end(10)]
-    assert kinds == [Note, Connection]
+    assert kinds == [Connection, Note, Connection]
 
 
 def test_a_handshake_alone_makes_nobody_a_stranger(kept: Kept) -> None:
@@ -122,6 +125,25 @@ def test_a_udp_socket_is_over_when_it_was_quiet(kept: Kept) -> None:
     [over] = kept.connections.look(9 + 2 * QUIET_NS)
     assert isinstance(over, Connection)
     assert (over.protocol, over.wire_out, over.wire_in, over.coverage_out) == ("udp", 40, 80, "")
+
+
+def test_quic_is_said_at_its_first_packet(kept: Kept) -> None:
+    begun, note = kept.take(replace(OPENED, protocol="udp", quic=1))
+    assert isinstance(begun, Connection) and isinstance(note, Note)
+    assert (begun.tls, begun.unread, begun.known) == ("QUIC v1", "QUIC", 7)
+    assert not note.complete
+    [over] = kept.connections.end(10)
+    assert isinstance(over, Connection)
+    assert (over.connection, over.unread, over.coverage_in) == (begun.connection, "QUIC", "unproven: QUIC is not read")
+
+
+def test_what_a_name_server_sent_is_passed_on_with_its_connection(kept: Kept) -> None:
+    name = of_peer(9, 5)
+    [begun] = kept.take(replace(OPENED, cookie=name, protocol="udp"))
+    assert isinstance(begun, Connection)
+    assert begun.cookie == 9
+    assert kept.take(SocketAnswer(name, 8, 0, 3, b"ab")) == [NameAnswer(begun.connection, SESSION, 8, 0, 3, b"ab", "udp")]
+    assert kept.take(SocketAnswer(9, 8, 0, 3, b"ab")) == []
 
 
 def test_what_is_said_of_an_unknown_socket_is_left_out(kept: Kept) -> None:

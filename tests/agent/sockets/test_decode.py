@@ -1,6 +1,16 @@
 from chaperone.agent.sockets.decode import address, flow_of
-from chaperone.agent.sockets.layout import Broken, ClosingRecord, FlowRecord, HelloRecord, OpenedRecord, SocketKind, TiedRecord
-from chaperone.agent.sockets.values import Flow, SocketClosing, SocketHello, SocketOpened, SocketTied
+from chaperone.agent.sockets.layout import (
+    AnswerRecord,
+    Broken,
+    ClosingRecord,
+    FlowRecord,
+    HelloRecord,
+    OpenedRecord,
+    SocketKind,
+    TiedRecord,
+)
+from chaperone.agent.sockets.peers import cookie_and_peer, of_peer
+from chaperone.agent.sockets.values import Flow, SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied
 from chaperone.agent.trace.layout import Head
 from chaperone.agent.trace.records import decode
 from chaperone.proto.records import Direction
@@ -14,6 +24,19 @@ def test_an_opened_socket() -> None:
     raw = OpenedRecord(head=head(SocketKind.OPENED), cookie=9, local_port=40000, remote_port=6443, family=4, protocol=6)
     raw.local[:4], raw.remote[:4] = (10, 0, 0, 1), (10, 0, 0, 2)
     assert decode(bytes(raw)) == SocketOpened(5, 6, 7, 2, 9, "10.0.0.1:40000", "10.0.0.2:6443", "tcp")
+
+
+def test_a_datagram_sockets_peer_is_part_of_its_name() -> None:
+    raw = OpenedRecord(head=head(SocketKind.OPENED), cookie=9, peer=2**32 - 1, quic=1, local_port=1, remote_port=443, family=4, protocol=17)
+    opened = decode(bytes(raw))
+    assert isinstance(opened, SocketOpened)
+    assert (cookie_and_peer(opened.cookie), opened.protocol, opened.quic) == ((9, 2**32 - 1), "udp", 1)
+    assert of_peer(9, 0) == 9
+
+
+def test_an_answer_is_as_long_as_it_was_kept() -> None:
+    raw = AnswerRecord(head=head(SocketKind.ANSWER), cookie=9, peer=3, position=100, size=5, kept=2)
+    assert decode(bytes(raw) + b"abc") == SocketAnswer(of_peer(9, 3), 7, 100, 5, b"ab")
 
 
 def test_a_tie_a_hello_and_a_closing() -> None:

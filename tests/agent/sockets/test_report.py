@@ -2,10 +2,10 @@ from dataclasses import replace
 
 from chaperone.agent.sockets.coverage import Coverage, Plaintext
 from chaperone.agent.sockets.report import Counted, Result, Watched, counted, is_speaking, notes_of
-from chaperone.agent.sockets.suite import Suite
+from chaperone.agent.sockets.suite import Suite, quic
 from chaperone.agent.sockets.values import Flow, SocketOpened
 from chaperone.proto.ids import ProcessId, SessionId
-from chaperone.proto.records import ProcessSeen
+from chaperone.proto.records import Connection, Note, ProcessSeen
 
 SESSION, TLS_13 = SessionId("s"), Suite("TLS 1.3", 17, 52)
 PROCESS = ProcessSeen(ProcessId("p"), SESSION, 1, 42, "/usr/bin/wget")
@@ -14,6 +14,11 @@ OPENED = SocketOpened(42, 6, 7, 1, 9, "127.0.0.1:4", "127.0.0.1:6443", "tcp")
 
 def watched(*apiservers: str) -> Watched:
     return Watched(OPENED, SESSION, PROCESS, frozenset(apiservers), "api.test", TLS_13)
+
+
+def replace_stack(one: Watched, stack: str) -> Watched:
+    one.stack = stack
+    return one
 
 
 def out(*sizes: int) -> Flow:
@@ -74,11 +79,27 @@ def test_a_gap_makes_the_recording_incomplete_where_it_matters() -> None:
 
 
 def test_tls_that_cannot_be_read_is_named() -> None:
-    note = watched("127.0.0.1:6443").stranger(8)
-    who = "/usr/bin/wget (pid 42) to 127.0.0.1:6443 (api.test)"
+    one = replace_stack(watched("127.0.0.1:6443"), "NSS")
+    connection, note = one.unread(8)
+    assert connection == one.record()
+    assert isinstance(connection, Connection) and isinstance(note, Note)
+    assert (connection.unread, connection.known, connection.ended) == ("NSS", 8, 0)
+    who = "/usr/bin/wget (pid 42, NSS) to 127.0.0.1:6443 (api.test)"
     assert note.text == f"TLS from an uninstrumented process: {who}; its plaintext is not recorded"
     assert not note.complete
-    assert watched("10.0.0.1:443").stranger(8).complete
+    elsewhere = [record for record in watched("10.0.0.1:443").unread(8) if isinstance(record, Note)]
+    assert [note.complete for note in elsewhere] == [True]
+
+
+def test_quic_is_named_and_proves_nothing() -> None:
+    one = Watched(replace(OPENED, protocol="udp", quic=1), SESSION, PROCESS, frozenset({"10.0.0.1:443"}), "", quic(1))
+    *_, note = one.unread(8)
+    assert isinstance(note, Note)
+    assert note.text == "QUIC: /usr/bin/wget (pid 42) to 127.0.0.1:6443; its plaintext is not recorded"
+    result = counted(one, (Flow(1200), Flow(1300)), Counted((Plaintext(), Plaintext())))
+    over = one.record(99, result)
+    assert (over.tls, over.wire_out, over.wire_in) == ("QUIC v1", 1200, 1300)
+    assert {over.coverage_out, over.coverage_in} == {"unproven: QUIC is not read"}
 
 
 def test_a_client_speaks_behind_its_finished() -> None:

@@ -42,6 +42,8 @@ def test_udp_is_never_an_apiserver() -> None:
 
 def test_a_name_is_shown_rather_than_an_address() -> None:
     assert authority(connection("198.51.100.7:443", serverName="evil.test")) == "evil.test:443"
+    assert authority(connection("198.51.100.7:443", names=["new.test", "old.test"])) == "new.test:443"
+    assert authority(connection("198.51.100.7:443", serverName="evil.test", names=["new.test"])) == "evil.test:443"
     assert authority(connection("[2001:db8::1]:443")) == "[2001:db8::1]:443"
 
 

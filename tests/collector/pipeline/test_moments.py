@@ -68,12 +68,13 @@ def test_an_exchange_counts_once_however_long_it_goes_on() -> None:
 def test_a_connection_to_somebody_else_brings_its_process() -> None:
     moments = Moments()
     begun(moments)
-    document = d.connection(remote="198.51.100.7:443", serverName="")
+    document = d.connection(remote="198.51.100.7:443", serverName="", names=["evil.test"])
     del document["ended"]
     [happened] = moments.of(row(Kind.CONNECTION, document))
     assert happened.event.lookup == {
         "process": {"id": d.PROCESS, "pid": 4242, "exe": "/usr/bin/kubectl", "argv": ["kubectl", "get", "secret", "db"]},
-        "authority": "198.51.100.7:443",
+        "authority": "evil.test:443",
+        "names": ["evil.test"],
     }
     assert moments.of(row(Kind.CONNECTION, document | {"ended": d.at(9)})) == []
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support import name_server
 from support.conversations import Conversation, pods
 
 from chaperone.collector.mask.masker import Masker
@@ -14,6 +15,7 @@ from chaperone.proto.records import (
     Connection,
     Direction,
     Hold,
+    NameAnswer,
     Note,
     Outcome,
     ProcessEnded,
@@ -188,6 +190,21 @@ def test_a_connection_is_kept_and_its_name_is_masked() -> None:
     [document] = of(taken([*one.begun(), begun]), Kind.CONNECTION)
     assert (document["remote"], document["session"]) == ("b:2", one.session)
     assert secret not in str(document)
+
+
+def api_answer() -> bytes:
+    """That api.test is at 192.0.2.7."""
+    return name_server.message("api.test", name_server.A, [name_server.record("api.test", name_server.A, bytes([192, 0, 2, 7]))])
+
+
+def test_a_connection_has_the_names_that_were_asked_for_and_keeps_them() -> None:
+    one, sent = Conversation(), api_answer()
+    asked = Connection(ConnectionId("n"), one.session, ProcessId("p"), 4, 1, "a:1", "10.0.0.1:53", "udp")
+    answer = NameAnswer(asked.connection, one.session, 5, 0, len(sent), sent, "udp")
+    begun = Connection(ConnectionId("c"), one.session, ProcessId("p"), 6, 9, "a:2", "192.0.2.7:443", "tcp")
+    rows = taken([*one.begun(), asked, answer, begun, replace(begun, ended=8), replace(asked, ended=9)])
+    names = {(row["id"], "ended" in row): row["names"] for row in of(rows, Kind.CONNECTION)}
+    assert names == {("n", False): [], ("c", False): ["api.test"], ("c", True): ["api.test"], ("n", True): []}
 
 
 def test_a_stream_can_be_bound_behind_its_end() -> None:

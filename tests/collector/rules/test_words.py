@@ -1,5 +1,7 @@
 """Each word is documented, has an empty value of its type, and reads what the documents say."""
 
+from dataclasses import replace
+
 import pytest
 from support.judged_events import body, call, egress, piece
 
@@ -53,6 +55,14 @@ def test_the_command_of_an_exec_comes_from_the_url() -> None:
 
 def test_the_host_is_without_port_and_brackets() -> None:
     assert [read("egress.host", egress(host)) for host in ("a.b:443", "[::1]:443", "a.b")] == ["a.b", "::1", "a.b"]
+
+
+def test_an_address_is_told_whatever_its_name() -> None:
+    event = egress("evil.test:443")
+    event = replace(event, document={**event.document, "remote": "[2001:db8::1]:443", "names": ["evil.test", "old.test"]})
+    told = [read(f"egress.{word}", event) for word in ("host", "address", "names")]
+    assert told == ["evil.test", "2001:db8::1", ["evil.test", "old.test"]]
+    assert [read(f"egress.{word}", egress("evil.test:443")) for word in ("address", "names")] == ["", []]
 
 
 def test_the_first_moment_is_the_latest_of_the_words() -> None:
