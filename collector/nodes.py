@@ -36,7 +36,25 @@ class Place:
 
     def error(self, problem: str) -> PolicyError:
         """A complaint about this node."""
-        return PolicyError(self.file, self.node.start_mark.line + 1, self.key, problem)
+        return PolicyError(self.file, self.line, self.key, problem)
+
+    @property
+    def line(self) -> int:
+        """Where it stands."""
+        return int(self.node.start_mark.line) + 1
+
+    def scalars(self) -> "Iterator[Place]":
+        """Every text in it, keys too, each with the keys that lead to it."""
+        if isinstance(self.node, yaml.MappingNode):
+            for key, value in self.node.value:
+                name = str(key.value)[:40] if isinstance(key, yaml.ScalarNode) else ""
+                yield from Place(self.file, self.key, key).scalars()
+                yield from Place(self.file, f"{self.key}.{name}".lstrip("."), value).scalars()
+        elif isinstance(self.node, yaml.SequenceNode):
+            for entry in self.entries():
+                yield from entry.scalars()
+        elif isinstance(self.node, yaml.ScalarNode):
+            yield self
 
     def mapping(self, allowed: tuple[str, ...], required: tuple[str, ...] = ()) -> "dict[str, Place]":
         """Its values by key, none unknown, none twice."""
@@ -54,6 +72,12 @@ class Place:
         if missing := [name for name in required if name not in found]:
             raise self.error(f"expected the key {missing[0]}, which is missing")
         return found
+
+    def pairs(self) -> "Iterator[tuple[str, Place]]":
+        """Its values by keys of any name, none twice."""
+        if not isinstance(self.node, yaml.MappingNode):
+            raise self.error(f"expected a mapping of names to texts, found {_found(self.node)}")
+        yield from self.mapping(tuple(str(key.value) for key, _ in self.node.value)).items()
 
     def entries(self) -> "list[Place]":
         """Its items."""

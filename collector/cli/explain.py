@@ -5,17 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from chaperone.collector.cli.ask import ask
+from chaperone.collector.cli.brought import in_session
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.output import is_coloured
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.table import Cell, table
-from chaperone.collector.ingest.policies import read_rules
+from chaperone.collector.ingest.policies import read_policies
 from chaperone.collector.nodes import PolicyError
-from chaperone.collector.rules.document import Rule, policies
+from chaperone.collector.rules.document import Rule
 from chaperone.collector.rules.evaluate import NOT_NOW, Finding, explain
 from chaperone.collector.rules.event import Event, Subject
 from chaperone.collector.rules.memory import Memory
-from chaperone.collector.rules.ruleset import Rules, joined, ruleset
+from chaperone.collector.rules.ruleset import Rules, arranged
 from chaperone.collector.rules.terms import Mode
 from chaperone.collector.rules.verdict import Enforce
 
@@ -28,8 +29,7 @@ def explained_by(files: list[Path] | None, store: Path, session: Document) -> Ru
     """The named files' rules, else the collector's; and those that the session brought."""
     try:
         named = files or [Path(path) for row in ask(store, "rules.status") for path in row["files"]]
-        own = ruleset(read_rules(named))
-        return joined(own, [policy for text in session.get("policies", ()) for policy in policies(text, "policy")])[0]
+        return in_session(arranged(read_policies(named)), session)
     except PolicyError as error:
         raise CommandError(escape(str(error)), STEP) from None
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.brought import inexact, remarks, tried
 from chaperone.collector.cli.calls import one_call
 from chaperone.collector.cli.decoded import decoded
 from chaperone.collector.cli.explain import explained_by, explanation
@@ -20,14 +21,14 @@ from chaperone.collector.cli.show.call import short
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.table import table
 from chaperone.collector.ingest.captures import CaptureError
-from chaperone.collector.ingest.policies import read_rules
+from chaperone.collector.ingest.policies import read_policies
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
-from chaperone.collector.rules.document import Rule
+from chaperone.collector.rules.document import Policy, Rule
 from chaperone.collector.rules.evaluate import evaluate
 from chaperone.collector.rules.event import Event, call_events, egress_event, in_order, leak_event, piece_event
 from chaperone.collector.rules.memory import Memory
-from chaperone.collector.rules.ruleset import ruleset
+from chaperone.collector.rules.ruleset import Rules, arranged, concerning, ruleset
 from chaperone.collector.rules.verdict import Verdict
 from chaperone.collector.rules.words import WORDS
 
@@ -74,12 +75,14 @@ def test(
     """Say what rules would have said of the past."""
     if not capture and not session and not since:
         raise typer.BadParameter("name the past: --session ID, --since DURATION or --capture FILE")
-    rules = loaded(files)
+    policies = loaded_policies(files)
     for path in capture or ():
-        say(lines(path.name, judged(rules, capture_events(path))))
+        say(lines(path.name, judged(arranged(policies), capture_events(path))))
     for id_ in [*(session or ()), *(sessions_since(directory(store), since) if since else ())]:
         past = recorded(directory(store), id_.lower())
-        say(lines(f"session {short(past.session['id'])}", judged(rules, past.events())))
+        name, rules = f"session {short(past.session['id'])}", tried(policies, past.session)
+        say(escape(f"{name}: {remark}") for remark in remarks(rules, past.session))
+        say(lines(name, judged(concerning(rules, past.session), past.events())))
 
 
 @app.command(epilog="Example: chaperone rules explain 3f2a9c")
@@ -93,6 +96,7 @@ def explain(
     found = one_call(list(ask(place, "calls.list", id=call.lower(), limit=100)), call)
     past = recorded(place, found["session"])
     rules = explained_by(policy, place, past.session)
+    say(escape(remark) for remark in inexact(past.session))
     say(explanation(rules, past.events(), found))
 
 
@@ -114,8 +118,13 @@ def sessions_since(place: Path, since: int) -> list[str]:
 
 def loaded(files: list[Path]) -> tuple[Rule, ...]:
     """The rules of files; CommandError with file, line and key."""
+    return arranged(loaded_policies(files)).all
+
+
+def loaded_policies(files: list[Path]) -> tuple[Policy, ...]:
+    """The policies of files; CommandError with file, line and key."""
     try:
-        return read_rules(files)
+        return read_policies(files)
     except PolicyError as error:
         raise CommandError(escape(str(error)), STEP) from None
 
@@ -137,10 +146,10 @@ def capture_events(path: Path) -> list[Event]:
 
 def judged(rules: Iterable[Rule], events: Iterable[Event]) -> list[Verdict]:
     """All verdicts on these events, in order."""
-    memory, arranged = Memory(), ruleset(rules)
+    memory, asked = Memory(), rules if isinstance(rules, Rules) else ruleset(rules)
     found: list[Verdict] = []
     for event in events:
-        verdicts, memory = evaluate(arranged.likely(event), memory, event)
+        verdicts, memory = evaluate(asked.likely(event), memory, event)
         found += verdicts
     return found
 

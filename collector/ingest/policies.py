@@ -4,25 +4,19 @@ import importlib.resources
 from pathlib import Path
 
 from chaperone.collector.nodes import SIZE, PolicyError
-from chaperone.collector.rules.document import Policy, Rule, merged, policies
+from chaperone.collector.rules.document import Policy, Rule, distinct, merged, policies
 
 DEFAULT = Path("default")  # names the pack that comes with Chaperone
 
 
+def read_policies(paths: list[Path]) -> tuple[Policy, ...]:
+    """The policies of files and directories, as `read_rules`."""
+    return distinct([policies(text_of(file), str(file)) for path in paths for file in files_of(path)])
+
+
 def read_rules(paths: list[Path]) -> tuple[Rule, ...]:
     """The rules of files, and of directories' *.yaml and *.yml. PolicyError at the first mistake or unreadable file."""
-    return merged(_groups(paths))
-
-
-def read_policies(paths: list[Path]) -> list[Policy]:
-    """The same as policies."""
-    groups = _groups(paths)
-    merged(groups)  # each name once
-    return [policy for group in groups for policy in group]
-
-
-def _groups(paths: list[Path]) -> list[tuple[Policy, ...]]:
-    return [policies(text_of(file), str(file)) for path in paths for file in files_of(path)]
+    return merged([read_policies(paths)])
 
 
 def files_of(path: Path) -> list[Path]:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chaperone.collector.ingest.policies import DEFAULT, files_of, read_rules
+from chaperone.collector.ingest.policies import DEFAULT, files_of, read_policies
 from chaperone.collector.nodes import PolicyError
-from chaperone.collector.rules.ruleset import Rules, ruleset
+from chaperone.collector.rules.ruleset import Rules, arranged
 
 LOOK_S = 1.0
 
@@ -23,7 +23,7 @@ class PolicyFiles:
         self._paths = [*([DEFAULT] if default else []), *paths]
         self._log = log
         self._seen = self._print()
-        self.rules: Rules = ruleset(read_rules(self._paths))
+        self.rules: Rules = arranged(read_policies(self._paths))
         self._loaded_at, self._loads, self._refused, self._problem = time.time(), 1, 0, ""
         self._asked = asyncio.Event()
 
@@ -58,7 +58,7 @@ class PolicyFiles:
     def _read(self) -> bool:
         self._seen = self._print()
         try:
-            self.rules = ruleset(read_rules(self._paths))
+            self.rules = arranged(read_policies(self._paths))
         except PolicyError as error:
             self._problem, self._refused = str(error), self._refused + 1
             self._log(f"the rules stay as they were ({len(self.rules.all)} rules, {self.rules.digest}): {error}")

@@ -1,14 +1,22 @@
-"""Which rules judge which session: the collector's own, and those that a run brought with it. A policy of a run can add, never replace."""
+"""Which rules judge which session: those of the collector's policies that concern it, and those that a run brought with it.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+A policy of a run can add, never replace. Its selector is not asked: whoever named the file for the run has chosen.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.changes import Named
 from chaperone.collector.rules.document import Policy, policies
-from chaperone.collector.rules.ruleset import Rules, joined, named
+from chaperone.collector.rules.event import Document
+from chaperone.collector.rules.ruleset import Rules, concerning, joined, named
+from chaperone.collector.rules.selector import EVERYTHING
+from chaperone.collector.rules.terms import Mode
 
 BROUGHT = "policy"  # stands for the file's name in errors: its text came with the session
+ENDED = 1_000  # sessions that are over and may be heard of once more
+Key = tuple[tuple[str, ...], tuple[tuple[str, Mode], ...]]  # texts that were brought; the collector's policies and their modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,56 +27,90 @@ class Court:
     named: Named
 
 
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A session before its court."""
+
+    document: Document
+    texts: tuple[str, ...]
+    key: Key
+    court: Court
+
+
 class Courts:
     """The rules in force."""
 
     def __init__(self, rules: Rules) -> None:
         self._own = _court(rules)
-        self._brought: dict[str, tuple[str, ...]] = {}  # session → texts
-        self._of: dict[tuple[str, ...], Court] = {}  # texts → all rules with them
+        self._parties: dict[str, Party] = {}
+        self._ended: dict[str, None] = {}
+        self._of: dict[Key, Court] = {}
 
     def of(self, session: str) -> Court:
-        """Those of a session."""
-        texts = self._brought.get(session)
-        return self._of[texts] if texts else self._own
+        """Those of a session; of one that nobody introduced all of the collector's."""
+        party = self._parties.get(session)
+        return party.court if party else self._own
 
-    def convene(self, session: str, texts: Sequence[str]) -> list[str]:
+    def convene(self, session: Document, texts: Sequence[str] = ()) -> list[str]:
         """A session began with these policies; what is wrong with them. Then the collector's own judge it alone."""
-        if not texts:
-            return []
-        self._brought[session] = key = tuple(texts)
-        if key in self._of:
-            return []
-        self._of[key], problems = self._joined(key)
+        self._parties[session["id"]], problems = self._seat(session, tuple(texts))
         return problems
 
     def dismiss(self, session: str) -> None:
-        """It ended. What of it comes later is judged as before while another has the same policies."""
-        texts = self._brought.pop(session, None)
-        if texts and texts not in self._brought.values():
-            del self._of[texts]
+        """It ended; for a while what of it comes later is judged as before."""
+        if session in self._parties:
+            self._ended[session] = None
+        while len(self._ended) > ENDED:
+            self._forget(next(iter(self._ended)))
 
     def use(self, rules: Rules) -> None:
         """Other rules are the collector's own now."""
-        self._own = _court(rules)
-        self._of = {texts: self._joined(texts)[0] for texts in self._of}
+        self._own, self._of = _court(rules), {}
+        self._parties = {id_: self._seat(party.document, party.texts)[0] for id_, party in self._parties.items()}
+
+    def sitting(self) -> Iterator[Document]:
+        """The sessions that go on."""
+        return (party.document for session, party in self._parties.items() if session not in self._ended)
 
     def named_anywhere(self) -> Named:
         """All rules of all sessions by name."""
         return {name: rule for court in (*self._of.values(), self._own) for name, rule in court.named.items()}
 
-    def _joined(self, texts: tuple[str, ...]) -> tuple[Court, list[str]]:
-        try:
-            found = read(texts)
-        except PolicyError as error:
-            return self._own, [f"it is not used: {error}"]
-        rules, left_out = joined(self._own.rules, found)
-        return _court(rules), [f"{name} is not used: the collector has another of that name" for name in left_out]
+    def _seat(self, session: Document, texts: tuple[str, ...]) -> tuple[Party, list[str]]:
+        chosen = concerning(self._own.rules, session)
+        rules, problems = _joined(chosen, texts)
+        key = texts, tuple((policy.name, policy.terms.mode) for policy in chosen.policies)
+        if key not in self._of:
+            self._of[key] = self._own if rules is self._own.rules else _court(rules)
+        return Party(session, texts, key, self._of[key]), problems
+
+    def _forget(self, session: str) -> None:
+        del self._ended[session]
+        gone = self._parties.pop(session)
+        if all(party.key != gone.key for party in self._parties.values()):
+            self._of.pop(gone.key, None)
 
 
 def read(texts: Sequence[str]) -> list[Policy]:
     """The policies of a run. PolicyError at the first mistake."""
-    return [policy for text in texts for policy in policies(text, BROUGHT)]
+    return [replace(policy, selector=EVERYTHING) for text in texts for policy in policies(text, BROUGHT)]
+
+
+def governed_by(rules: Rules) -> list[dict[str, str]]:
+    """What a session's document says of the policies that judge it."""
+    return [
+        {"policy": policy.name, "mode": str(policy.terms.mode), "from": "run" if policy.file == BROUGHT else "collector"}
+        for policy in rules.policies
+    ]
+
+
+def _joined(rules: Rules, texts: tuple[str, ...]) -> tuple[Rules, list[str]]:
+    try:
+        found = read(texts)
+    except PolicyError as error:
+        return rules, [f"it is not used: {error}"]
+    joint, left_out = joined(rules, found)
+    return joint, [f"{name} is not used: the collector has another of that name" for name in left_out]
 
 
 def _court(rules: Rules) -> Court:

@@ -8,17 +8,18 @@ Memory is one value per workload (or, where the API tells its service account, p
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from chaperone.collector.fault import place_of
 from chaperone.collector.mask.masked import MaskedText
-from chaperone.collector.pipeline.courts import Courts
+from chaperone.collector.pipeline.courts import Courts, governed_by
 from chaperone.collector.pipeline.moments import Happened, Moments
 from chaperone.collector.pipeline.performer import Performer
 from chaperone.collector.pipeline.targets import Targets
 from chaperone.collector.rules import changes
-from chaperone.collector.rules.evaluate import evaluate
+from chaperone.collector.rules.evaluate import evaluate, time_ns
 from chaperone.collector.rules.event import Document, Event, Subject
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.memory import Memory
@@ -38,6 +39,14 @@ Place = tuple[str, str, str]  # session, scope, digest of the rules
 Entry = tuple[Place, Judgement, list[list[Any]]]  # what was judged, what changed in the memory
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The policies that a session's document names, and how often that changed."""
+
+    policies: list[dict[str, str]] = field(default_factory=list)
+    version: int = 0
+
+
 class Judge:
     """A pipeline's sink that judges. `sink` takes its rows and those of verdicts; `mask` makes a text that may be stored."""
 
@@ -46,6 +55,8 @@ class Judge:
         self._moments, self._targets, self._courts = Moments(), Targets(), Courts(rules)
         self._waiting: list[Happened] = []
         self._over: list[str] = []  # sessions that ended in this batch
+        self._brought: dict[str, tuple[str, ...]] = {}  # texts of policies of sessions that are about to begin
+        self._said: dict[str, Said] = {}  # which policies each session that goes on was told to have
         self._memories: dict[str, Memory] = {}
         self._next: Rules | None = None
 
@@ -63,6 +74,10 @@ class Judge:
         """These rules from the next batch on. What rules remember that judge as before is kept. Any thread may call it."""
         self._next = rules
 
+    def bring(self, session: str, texts: Sequence[str]) -> None:
+        """A session that is about to begin has these policies of its own."""
+        self._brought[session] = tuple(texts)
+
     def scans(self, session: str) -> bool:
         """Whether in a session's connections to others than the apiserver its secrets are looked for."""
         return self._courts.of(session).rules.scan
@@ -77,12 +92,14 @@ class Judge:
             events, memory = tuple(entry[1] for entry in sat), tuple(change for entry in sat for change in entry[2])
             self._sink.append(sitting_row(Sitting(session, scope, digest, events, memory)))
         while self._over:
-            self._courts.dismiss(self._over.pop())
+            self._courts.dismiss(session := self._over.pop())
+            self._said.pop(session, None)
 
     def recall(self, past: Past, docket: Docket) -> None:
         """Go on where an earlier collector ended."""
         for found in past.sessions:
-            self._convene(found.session["id"], found.session)
+            self._said[found.session["id"]] = Said(found.session.get("governedBy", []), found.session.get("governedAt", 0))
+            self._convene(found.session)
             self._moments.open_session(found.session, found.processes)
         for call in docket.calls:
             self._moments.open_call(call)
@@ -96,12 +113,22 @@ class Judge:
         if "ended" in row.document:
             self._over.append(row.session)
         else:
-            self._convene(row.session, row.document)
+            self._convene(row.document)
 
-    def _convene(self, session: str, document: Document) -> None:
+    def _convene(self, session: Document) -> None:
         """Which rules a session has."""
-        for problem in self._courts.convene(session, document.get("policies", ())):
-            self._note(session, "policy of the run", problem)
+        id_ = session["id"]
+        for problem in self._courts.convene(session, self._brought.pop(id_, ())):
+            self._note(id_, "policy of the run", problem)
+        self._say_policies(session)
+
+    def _say_policies(self, session: Document) -> None:
+        """In the session's document, where they are others than it said last."""
+        id_ = session["id"]
+        policies, said = governed_by(self._courts.of(id_).rules), self._said.get(id_, Said())
+        if policies != said.policies and "time" in session:
+            self._said[id_] = said = Said(policies, said.version + 1)
+            self._sink.append(facts.session_governed(id_, time_ns(session["time"]), policies, said.version))
 
     def _judged(self, happened: Happened) -> Entry | None:
         try:
@@ -165,6 +192,8 @@ class Judge:
         before = self._courts.named_anywhere()
         self._courts.use(rules)
         after = self._courts.named_anywhere()
+        for session in list(self._courts.sitting()):
+            self._say_policies(session)
         for scope, memory in list(self._memories.items()):
             self._remember(scope, changes.kept(memory, before, after))
 

@@ -90,7 +90,7 @@ class Pipeline:
         gate = self._session_gate(record.session)
         text = gate.text
         labels = {text(key): text(value) for key, value in (record.labels or {}).items()}
-        command = facts.Command(gate.argv(record.argv), text(record.cwd), labels)
+        command = facts.Command(gate.argv(record.argv), text(record.cwd), labels, tuple(map(text, record.policies)))
         self._sink.append(facts.session_begun(record, command, offset))
 
     def _session_ended(self, record: records.SessionEnded, offset: int) -> None:

@@ -8,8 +8,10 @@ from chaperone.collector.nodes import Place, PolicyError, documents
 from chaperone.collector.rules.condition import Condition, ConditionError, compiled, expanded
 from chaperone.collector.rules.consent import KEYS as CONSENT
 from chaperone.collector.rules.consent import Consent, consent
+from chaperone.collector.rules.literals import refuse_literals
 from chaperone.collector.rules.memory import ENTRIES
 from chaperone.collector.rules.message import Message, MessageError, message
+from chaperone.collector.rules.selector import EVERYTHING, Selector, selector
 from chaperone.collector.rules.terms import DEFAULT, Mode, Scan, Terms, effective, terms
 from chaperone.collector.rules.terms import KEYS as TERMS
 from chaperone.collector.rules.verdict import Action, Enforce, Moment, Severity
@@ -18,7 +20,7 @@ from chaperone.collector.rules.words import WORDS, first_moment
 API_VERSION = "chaperone.dev/v1"
 COUNT_LIMIT = ENTRIES
 RULE_LIMIT = 2_000
-POLICY_KEYS = ("apiVersion", "kind", "metadata", *TERMS, "macros", "lists", "rules")
+POLICY_KEYS = ("apiVersion", "kind", "metadata", "selector", *TERMS, "macros", "lists", "rules")
 RULE_KEYS = (
     "name", "description", "phase", "when", "count", "countOf", "within", "by", "distinct", "then", "do", "enforce", "severity",
     "mitre", "message", "exceptions", "onUnknown", *CONSENT,
@@ -120,6 +122,7 @@ class Policy:
     rules: tuple[Rule, ...]
     file: str = ""
     terms: Terms = DEFAULT
+    selector: Selector = EVERYTHING  # which sessions it concerns
 
 
 def policies(text: str, file: str) -> tuple[Policy, ...]:
@@ -130,17 +133,23 @@ def policies(text: str, file: str) -> tuple[Policy, ...]:
     return found
 
 
-def merged(groups: list[tuple[Policy, ...]]) -> tuple[Rule, ...]:
-    """The rules of several files but those that are off; PolicyError when a policy's name comes twice."""
+def distinct(groups: list[tuple[Policy, ...]]) -> tuple[Policy, ...]:
+    """The policies of several files; PolicyError when a policy's name comes twice."""
     seen: dict[str, str] = {}
     for policy in (policy for group in groups for policy in group):
         if policy.name in seen:
             raise PolicyError(policy.file, 1, "metadata.name", f"expected one policy called {policy.name}, also in {seen[policy.name]}")
         seen[policy.name] = policy.file
-    return tuple(rule for group in groups for policy in group for rule in policy.rules if policy.terms.mode is not Mode.OFF)
+    return tuple(policy for group in groups for policy in group)
+
+
+def merged(groups: list[tuple[Policy, ...]]) -> tuple[Rule, ...]:
+    """The rules of several files but those that are off, as `distinct`."""
+    return tuple(rule for policy in distinct(groups) for rule in policy.rules if policy.terms.mode is not Mode.OFF)
 
 
 def _policy(place: Place) -> Policy:
+    refuse_literals(place)
     keys = place.mapping(POLICY_KEYS, ("apiVersion", "kind", "metadata", "rules"))
     _fixed(keys["apiVersion"], API_VERSION)
     _fixed(keys["kind"], "Policy")
@@ -153,7 +162,12 @@ def _policy(place: Place) -> Policy:
             raise entry.error(f"expected each rule's name once, found {rule.name!r} again")
     if len(rules) > RULE_LIMIT:
         raise keys["rules"].error(f"expected at most {RULE_LIMIT} rules, found {len(rules)}")
-    return Policy(name, tuple(replace(rule, mode=said.mode, scan=said.egress_scan is Scan.ON) for rule in rules), place.file, said)
+    chosen = selector(keys["selector"]) if "selector" in keys else EVERYTHING
+    return Policy(name, tuple(_under(rule, said) for rule in rules), place.file, said, chosen)
+
+
+def _under(rule: Rule, said: Terms) -> Rule:
+    return replace(rule, mode=said.mode, scan=said.egress_scan is Scan.ON)
 
 
 def _fixed(place: Place, wanted: str) -> None:

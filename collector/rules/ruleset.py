@@ -1,13 +1,14 @@
 """All rules in force, arranged by when they are asked, so that an event costs only the rules it concerns."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from chaperone.collector.rules.document import CountOf, Policy, Rule
 from chaperone.collector.rules.evaluate import subjects, then_moment
-from chaperone.collector.rules.event import Event, Subject
-from chaperone.collector.rules.terms import Mode
+from chaperone.collector.rules.event import Document, Event, Subject
+from chaperone.collector.rules.selector import raised
+from chaperone.collector.rules.terms import Mode, Terms, strictest
 from chaperone.collector.rules.verdict import Moment
 
 Spot = tuple[Subject, Moment]
@@ -27,6 +28,7 @@ class Rules:
     all: tuple[Rule, ...] = ()
     digest: str = ""
     horizon_ns: int = 0
+    policies: tuple[Policy, ...] = field(default=(), repr=False)  # what they come from, those that are off included
     spots: Mapping[Spot, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
     _likely: dict[tuple[Spot, str], tuple[Rule, ...]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -44,6 +46,11 @@ class Rules:
         return found
 
     @property
+    def terms(self) -> Terms:
+        """How a workload is governed that all of their policies concern."""
+        return strictest(policy.terms for policy in self.policies if policy.terms.mode is not Mode.OFF)
+
+    @property
     def scan(self) -> bool:
         """Whether any of their policies has secrets looked for in connections to others than the apiserver."""
         return any(rule.scan for rule in self.all)
@@ -52,12 +59,24 @@ class Rules:
         return iter(self.all)
 
 
-def ruleset(rules: Iterable[Rule]) -> Rules:
+def arranged(policies: Iterable[Policy]) -> Rules:
+    """The rules of policies but those that are off."""
+    kept = tuple(policies)
+    return ruleset((rule for policy in kept for rule in policy.rules if policy.terms.mode is not Mode.OFF), kept)
+
+
+def concerning(rules: Rules, session: Document) -> Rules:
+    """What of them concerns a session: policies whose selector fits it, each in the mode that its pod's label may raise."""
+    chosen = tuple(_raised(policy, session) for policy in rules.policies if policy.selector.concerns(session))
+    return rules if chosen == rules.policies else arranged(chosen)
+
+
+def ruleset(rules: Iterable[Rule], policies: tuple[Policy, ...] = ()) -> Rules:
     """Rules, arranged."""
     found = tuple(rules)
     text = "\n".join(f"{rule.policy} {rule.mode} {print_of(rule)}" for rule in found)
     spots = {spot: tuple(rule for rule in found if _belongs(rule, spot)) for spot in SPOTS}
-    return Rules(found, _digest(text), max(map(_horizon_ns, found), default=0), spots)
+    return Rules(found, _digest(text), max(map(_horizon_ns, found), default=0), policies, spots)
 
 
 def named(rules: Rules) -> dict[tuple[str, str], tuple[Rule, str]]:
@@ -72,12 +91,20 @@ def joined(rules: Rules, more: Iterable[Policy]) -> tuple[Rules, tuple[str, ...]
     said = {(rule.policy, rule.name, print_of(rule)) for rule in rules}
     added = [rule for policy in new if policy.name not in known for rule in policy.rules]
     differ = [p.name for p in new if p.name in known and not {(p.name, rule.name, print_of(rule)) for rule in p.rules} <= said]
-    return (ruleset([*rules, *added]) if added else rules), tuple(differ)
+    kept = (*rules.policies, *(policy for policy in new if policy.name not in known))
+    return (ruleset([*rules, *added], kept) if len(kept) > len(rules.policies) else rules), tuple(differ)
 
 
 def print_of(rule: Rule) -> str:
     """Of all that decides what a rule matches and remembers. What it says or does when it matched is not in it."""
     return _digest(repr((rule.name, rule.when, rule.moment, rule.window, rule.then, rule.exceptions, rule.on_unknown)))
+
+
+def _raised(policy: Policy, session: Document) -> Policy:
+    mode = raised(policy.terms.mode, session)
+    if mode is policy.terms.mode:
+        return policy
+    return replace(policy, terms=replace(policy.terms, mode=mode), rules=tuple(replace(rule, mode=mode) for rule in policy.rules))
 
 
 def _belongs(rule: Rule, spot: Spot) -> bool:

@@ -1,8 +1,9 @@
 """What a policy says besides its rules: how a workload is governed, and what happens when nobody can decide."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
 from chaperone.collector.nodes import SECOND, Place
 from chaperone.collector.rules.verdict import Enforce
@@ -71,6 +72,27 @@ class Terms:
 
 
 DEFAULT = Terms()
+
+
+_STRICTER: dict[str, tuple[StrEnum, ...]] = {
+    "mode": (Mode.OFF, Mode.RECORD, Mode.ENFORCE),
+    "on_failure": (OnFailure.ALLOW, OnFailure.DENY),
+    "uncovered": (Uncovered.ALLOW, Uncovered.ALERT, Uncovered.DENY),
+    "unreadable": (OnFailure.ALLOW, OnFailure.DENY),
+    "record": (Keeping.BEST_EFFORT, Keeping.STRICT),
+    "bodies": (Bodies.MASKED, Bodies.METADATA, Bodies.NONE),
+    "egress_scan": (Scan.OFF, Scan.ON),
+}
+
+
+def strictest(several: Iterable[Terms]) -> Terms:
+    """How a workload is governed that several policies concern: of each key the strictest; of times the shortest."""
+    known = list(several) or [DEFAULT]
+    return Terms(**{name: _strictest(name, [getattr(one, name) for one in known]) for name in (field.name for field in fields(Terms))})
+
+
+def _strictest(name: str, values: list[Any]) -> Any:
+    return max(values, key=_STRICTER[name].index) if name in _STRICTER else min(values)
 
 
 def terms(keys: Mapping[str, Place]) -> Terms:

@@ -23,6 +23,7 @@ class Command:
     argv: tuple[MaskedText, ...]
     cwd: MaskedText
     labels: dict[MaskedText, MaskedText]
+    policies: tuple[MaskedText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,10 @@ class Hole:
 
 
 def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
-    """A session: {id, workload, time, user, argv, cwd, node, apiservers, labels}, of one with policies of its own `policies`, and of
-    a pod's container `lookedUp`: {namespace, name, pod ("namespace/name"), uid, container, containerID, image, serviceAccount
-    ("namespace:name"), owner ("Kind/name"), runtimeClass}, as the API said when it began; "" where it said nothing."""
+    """A session: {id, workload, time, user, argv, cwd, node, apiservers, labels}; with policies of its own `policies` [{text, digest,
+    masked}] (`digest`: SHA-256 of the text as it is kept; `masked`: that is not the whole text); of a pod's container `lookedUp`:
+    {namespace, name, pod ("namespace/name"), uid, container, containerID, image, serviceAccount ("namespace:name"), owner ("Kind/name"),
+    runtimeClass}, as the API said when it began; "" where it said nothing."""
     document: dict[str, Any] = {
         "id": record.session,
         "workload": record.workload,
@@ -55,17 +57,27 @@ def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
         "labels": dict(command.labels),
     }
     if record.policies:
-        document["policies"] = list(record.policies)
-    if record.pod:
+        document["policies"] = [_brought(text, kept) for text, kept in zip(record.policies, command.policies, strict=True)]
+    if record.pod or record.container_id:
         document["lookedUp"] = _looked_up(record)
     return Row(Kind.SESSION, record.session, record.session, BEGUN, record.time, record.time + offset, document)
+
+
+def session_governed(session: str, time: int, policies: list[dict[str, str]], version: int) -> Row:
+    """By which policies it is judged: {governedBy [{policy, mode, from}], governedAt}, the latter a number that grows. `time`: of its
+    beginning, wall-clock ns."""
+    return Row(Kind.SESSION, session, session, KNOWN, version, time, {"governedBy": policies, "governedAt": version})
+
+
+def _brought(text: str, kept: MaskedText) -> dict[str, Any]:
+    return {"text": kept, "digest": hashlib.sha256(kept.encode(errors="surrogatepass")).hexdigest(), "masked": text != kept}
 
 
 def _looked_up(record: SessionStarted) -> dict[str, str]:
     return {
         "namespace": record.namespace,
         "name": record.pod,
-        "pod": f"{record.namespace}/{record.pod}",
+        "pod": f"{record.namespace}/{record.pod}" if record.pod else "",
         "uid": record.pod_uid,
         "container": record.container,
         "containerID": record.container_id,

@@ -23,7 +23,7 @@ def merged(engine: Engine, session: str, kinds: list[str]) -> list[dict[str, Any
 
 
 def summary(engine: Engine, session: str) -> dict[str, Any]:
-    """The session's document (without its policies) and {calls, exchanges, processes, verdicts {action: count}, notCarriedOut,
+    """The session's document (without the texts of its policies) and {calls, exchanges, processes, verdicts {action: count}, notCarriedOut,
     bytes {out, in}, complete, missing}.
 
     `missing` is a list of sentences; a session that has not ended is never complete.
@@ -33,7 +33,7 @@ def summary(engine: Engine, session: str) -> dict[str, Any]:
     missing = _missing(engine, session)
     ended = bool(documents and documents[0].get("ended"))
     return {
-        **({name: value for name, value in documents[0].items() if name != "policies"} if documents else {"id": session}),
+        **(_without_texts(documents[0]) if documents else {"id": session}),
         "calls": counts.get("call", 0),
         "exchanges": counts.get("exchange", 0),
         "processes": counts.get("process", 0),
@@ -42,6 +42,12 @@ def summary(engine: Engine, session: str) -> dict[str, Any]:
         "complete": ended and not missing,
         "missing": missing if ended else [*missing, "the session has not ended"],
     }
+
+
+def _without_texts(session: dict[str, Any]) -> dict[str, Any]:
+    if "policies" not in session:
+        return session
+    return {**session, "policies": [{name: value for name, value in policy.items() if name != "text"} for policy in session["policies"]]}
 
 
 # An exchange that turned out to be Kubernetes by its answer goes on as a call with the same id: the latest version counts.

@@ -55,10 +55,15 @@ def session_facts(session: Document) -> Iterator[str]:
         "Calls": str(session.get("calls", 0)),
         "Other": f"{session['exchanges']} (not Kubernetes)" if session.get("exchanges") else "",
         "Bytes": f"{amount(session['bytes']['out'])} out, {amount(session['bytes']['in'])} in" if session.get("bytes") else "",
+        "Policies": ", ".join(map(_policy, session.get("governedBy") or ())),
         "Verdicts": _verdicts(session),
         "Complete": complete,
     }
     return _facts(facts)
+
+
+def _policy(policy: Document) -> str:
+    return f"{policy['policy']} ({policy['mode']}{', of the run' if policy['from'] == 'run' else ''})"
 
 
 def place(session: Document) -> str:

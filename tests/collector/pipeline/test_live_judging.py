@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from support.collectors import ask, batch, collector, hello, kill, send, start
 from support.conversations import Conversation
-from support.policies import EXAMPLE
+from support.leaks import leaks_in_store
+from support.policies import EXAMPLE, HEAD
 
 from chaperone.collector.cli.past import recorded
 from chaperone.collector.cli.rules import judged
@@ -17,6 +19,7 @@ from chaperone.collector.rules.document import merged, policies
 from chaperone.proto.ids import ConnectionId
 from chaperone.proto.records import Connection, Record, SessionStarted
 
+CHAPERONE = Path(sys.executable).with_name("chaperone")
 SECRETS = "/api/v1/namespaces/default/secrets"
 SERVER = "192.0.2.1:6443"
 
@@ -50,7 +53,7 @@ def said(store: Path, **parameters: Any) -> list[tuple[str, str]]:
 
 def again(store: Path, session: str) -> list[tuple[str, str, str]]:
     past = recorded(store, session)
-    rules = merged([policies(text, "policy") for text in past.session["policies"]])
+    rules = merged([policies(kept["text"], "policy") for kept in past.session["policies"]])
     return [(verdict.rule, verdict.evidence.subject, verdict.evidence.time) for verdict in judged(rules, past.events())]
 
 
@@ -90,7 +93,9 @@ def test_a_deny_is_recorded_and_says_that_nobody_carried_it_out(tmp_path: Path) 
         assert "does not carry out orders" in verdict["notCarriedOut"]
         assert verdict["call"] == ask(tmp_path, "calls.list")[0]["id"]
         [session] = ask(tmp_path, "sessions.list")
-        assert (session["verdicts"]["deny"], session["notCarriedOut"], "policies" in session) == (1, 1, False)
+        assert (session["verdicts"]["deny"], session["notCarriedOut"]) == (1, 1)
+        assert session["policies"] == [{"digest": sha256(EXAMPLE.encode()).hexdigest(), "masked": False}]
+        assert [(one["policy"], one["from"]) for one in session["governedBy"]] == [("default", "collector"), ("agents", "run")]
 
 
 def test_what_rules_remember_survives_a_kill_between_surge_and_egress(tmp_path: Path) -> None:
@@ -117,6 +122,25 @@ def test_what_an_agent_says_again_after_a_kill_is_not_counted_twice(tmp_path: Pa
         send(tmp_path, [hello("second"), *messages, batch(3, records[3:])])
         assert said(tmp_path, rule="secret-surge-then-egress") == []
         assert len(said(tmp_path, rule="read-secrets")) == 1
+
+
+def test_a_secret_in_a_policy_is_nowhere_in_the_store_and_judges_as_written_also_after_a_kill(tmp_path: Path) -> None:
+    one, secret = Conversation(), "hunter2xQ9wbv"
+    rule = f"""- {{name: looks, when: 'call.path.endsWith("/password={secret}") || call.verb == "list"', do: alert}}"""
+    process = start(tmp_path)
+    send(tmp_path, [hello(), batch(1, begun(one, f"{HEAD}rules:\n{rule}\n# the password: {secret}\n"))])
+    kill(process)
+    with collector(tmp_path):
+        send(tmp_path, [hello(), batch(2, one.exchange(SECRETS, secrets(1))), batch(3, one.ended())])
+        assert said(tmp_path, rule="looks") == [("looks", "alert")]
+        [kept] = recorded(tmp_path, one.session).session["policies"]
+        assert kept["masked"] and "~masked-13-" in kept["text"]
+        [call] = ask(tmp_path, "calls.list")
+        command = [CHAPERONE, "rules", "explain", call["id"], "--store", tmp_path]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        assert told.startswith(f"policy {kept['digest'][:12]}: a secret in its text was masked when it was kept")
+        assert {line.split()[0] for line in told.splitlines()} >= {"looks", "read-secrets"}
+    assert leaks_in_store(tmp_path, secret.encode()) == []
 
 
 def test_a_policy_of_a_run_that_is_wrong_is_noted_and_the_default_rules_go_on(tmp_path: Path) -> None:

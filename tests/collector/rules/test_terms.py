@@ -3,7 +3,7 @@ from support.policies import HEAD
 
 from chaperone.collector.nodes import SECOND, PolicyError
 from chaperone.collector.rules.document import policies
-from chaperone.collector.rules.terms import Keeping, Mode, OnFailure, Scan, Terms, Uncovered, effective
+from chaperone.collector.rules.terms import Keeping, Mode, OnFailure, Scan, Terms, Uncovered, effective, strictest
 from chaperone.collector.rules.verdict import Enforce
 
 WRITTEN = """mode: record
@@ -56,3 +56,17 @@ def test_a_rule_enforces_only_where_its_policy_does() -> None:
     assert effective(Mode.RECORD, Enforce.ENFORCE) is Enforce.OBSERVE
     assert effective(Mode.ENFORCE, Enforce.OBSERVE) is Enforce.OBSERVE
     assert effective(Mode.RECORD, Enforce.WARN) is Enforce.WARN
+
+
+def test_of_several_policies_each_key_is_the_strictest() -> None:
+    lax = Terms(mode=Mode.RECORD, verdict_timeout_ns=SECOND, unreadable=OnFailure.ALLOW, uncovered=Uncovered.ALLOW)
+    strict = read(WRITTEN.replace("mode: record", "mode: enforce"))
+    found = strictest([lax, strict])
+    assert (found.mode, found.on_failure, found.verdict_timeout_ns) == (Mode.ENFORCE, OnFailure.DENY, SECOND // 2)
+    assert (found.unreadable, found.record, found.uncovered, found.egress_scan) == (
+        OnFailure.ALLOW,
+        Keeping.STRICT,
+        Uncovered.DENY,
+        Scan.ON,
+    )
+    assert strictest([]) == Terms()

@@ -85,3 +85,9 @@ def test_a_containers_session_says_what_was_known_of_its_pod() -> None:
         "runtimeClass": "gvisor",
     }
     assert "lookedUp" not in facts.session_begun(records.SessionStarted(SESSION, "w", 5), NO_COMMAND, OFFSET).document
+
+
+def test_a_container_of_which_the_api_told_nothing_is_still_no_run() -> None:
+    nobody = records.SessionStarted(SESSION, "w", 5, container_id="c" * 64)
+    known = facts.session_begun(nobody, NO_COMMAND, OFFSET).document["lookedUp"]
+    assert {name for name, value in known.items() if value} == {"containerID"}

@@ -34,3 +34,9 @@ def test_a_containers_session_in_full(golden: Golden) -> None:
 
 def test_a_container_has_a_place_and_a_run_has_none() -> None:
     assert (place(pod_session()), place(session())) == ("agents/coder/main", "")
+
+
+def test_a_session_names_the_policies_that_judge_it_and_their_modes() -> None:
+    governed = [{"policy": "default", "mode": "record", "from": "collector"}, {"policy": "mine", "mode": "enforce", "from": "run"}]
+    [line] = [line for line in session_facts(pod_session(calls=2, governedBy=governed)) if line.startswith("Policies:")]
+    assert line.split(maxsplit=1)[1] == "default (record), mine (enforce, of the run)"
