@@ -98,7 +98,7 @@ def record(settings: Settings) -> int:
     stop = Stop(settings.control_fd)
     hello = greeting(settings.node)
     cargo, trouble = load(settings, hello.agent, hello.boot_id)
-    uplink = Uplink(settings.target, hello, cargo)
+    uplink = Uplink(settings.target, hello, cargo, settings.tls)
     uplink.start()  # first: a collector that was started for us ends when nobody calls
     with Tracer() as tracer:
         recording = Recording(tracer, cargo.outbox, settings)
@@ -122,7 +122,7 @@ def deliver(settings: Deliver) -> int:
     """Pass on what dead agents left; say which sessions have their end now."""
     leftovers = Leftovers(settings.storage.spool, settings.storage.limit, settings.ended)
     leftovers.find()
-    uplink = Uplink(settings.target, greeting(""), Cargo(Outbox(Limits()), leftovers))
+    uplink = Uplink(settings.target, greeting(""), Cargo(Outbox(Limits()), leftovers), settings.tls)
     uplink.start()
     deadline = time.monotonic() + LAST_ACK_S
     while leftovers.under_way() and not uplink.is_refused and time.monotonic() < deadline:

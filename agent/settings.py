@@ -61,6 +61,7 @@ class Settings:
     node: str = ""
     storage: Storage = Storage()
     drops: Drops | None = None
+    tls: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Deliver:
     target: str
     storage: Storage
     ended: Mapping[str, Ended]
+    tls: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,12 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver:
     options = parser.parse_args(arguments)
     if options.check:
         return Check(options.output)
+    if options.target and not options.target.startswith("unix:") and not options.tls:
+        parser.error("--target needs --tls: nothing is said on TCP without certificates")
     target = options.target or _target(options.socket)
     storage = Storage(options.spool, options.spool_limit << 20, options.collector_key)
     if options.deliver:
-        return Deliver(target, storage, dict(options.ended))
+        return Deliver(target, storage, dict(options.ended), options.tls)
     if not options.cgroup:
         parser.error("name at least one --cgroup")
     return Settings(
@@ -110,6 +114,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver:
         options.node,
         storage,
         options.simulate_drops,
+        options.tls,
     )
 
 
@@ -171,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--attach", type=Path, action="append", default=[], help="probe this file from the start (any number)")
     add("--socket", type=Path, default=DEFAULT_SOCKET, help="the collector's Unix socket")
     add("--target", default="", help="the collector as a gRPC target, instead of --socket")
+    add("--tls", type=Path, metavar="DIR", help="tls.crt, tls.key and ca.crt, for a --target on TCP; read again at each connection")
     add("--memory", type=int, default=MEMORY_MIB, metavar="MIB", help="of records kept where the spool can't take them")
     add("--spool", type=Path, default=DEFAULT_SPOOL, metavar="DIR", help="where unconfirmed records wait, sealed")
     add("--spool-limit", type=int, default=SPOOL_MIB, metavar="MIB", help="the most that may wait there")

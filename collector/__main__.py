@@ -11,10 +11,10 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -32,8 +32,12 @@ from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.judged import JudgedPipeline
 from chaperone.collector.serve.activity import Activity
+from chaperone.collector.serve.admission import Admission
+from chaperone.collector.serve.doors import DoorError, open_doors
+from chaperone.collector.serve.guard import Guard
 from chaperone.collector.serve.query import Ask, QueryService, asking
-from chaperone.collector.settings import CollectorSettings, store_directory
+from chaperone.collector.settings import CollectorSettings, Listening, store_directory
+from chaperone.collector.store.access import access_row
 from chaperone.collector.store.committer import Pace
 from chaperone.collector.store.directory import MASKING, SOCKET, DirectoryError, StoreDirectory, hold, socket_target
 from chaperone.collector.store.engine import StoreError
@@ -42,7 +46,11 @@ from chaperone.collector.store.rows import Clock, Row
 from chaperone.collector.store.schema import SchemaError
 from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
 
+if TYPE_CHECKING:
+    from chaperone.collector.identity.reviews import ClusterReviews
+
 MESSAGE_LIMIT = 256 << 20  # a batch of the largest size, badly compressed
+IN_CLUSTER = "in-cluster"
 STOP_GRACE_S = 2.0
 TELL_S = 20.0  # for alerts that wait, before an idle collector ends
 PR_SET_DUMPABLE = 4
@@ -59,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
             if text is not None:
                 directory.remember_masking(text)
             asyncio.run(_run(directory, settings, policies))
-    except (DirectoryError, PolicyError, SchemaError, StoreError, OutboxError) as error:
+    except (DirectoryError, PolicyError, SchemaError, StoreError, OutboxError, DoorError) as error:
         print(f"chaperone collector: {error}", file=sys.stderr)  # noqa: T201 - the command's own error line
         return 1
     return 0
@@ -81,11 +89,25 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     parser.add_argument("--alerts", type=Path, metavar="FILE", help="tell these receivers of alerts [default: the file given last]")
     parser.add_argument("--policy", type=Path, action="append", default=[], metavar="FILE|DIR", help="judge by these rules (any number)")
     parser.add_argument("--no-default-policy", action="store_true", help="leave out the rules that come with Chaperone")
+    add = parser.add_argument
+    add("--listen", default="", metavar="HOST:PORT", help="serve agents and people with client certificates here too")
+    add("--listen-tokens", default="", metavar="HOST:PORT", help="serve people with bearer tokens here too (needs --reviews)")
+    add("--tls", type=Path, metavar="DIR", help="directory of tls.crt, tls.key and ca.crt for both; read again when they change")
+    add("--reviews", default="", metavar="KUBECONFIG|in-cluster", help="the API server that knows tokens and what people may")
     given = parser.parse_args(arguments)
     place = store_directory(given.store, os.environ, os.getuid())
     default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
     policies, alerts = tuple(path.absolute() for path in given.policy), given.alerts and given.alerts.absolute()
-    return CollectorSettings(place, policies, default, given.exit_when_idle, given.ready_fd, mask=given.mask, alerts=alerts)
+    settings = CollectorSettings(place, policies, default, given.exit_when_idle, given.ready_fd, mask=given.mask, alerts=alerts)
+    return replace(settings, listening=_listening(parser, given))
+
+
+def _listening(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Listening:
+    if (given.listen or given.listen_tokens) and not given.tls:
+        parser.error("--listen and --listen-tokens need --tls: nothing is served on TCP without certificates")
+    if given.listen_tokens and not given.reviews:
+        parser.error("--listen-tokens needs --reviews: an API server that knows the tokens")
+    return Listening(given.tls or Path(), given.listen, given.listen_tokens, given.reviews)
 
 
 def _log(text: str) -> None:
@@ -149,12 +171,15 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     watching = asyncio.create_task(policies.watch(judge.use))
     journal = AlertedJournal(store, alerter)
     intake = PipelineIntake(pipeline, rows, journal, Clock)
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)])
+    reviews = _reviews(settings.listening)
+    limits = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)]
+    server = grpc.aio.server(options=limits, interceptors=[Guard(reviews)])
     capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
     answers = asking({"rules.status": policies.status}, _asking(store.ask, alerter.ask))
-    query_pb2_grpc.add_QueryServicer_to_server(QueryService(answers, activity), server)
-    await _listen(server, directory.path)
+    admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))
+    query_pb2_grpc.add_QueryServicer_to_server(QueryService(admission.ask, activity), server)
+    await _listen(server, directory.path, settings.listening)
     try:
         yield
     finally:
@@ -162,11 +187,22 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         await server.stop(STOP_GRACE_S)
         intake.close()
         journal.close()
+        if reviews:
+            await reviews.close()
         (directory.path / SOCKET).unlink(missing_ok=True)
 
 
-async def _listen(server: grpc.aio.Server, store: Path) -> None:
+def _reviews(listening: Listening) -> "ClusterReviews | None":
+    if not listening.reviews:
+        return None
+    from chaperone.collector.identity.reviews import ClusterReviews  # noqa: PLC0415 - a quarter of a second that a `run` need not wait
+
+    return ClusterReviews(None if listening.reviews == IN_CLUSTER else Path(listening.reviews))
+
+
+async def _listen(server: grpc.aio.Server, store: Path, listening: Listening) -> None:
     """Bind with a umask, so that the socket never has a wider mode."""
+    open_doors(server, listening)
     before = os.umask(0o177)
     try:
         server.add_insecure_port(socket_target(store))

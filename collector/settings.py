@@ -26,6 +26,20 @@ def store_directory(option: Path | None, environment: "os._Environ[str] | dict[s
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """Besides the store's socket: host:port for clients with certificates and for clients with tokens, "" for none.
+
+    `tls`: a directory with tls.crt, tls.key and ca.crt. `reviews`: the kubeconfig of the API server that knows tokens and rights,
+    "in-cluster" for the pod's own account, "" for none.
+    """
+
+    tls: Path = Path()
+    certified: str = ""
+    by_token: str = ""
+    reviews: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CollectorSettings:
     """How a collector runs. `idle_s`: exit after so long without a client, None never; `ready_fd`: gets one line once it serves."""
 
@@ -41,3 +55,4 @@ class CollectorSettings:
     alerts: Path | None = None  # who is told of alerts; None: as the file says that was given last
     batches_under_way: int = 8  # of one agent, taken but not yet acked
     mask: Path | None = None  # a masking file that the store is to remember
+    listening: Listening = Listening()

@@ -8,18 +8,25 @@ Runs in threads of its own (grpc's Python API for one long stream each way), so 
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 
 from chaperone.agent.deliver.leftovers import Leftovers
+from chaperone.agent.deliver.line import line
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.capture_pb2_grpc import CaptureStub
 
 CONTRACT = 1  # of proto/capture.proto; a collector works with its own and the one before
 BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0)
-REFUSALS = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT)
-MESSAGE_LIMIT = 64 << 20  # bytes: a batch holds at most one chunk more than its limit
+REFUSALS = (
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,8 @@ class Cargo:
 class Uplink:
     """Empties an outbox, and what earlier agents left, into a collector. `trouble` names what is wrong while nothing can be sent."""
 
-    def __init__(self, target: str, hello: wire.Hello, cargo: Cargo) -> None:
-        self.target, self.hello, self.cargo, self.outbox = target, hello, cargo, cargo.outbox
+    def __init__(self, target: str, hello: wire.Hello, cargo: Cargo, tls: Path | None = None) -> None:
+        self.target, self.tls, self.hello, self.cargo, self.outbox = target, tls, hello, cargo, cargo.outbox
         self.trouble = "no collector answered yet"
         self.is_refused = False  # it answered, and will not take what we send
         self._stopping = threading.Event()
@@ -61,12 +68,15 @@ class Uplink:
                 failures += 1
                 self.trouble = _sentence(error)
                 self.is_refused = isinstance(error, grpc.Call) and error.code() in REFUSALS
+            except OSError as error:
+                failures += 1
+                self.trouble = f"the certificate to show to the collector can't be read: {error.filename}: {error.strerror}"
             self._stopping.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
 
     def _converse(self) -> bool:
         """One call until it ends. True if the collector welcomed us."""
         conversation = _Conversation(self.hello, self.cargo, self._stopping)
-        with grpc.insecure_channel(self.target, options=_OPTIONS) as channel:
+        with line(self.target, self.tls) as channel:
             answers = CaptureStub(channel).Stream(conversation.messages())
             try:
                 for answer in answers:
@@ -140,15 +150,6 @@ class _Conversation:
 
     def _is_over(self) -> bool:
         return self.over.is_set() or self.stopping.is_set()
-
-
-_OPTIONS = (
-    ("grpc.max_send_message_length", MESSAGE_LIMIT),
-    ("grpc.max_receive_message_length", MESSAGE_LIMIT),
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.enable_http_proxy", 0),
-)
 
 
 def _sentence(error: grpc.RpcError) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.ask import StoreOption, Whom, ask, whom
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
@@ -32,7 +32,7 @@ Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="The begi
 class Wanted:
     """Which alerts: a question's parameters, and how they are printed."""
 
-    store: Path
+    store: Whom
     parameters: Document
     output: Form
 
@@ -55,7 +55,7 @@ def list_(
         raise typer.BadParameter("--follow goes with -o table or -o jsonl")
     given: Document = {"session": session and session.lower(), "since": since and instant(since), "severity": severity, "rule": rule}
     given |= {"policy": policy, "unacked": unacked or None, "limit": limit}
-    wanted = Wanted(directory(store), {key: value for key, value in given.items() if value is not None}, output)
+    wanted = Wanted(whom(store), {key: value for key, value in given.items() if value is not None}, output)
     found = list(ask(wanted.store, "alerts.list", **wanted.parameters))
     _print(found, wanted)
     if follow:
@@ -69,7 +69,7 @@ def show(
     store: StoreOption = None,
 ) -> None:
     """Show one alert: what was done and by whom, the evidence, who was told, and how to replay it."""
-    found = list(ask(directory(store), "alerts.list", id=alert.lower(), limit=10))
+    found = list(ask(whom(store), "alerts.list", id=alert.lower(), limit=10))
     if len(found) != 1:
         raise CommandError(f"{'no' if not found else 'more than one'} alert's id begins with {alert!r}", "chaperone alerts list shows them")
     if output is Form.TABLE:
@@ -89,7 +89,7 @@ def ack(
     if bool(alerts) is everything:
         raise typer.BadParameter("name alerts, or say --all")
     given: Document = {"all": True} if everything else {"ids": [id_.lower() for id_ in alerts or ()]}
-    found = list(ask(directory(store), "alerts.ack", **given))
+    found = list(ask(whom(store), "alerts.ack", **given))
     if output is not Form.TABLE:
         return documents(map(_without_cursor, found), output)
     return typer.echo(f"{len(found)} alert{'' if len(found) == 1 else 's'} acknowledged")
@@ -103,7 +103,7 @@ def test(
 ) -> None:
     """Send a test message and say what came of it."""
     given = {} if receiver is None else {"receiver": receiver}
-    found = _sent(alerts, receiver) if alerts else list(ask(directory(store), "alerts.test", **given))
+    found = _sent(alerts, receiver) if alerts else list(ask(whom(store), "alerts.test", **given))
     say(escape(f"{one['receiver']}: {'sent' if one['sent'] else 'NOT sent'}: {one['why']}") for one in found)
     if not all(one["sent"] for one in found):
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from chaperone.collector.cli import (
+    accesses,
     alerts,
     calls,
     clients,
@@ -27,6 +28,7 @@ from chaperone.collector.cli import (
     verdicts,
 )
 from chaperone.collector.cli.failed import CommandError
+from chaperone.collector.cli.server import CHOSEN, AuthorityOption, KubeconfigOption, NameOption, Server, ServerOption, TlsOption
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -38,6 +40,7 @@ app.add_typer(connections.app, name="connections")
 app.add_typer(rules.app, name="rules")
 app.add_typer(mask.app, name="mask")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(accesses.app, name="accesses")
 app.add_typer(verdicts.app, name="verdicts")
 app.command("replay")(replay.replay)
 app.command("decode")(decode.decode)
@@ -73,6 +76,11 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _chaperone(
+    server: ServerOption = None,
+    server_name: NameOption = "",
+    tls: TlsOption = None,
+    ca: AuthorityOption = None,
+    kubeconfig: KubeconfigOption = None,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks")] = False,
 ) -> None:
@@ -83,8 +91,10 @@ def _chaperone(
       sudo chaperone run -- kubectl get secrets
       chaperone calls list --since 10m
       chaperone replay latest --speed 2x
+      chaperone --server localhost:7443 --tls ~/.chaperone sessions list
       chaperone decode capture.jsonl.gz -o audit
     """
+    CHOSEN.set(Server(server, server_name, tls, ca, kubeconfig) if server else None)
     if debug:
         sys.excepthook = sys.__excepthook__
 

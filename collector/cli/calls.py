@@ -3,12 +3,11 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.ask import StoreOption, Whom, ask, whom
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
@@ -28,7 +27,7 @@ EXAMPLES = "Examples: chaperone calls list --since 10m --verb get --resource sec
 class Wanted:
     """Which calls: a question's parameters, and how they are printed."""
 
-    store: Path
+    store: Whom
     parameters: Document
     output: Form
 
@@ -54,7 +53,7 @@ def list_(
     kind, _, part = (resource or "").partition("/")
     given: Document = {"session": session and session.lower(), "since": since and instant(since), "verb": verb, "namespace": namespace}
     given |= {"resource": kind or None, "subresource": part or None, "name": name, "code": code, "user": user, "limit": limit}
-    wanted = Wanted(directory(store), {key: value for key, value in given.items() if value is not None}, output)
+    wanted = Wanted(whom(store), {key: value for key, value in given.items() if value is not None}, output)
     found = list(ask(wanted.store, "calls.list", **wanted.parameters))
     _print(found, wanted)
     if follow:
@@ -68,7 +67,7 @@ def show(
     store: StoreOption = None,
 ) -> None:
     """Show one call: headers, masked bodies, what its channels brought."""
-    place = directory(store)
+    place = whom(store)
     found = one_call(list(ask(place, "calls.list", id=call.lower(), bodies=True, limit=100)), call)
     pieces = list(_pieces(place, found))
     verdicts = list(ask(place, "verdicts.list", call=found["id"]))
@@ -91,7 +90,7 @@ def one_call(found: list[Document], wanted: str) -> Document:
     return as_stored(found[-1])
 
 
-def _pieces(store: Path, call: Document) -> Iterator[Document]:
+def _pieces(store: Whom, call: Document) -> Iterator[Document]:
     """What a streaming call brought."""
     for moment in ask(store, "replay", session=call["session"], bodies=True):
         if moment["kind"] == "piece" and moment["document"]["call"] == call["id"]:

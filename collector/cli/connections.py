@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.ask import StoreOption, ask, whom
 from chaperone.collector.cli.options import FormOption
 from chaperone.collector.cli.output import Form, documents, is_coloured, say
 from chaperone.collector.cli.show.body import amount
@@ -28,7 +28,7 @@ def list_(
     store: StoreOption = None,
 ) -> None:
     """List a session's connections, the newest last."""
-    found = list(ask(directory(store), "connections.list", session=session.lower(), limit=limit))
+    found = list(ask(whom(store), "connections.list", session=session.lower(), limit=limit))
     if output is not Form.TABLE:
         return documents(found, output)
     if not found:

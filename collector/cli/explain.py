@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from chaperone.collector.cli.ask import ask
+from chaperone.collector.cli.ask import Whom, ask
 from chaperone.collector.cli.brought import in_session
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.output import is_coloured
@@ -25,7 +25,7 @@ COLUMNS = ("RULE", "POLICY", "AT", "DO", "MODE", "RESULT")
 STEP = "name the files: chaperone rules explain CALL --policy FILE"
 
 
-def explained_by(files: list[Path] | None, store: Path, session: Document) -> Rules:
+def explained_by(files: list[Path] | None, store: Whom, session: Document) -> Rules:
     """The named files' rules, else the collector's; and those that the session brought."""
     try:
         named = files or [Path(path) for row in ask(store, "rules.status") for path in row["files"]]

@@ -6,10 +6,9 @@ Only the order is held whole; documents come a page at a time.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from chaperone.collector.cli.ask import ask
+from chaperone.collector.cli.ask import Whom, ask
 from chaperone.collector.rules.event import Event, Subject
 from chaperone.collector.rules.verdict import Moment
 from chaperone.collector.store.document import rfc3339
@@ -22,7 +21,7 @@ PAGE = 500  # events whose documents are asked for at once
 class PastSession:
     """`session`: its document. `order`: rows of the question events.list."""
 
-    store: Path
+    store: Whom
     session: Document
     order: list[Document] = field(repr=False)
 
@@ -41,7 +40,7 @@ class PastSession:
         return ask(self.store, "events.documents", session=self.session["id"], things=things, pieces=pieces)
 
 
-def recorded(store: Path, session: str) -> PastSession:
+def recorded(store: Whom, session: str) -> PastSession:
     """A session of a store, by the beginning of its id."""
     rows = ask(store, "events.list", session=session)
     head = next(rows)

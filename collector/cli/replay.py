@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.ask import StoreOption, ask, whom
 from chaperone.collector.cli.options import SpeedOption
 from chaperone.collector.cli.output import is_coloured, say
 from chaperone.collector.cli.show.timeline import Timeline, raw, with_ends
@@ -31,7 +31,7 @@ def replay(
 
     Example: chaperone replay latest --speed 4x
     """
-    moments = with_ends(ask(directory(store), "replay", session=session.lower(), bodies=True))
+    moments = with_ends(ask(whom(store), "replay", session=session.lower(), bodies=True))
     timeline = Timeline(body_lines, is_coloured())
     try:
         for moment in paced(moments, speed) if wait else moments:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.ask import StoreOption, Whom, ask, whom
 from chaperone.collector.cli.brought import inexact, remarks, tried
 from chaperone.collector.cli.calls import one_call
 from chaperone.collector.cli.decoded import decoded
@@ -78,8 +78,8 @@ def test(
     policies = loaded_policies(files)
     for path in capture or ():
         say(lines(path.name, judged(arranged(policies), capture_events(path))))
-    for id_ in [*(session or ()), *(sessions_since(directory(store), since) if since else ())]:
-        past = recorded(directory(store), id_.lower())
+    for id_ in [*(session or ()), *(sessions_since(whom(store), since) if since else ())]:
+        past = recorded(whom(store), id_.lower())
         name, rules = f"session {short(past.session['id'])}", tried(policies, past.session)
         say(escape(f"{name}: {remark}") for remark in remarks(rules, past.session))
         say(lines(name, judged(concerning(rules, past.session), past.events())))
@@ -92,7 +92,7 @@ def explain(
     store: StoreOption = None,
 ) -> None:
     """Say of every rule whether it matched a call, or why not, and how seriously it is taken."""
-    place = directory(store)
+    place = whom(store)
     found = one_call(list(ask(place, "calls.list", id=call.lower(), limit=100)), call)
     past = recorded(place, found["session"])
     rules = explained_by(policy, place, past.session)
@@ -103,7 +103,7 @@ def explain(
 @app.command()
 def status(output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
     """Say which rules the collector judges by, and why a changed file is not used."""
-    [found] = ask(directory(store), "rules.status")
+    [found] = ask(whom(store), "rules.status")
     if output is not Form.TABLE:
         return document(found, output)
     facts = [f"{name.capitalize() + ':':<10} {escape(str(value))}" for name, value in found.items() if name not in ("files", "problem")]
@@ -111,7 +111,7 @@ def status(output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
     return say([f"{'Problem:':<10} {escape(found['problem'])}; the rules stay as they were"] if found["problem"] else [])
 
 
-def sessions_since(place: Path, since: int) -> list[str]:
+def sessions_since(place: Whom, since: int) -> list[str]:
     """The ids of the sessions that began since, oldest first."""
     return [row["id"] for row in ask(place, "sessions.list", since=instant(since), limit=100_000)]
 

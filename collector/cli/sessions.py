@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.ask import StoreOption, ask, whom
 from chaperone.collector.cli.calls import as_stored
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
@@ -36,7 +36,7 @@ def list_(
 ) -> None:
     """List sessions, the newest last."""
     given = {"since": instant(since) if since else None, "namespace": namespace, "pod": pod}
-    found = list(ask(directory(store), "sessions.list", limit=limit, **given))
+    found = list(ask(whom(store), "sessions.list", limit=limit, **given))
     if output is not Form.TABLE:
         return documents(map(as_stored, found), output)
     if not found:
@@ -52,7 +52,7 @@ def show(
     store: StoreOption = None,
 ) -> None:
     """Show one session: its command, its processes, whether anything is missing."""
-    found = next(ask(directory(store), "sessions.show", session=session.lower()))
+    found = next(ask(whom(store), "sessions.show", session=session.lower()))
     if output is not Form.TABLE:
         return document(found, output)
     say(session_facts(found))
@@ -71,7 +71,7 @@ def summary(
 
     WRITES, SECRETS and EXEC count calls that were not refused; DENIED those that were answered with 403.
     """
-    found = activity.added_up(ask(directory(store), "sessions.activity", since=instant(since or DAY)), by)
+    found = activity.added_up(ask(whom(store), "sessions.activity", since=instant(since or DAY)), by)
     if output is not Form.TABLE:
         return documents(found, output)
     if not found:

@@ -1,12 +1,11 @@
 """`chaperone verdicts`: what rules said while it was recorded."""
 
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from chaperone.collector.cli.ask import StoreOption, ask, directory
+from chaperone.collector.cli.ask import StoreOption, Whom, ask, whom
 from chaperone.collector.cli.calls import as_stored
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, documents, is_coloured, say
@@ -36,14 +35,14 @@ def list_(
         raise typer.BadParameter("--follow goes with -o table or -o jsonl")
     given = {"session": session and session.lower(), "since": since and instant(since), "rule": rule, "action": action}
     wanted: Document = {name: value for name, value in ({**given, "severity": severity, "limit": limit}).items() if value is not None}
-    place = directory(store)
+    place = whom(store)
     found = list(ask(place, "verdicts.list", **wanted))
     _print(found, output)
     if follow:
         _follow(place, wanted, (found, output))
 
 
-def _follow(store: Path, wanted: Document, shown: tuple[list[Document], Form]) -> None:
+def _follow(store: Whom, wanted: Document, shown: tuple[list[Document], Form]) -> None:
     """Ask for what arrived since, until interrupted."""
     found, output = shown
     cursor = max((verdict["cursor"] for verdict in found), default=0)

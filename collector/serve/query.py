@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 
+from chaperone.collector.identity.refusals import DeniedError, ReviewError
 from chaperone.proto import query_pb2, query_pb2_grpc
 
 ROWS_PER_MESSAGE = 200
@@ -25,7 +26,7 @@ def asking(own: Mapping[str, Callable[[], dict[str, Any]]], others: Ask) -> Ask:
 
 
 class QueryService(query_pb2_grpc.QueryServicer):
-    """Answers by `ask(name, parameters)`, whose ValueError is the questioner's fault."""
+    """Answers by `ask(name, parameters)`, whose ValueError is the questioner's fault and whose DeniedError says that they may not ask."""
 
     def __init__(self, ask: Ask, activity: AbstractContextManager[Any]) -> None:
         self._ask, self._activity = ask, activity
@@ -37,10 +38,16 @@ class QueryService(query_pb2_grpc.QueryServicer):
         with self._activity:
             try:
                 rows = await self._ask(question.name, question.parameters)
-            except ValueError as error:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except (DeniedError, ReviewError, ValueError) as error:
+                await context.abort(_status(error), str(error))
             for part in portions(rows):
                 yield query_pb2.Rows(json=part)
+
+
+def _status(error: Exception) -> grpc.StatusCode:
+    if isinstance(error, DeniedError):
+        return grpc.StatusCode.PERMISSION_DENIED
+    return grpc.StatusCode.UNAVAILABLE if isinstance(error, ReviewError) else grpc.StatusCode.INVALID_ARGUMENT
 
 
 def portions(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chaperone.collector.store import bodies, judgements
+from chaperone.collector.store.access import ACCESS_PARAMETERS, accesses_list
 from chaperone.collector.store.activity import sessions_activity
 from chaperone.collector.store.clock import SINCE, STEADY, UNTIL, clocks
 from chaperone.collector.store.document import rfc3339
@@ -150,6 +151,7 @@ QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozense
     "verdicts.list": (verdicts_list, judgements.VERDICT_PARAMETERS),
     "events.list": (events_list, frozenset({"session"})),
     "events.documents": (events_documents, frozenset({"session", "things", "pieces"})),
+    "accesses.list": (accesses_list, ACCESS_PARAMETERS),
     "replay": (replay, frozenset({"session", "bodies"})),
     "status": (status, frozenset()),
 }

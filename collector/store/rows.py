@@ -26,6 +26,7 @@ class Kind(StrEnum):
     HOLD = "hold"
     OUTCOME = "outcome"
     VERDICT = "verdict"  # what a rule said (store/verdicts.py)
+    ACCESS = "access"  # that somebody asked for a recording (store/access.py)
     JUDGED = "judged"  # what was judged, in which order, and what rules remember since
 
 

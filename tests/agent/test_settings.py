@@ -79,3 +79,10 @@ def test_what_is_no_public_key_is_a_usage_error(tmp_path: Path, text: str, capsy
 def test_delivering_needs_no_cgroup() -> None:
     told = parse(["--deliver", "--spool", "/s", "--socket", "/c", "--ended", "5e55=137:it was killed"])
     assert told == Deliver("unix:/c", Storage(Path("/s")), {"5e55": Ended(137, "it was killed")})
+
+
+def test_a_collector_on_tcp_needs_certificates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert settings("--cgroup", "/a", "--target", "host:7443", "--tls", str(tmp_path)).tls == tmp_path
+    with pytest.raises(SystemExit):
+        parse(["--cgroup", "/a", "--target", "host:7443"])
+    assert "--target needs --tls" in capsys.readouterr().err

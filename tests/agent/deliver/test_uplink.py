@@ -123,3 +123,13 @@ def wait_until(condition: "object", timeout_s: float = 10) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_certificate_that_is_not_there_is_named_and_looked_for_again(tmp_path: Path) -> None:
+    uplink = Uplink("127.0.0.1:1", wire.Hello(contract=1, agent="a"), Cargo(Outbox(Limits())), tmp_path)
+    uplink.start()
+    deadline = time.monotonic() + 20
+    while "certificate" not in uplink.trouble and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert uplink.trouble == f"the certificate to show to the collector can't be read: {tmp_path}/ca.crt: No such file or directory"
+    uplink.finish(0)

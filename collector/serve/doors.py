@@ -1,0 +1,65 @@
+"""Where the collector listens besides its socket: TCP with TLS only.
+
+`agents and people` show a client certificate; the port for tokens shows ours and takes bearer tokens: gRPC for Python can require
+client certificates or not ask for them, nothing between, so there are two. Certificates are read again when their files change.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+
+from chaperone.collector.settings import Listening
+
+CERTIFICATE, KEY, AUTHORITY = "tls.crt", "tls.key", "ca.crt"  # as in a Secret of type kubernetes.io/tls
+
+
+class DoorError(Exception):
+    """A port that can't be opened; the message is one sentence."""
+
+
+def open_doors(server: grpc.aio.Server, doors: Listening) -> None:
+    """Bind each address. DoorError when one can't be."""
+    for address, is_certified in ((doors.certified, True), (doors.by_token, False)):
+        if not address:
+            continue
+        try:
+            bound = server.add_secure_port(address, _credentials(doors.tls, is_certified))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise DoorError(f"cannot listen on {address}: {_reason(error)}") from None
+        if not bound:
+            raise DoorError(f"cannot listen on {address}: it is no address of this machine, or somebody else listens there")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return "it is no address of this machine, or somebody else listens there"
+
+
+def _credentials(directory: Path, is_certified: bool) -> grpc.ServerCredentials:
+    initial = _read(directory)
+    return grpc.dynamic_ssl_server_credentials(_configuration(initial), _renewed(directory, initial), is_certified)
+
+
+def _renewed(directory: Path, initial: tuple[bytes, bytes, bytes]) -> Callable[[], grpc.ServerCertificateConfiguration]:
+    """The configuration for each handshake. Files that are being replaced are as good as the old."""
+    known = initial
+
+    def renewed() -> grpc.ServerCertificateConfiguration:
+        nonlocal known
+        with suppress(OSError):
+            known = _read(directory)
+        return _configuration(known)
+
+    return renewed
+
+
+def _read(directory: Path) -> tuple[bytes, bytes, bytes]:
+    return (directory / KEY).read_bytes(), (directory / CERTIFICATE).read_bytes(), (directory / AUTHORITY).read_bytes()
+
+
+def _configuration(files: tuple[bytes, bytes, bytes]) -> grpc.ServerCertificateConfiguration:
+    key, certificate, authority = files
+    return grpc.ssl_server_certificate_configuration([(key, certificate)], authority)
