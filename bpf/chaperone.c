@@ -4,6 +4,7 @@
 #include "event.h"
 #include "socket_event.h"
 #include "gate_event.h"
+#include "group_event.h"
 #include "call.h"
 #include "maps.h"
 #include "filter.h"
@@ -15,4 +16,5 @@
 #include "gnutls.c"
 #include "go.c"
 #include "process.c"
+#include "groups.c"
 #include "sockets.c"

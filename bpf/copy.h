@@ -21,11 +21,6 @@ static int has_left(u64 bytes) { return bpf_ringbuf_query(EVENTS, BPF_RB_AVAIL_D
  * made a TLS call half as expensive again (measured: x6.9 against x4.8). */
 static u64 wake(void) { return bpf_ringbuf_query(EVENTS, BPF_RB_AVAIL_DATA) > RING_SIZE / 2 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP; }
 
-static void count_event_lost(u32 slot) {
-  struct counters *count = counters.lookup(&slot);
-  if (count) __sync_fetch_and_add(&count->events, 1);
-}
-
 static void count_sent(u32 slot, u64 size) {
   struct counters *count = counters.lookup(&slot);
   if (count) __sync_fetch_and_add(&count->sent, size);

@@ -104,9 +104,7 @@ struct taken {
 };
 
 struct governed {
-  __u64 epoch; /* grows whenever `cgroups` changes: older verdicts are void */
-  __u64 slots; /* the highest slot in use */
-  __u64 count; /* slots in use */
+  __u64 count; /* workloads; where there is an area, as many as there may be */
 };
 
 #endif

@@ -1,24 +1,5 @@
 /* Is this task watched, and who is it? */
 
-/* The slot of the governed cgroup that the current task is in or below; 0 for everybody else.
- *
- * bpf_get_current_ancestor_cgroup_id would do without the loop, but uprobes may call it only since 5.17 or so
- * (5.10: "unknown func"); the cache makes the loop a matter of the first call in each cgroup. The epoch is read before
- * the loop: a verdict of a changed table is never taken for a new one. */
-static u32 watched(void) {
-  u32 zero = 0, slot = 0;
-  u64 id = bpf_get_current_cgroup_id();
-  struct governed *now = governed.lookup(&zero);
-  if (!now || !now->slots) return 0;
-  u64 epoch = now->epoch, slots = now->slots, *known = verdicts.lookup(&id);
-  if (known && *known >> 16 == epoch) return *known & 0xffff;
-  for (int i = 0; i < SLOTS && i < slots && !slot; i++)
-    if (cgroups.check_current_task(i) == 1) slot = i + 1;
-  u64 verdict = epoch << 16 | slot;
-  verdicts.update(&id, &verdict);
-  return slot;
-}
-
 /* A field of a kernel struct; the offsets come from the kernel's own BTF as -D flags (agent/trace/btf.py). */
 static u64 read_kernel_u64(u64 base, u32 offset) {
   u64 value = 0;
@@ -44,4 +25,45 @@ static struct head head_of_task(u64 task, u32 kind, u32 slot) {
   head.kind = kind;
   head.workload = slot;
   return head;
+}
+
+/* The slot of a cgroup; 0: none. */
+static u32 slot_in(struct group *group) { return group->slot <= SLOTS ? group->slot : 0; }
+
+static void count_event_lost(u32 slot) {
+  struct counters *count = counters.lookup(&slot);
+  if (count) __sync_fetch_and_add(&count->events, 1);
+}
+
+static void tell_group(u32 kind, u64 id, u32 slot) {
+  struct group_seen seen = {};
+  seen.head = head_of_task(bpf_get_current_task(), kind, slot);
+  seen.id = id;
+  if (events.ringbuf_output(&seen, sizeof(seen), BPF_RB_FORCE_WAKEUP)) count_event_lost(0);
+}
+
+/* Give a cgroup of an area a slot of its own; 0: there is none left. */
+static u32 claim(u64 id) {
+  u32 slot = 0;
+  if (spare.pop(&slot)) {
+    count_event_lost(0);
+    return 0;
+  }
+  if (claimed.insert(&id, &slot)) {
+    spare.push(&slot, 0);
+    u32 *theirs = claimed.lookup(&id);
+    return theirs ? *theirs : 0;
+  }
+  struct group group = {slot, 1};
+  groups.update(&id, &group);
+  tell_group(KIND_GROUP_ENTERED, id, slot);
+  return slot;
+}
+
+/* The slot of the governed cgroup that the current task is in; 0 for everybody else. */
+static u32 watched(void) {
+  u64 id = bpf_get_current_cgroup_id();
+  struct group *group = groups.lookup(&id);
+  if (!group) return 0;
+  return group->slot == AREA ? claim(id) : slot_in(group);
 }

@@ -137,7 +137,8 @@ static void pass_gate(u32 slot) {
 /* Of sockets created in a governed cgroup, before the first packet leaves. Kernels up to 6.12 let no such program send signals
  * ("unknown func", "cannot use helper"); there the next one is loaded instead. */
 static int connects(struct bpf_sock_addr *ctx) {
-  if (ctx->type == STREAM) pass_gate(0);
+  u32 slot = ctx->type == STREAM ? watched() : 0;
+  if (slot) pass_gate(slot);
   return 1;
 }
 int on_connect4(struct bpf_sock_addr *ctx) { return connects(ctx); }

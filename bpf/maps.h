@@ -8,17 +8,21 @@ BPF_RINGBUF_OUTPUT(events, RING_PAGES);
  * would refuse the helper. */
 #define EVENTS ((void *)bpf_pseudo_fd(1, -1))
 
-#define SLOTS 64 /* governed cgroups at once */
+#define SLOTS 1024 /* workloads at once */
 
-/* slot - 1 -> cgroup; written by Tracer.govern and release. */
-BPF_CGROUP_ARRAY(cgroups, SLOTS);
+/* cgroup id -> what is done about those in it; from the first decision about it or one around it (agent/trace/governed.py), or its
+ * making in such a one (groups.c), until it is removed (same). Ids are not given out twice in a boot. */
+BPF_HASH(groups, u64, struct group, 65536);
 
-/* 0 -> how to read `cgroups`; written by the same, after it. */
+/* Slots to give out to cgroups of an area; filled by agent/trace/governed.py. */
+BPF_QUEUE(spare, u32, 256);
+
+/* cgroup id of an area -> the slot it was given: the first of two processors that give one has the say; by filter.h and
+ * agent/trace/governed.py, until the cgroup is removed. */
+BPF_HASH(claimed, u64, u32, 16384);
+
+/* 0 -> how many workloads there are; by agent/trace/governed.py. */
 BPF_ARRAY(governed, struct governed, 1);
-
-/* cgroup id -> epoch << 16 | slot (0: not governed). A cache, written by filter.h; cgroups cannot be moved, and
- * their ids are not reused, so that an entry stays true as long as its epoch. */
-BPF_TABLE("lru_hash", u64, u64, verdicts, 4096);
 
 /* TLS object -> positions; from its first byte (stream.h) until it is freed (same) or its process ends or executes
  * another program (Tracer, which learns of it by an exit or exec record). */
@@ -39,3 +43,5 @@ BPF_ARRAY(taken, struct taken, SLOTS + 1);
 BPF_ARRAY(layout_tls, struct tls, 1);
 BPF_ARRAY(layout_closed, struct closed, 1);
 BPF_ARRAY(layout_process, struct process, 1);
+BPF_ARRAY(layout_group_seen, struct group_seen, 1);
+BPF_ARRAY(layout_group_made, struct group_made, 1);

@@ -23,8 +23,16 @@ struct span {
 #define UDP 17
 
 static u32 slot_of(struct __sk_buff *skb) {
-  u64 id = bpf_skb_cgroup_id(skb), *known = verdicts.lookup(&id);
-  return known ? *known & 0xffff : 0;
+  u64 id = bpf_skb_cgroup_id(skb);
+  struct group *group = groups.lookup(&id);
+  return group ? slot_in(group) : 0;
+}
+
+/* Whether these packets are looked at: an area's hook meets those of all pods. Of a cgroup that is gone some may be under way. */
+static int is_concerned(struct __sk_buff *skb) {
+  u64 id = bpf_skb_cgroup_id(skb);
+  struct group *group = groups.lookup(&id);
+  return !group || slot_in(group);
 }
 
 #include "tls_records.h"
@@ -144,7 +152,7 @@ static int is_new(struct flow *flow, struct span *span) {
 static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
   struct flow_key key = {span->cookie, span->direction, span->peer};
   struct flow *flow = flows.lookup(&key);
-  if (flow) return flow;
+  if (flow || !slot_of(skb)) return flow;
   struct flow fresh = {};
   fresh.next = span->sequence + (span->flags & SYN ? 1 : 0);
   if (span->protocol == TCP && !(span->flags & SYN)) fresh.broken = BROKEN_LATE;
@@ -167,7 +175,7 @@ static int take_payload(struct __sk_buff *skb, struct span *span, struct flow *f
 static int look(struct __sk_buff *skb, u32 direction) {
   struct span span = {};
   span.direction = direction;
-  if (!find_transport(skb, &span) || !find_payload(skb, &span)) return 0;
+  if (!is_concerned(skb) || !find_transport(skb, &span) || !find_payload(skb, &span)) return 0;
   span.cookie = bpf_get_socket_cookie(skb);
   struct flow_key other = {span.cookie, !direction, span.peer};
   struct flow *back = flows.lookup(&other);

@@ -53,14 +53,19 @@ class Gate(threading.Thread):
         state = self.kernel.entry("gate_state", GateState) or GateState()
         return int(state.missed) + self.programs.missed + self.late + self.door.late + self.broken
 
-    def watch(self, slot: int, cgroup: Path) -> None:
-        """Let no thread of this cgroup connect unlooked; look into what already runs there."""
+    def watch(self, slot: int, cgroup: Path, is_new: bool = False) -> None:
+        """Let no thread of this cgroup connect unlooked; look into what already runs there, unless that `is_new`."""
         if self.ident is None:
             self.door.await_kept()
             self.kernel.store("gate_state", GateState(reads=1))
             self.start()
         self.hooks.attach(slot, cgroup)
         self.watched[slot] = cgroup
+        if not is_new:
+            self.welcome(cgroup)
+
+    def welcome(self, cgroup: Path) -> None:
+        """Look into what already runs there."""
         self._newcomers.extend(Image(pid, 0, -1) for pid in members(cgroup))
 
     def leave(self, slot: int) -> None:

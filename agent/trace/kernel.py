@@ -6,6 +6,7 @@ all there is to removing them.
 """
 
 import ctypes
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from importlib.resources import as_file, files
 from typing import Any, TypeVar
 
 from chaperone.agent.gate import layout as gate
+from chaperone.agent.groups import layout as groups
 from chaperone.agent.sockets import layout as sockets
 from chaperone.agent.trace import layout
 from chaperone.agent.trace.uprobes import UPROBE_MULTI, Closer, has_links, link
@@ -27,6 +29,9 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "layout_socket_hello": (None, "socket_hello"),
     "layout_socket_closing": (None, "socket_closing"),
     "layout_socket_answer": (None, "socket_answer"),
+    "layout_group_seen": (None, "group_seen"),
+    "layout_group_made": (None, "group_made"),
+    "groups": (None, "group"),
     "layout_gate": (None, "gate"),
     "layout_gate_read": (None, "gate_read"),
     "looked": ("image", None),
@@ -38,9 +43,10 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "taken": (None, "taken"),
     "governed": (None, "governed"),
 }
-MIRRORS = layout.MIRRORS | sockets.MIRRORS | gate.MIRRORS
+MIRRORS = layout.MIRRORS | sockets.MIRRORS | gate.MIRRORS | groups.MIRRORS
 CGROUP_SKB, CGROUP_SOCK_ADDR = 8, 18  # BPF_PROG_TYPE_*
 SYS_BPF, BPF_LINK_CREATE = 321, 28  # on x86-64; since 5.7
+NO_EXIST = 1  # BPF_NOEXIST
 Struct = TypeVar("Struct", bound=ctypes.Structure)
 
 
@@ -148,6 +154,18 @@ class Kernel:
         at = ctypes.c_uint32(key) if isinstance(key, int) else key
         if self.lib.bpf_update_elem(self.bpf[name.encode()].map_fd, ctypes.byref(at), ctypes.byref(value), 0):
             raise OSError(ctypes.get_errno(), f"cannot set {name}[{key}]")
+
+    def insert(self, name: str, value: ctypes.Structure, key: ctypes.Structure) -> bool:
+        """Set the value of a new key; False when there is one already."""
+        done = self.lib.bpf_update_elem(self.bpf[name.encode()].map_fd, ctypes.byref(key), ctypes.byref(value), NO_EXIST)
+        if done and ctypes.get_errno() != errno.EEXIST:
+            raise OSError(ctypes.get_errno(), f"cannot set {name}[{key}]")
+        return not done
+
+    def push(self, name: str, value: ctypes.Structure) -> None:
+        """Put a value at the end of a queue. OSError when it is full."""
+        if self.lib.bpf_update_elem(self.bpf[name.encode()].map_fd, None, ctypes.byref(value), 0):
+            raise OSError(ctypes.get_errno(), f"cannot put something into {name}")
 
     def remove(self, name: str, key: ctypes.Structure | int) -> None:
         """Delete a key; nothing happens when it is not there."""

@@ -9,7 +9,7 @@ struct stream_key { __u64 started, handle; __u32 pid, image; };
 struct stream  { __u64 born, handle, positions[2]; __u16 library, workload; __u32 closed; };
 struct counters { __u64 chunks, events, streams, calls, sent, begun, ended; };
 struct taken   { __u64 bytes, streams; };
-struct governed { __u64 epoch, slots, count; };
+struct governed { __u64 count; };
 """
 
 import ctypes
@@ -142,7 +142,13 @@ class Taken(ctypes.Structure):
 class Governed(ctypes.Structure):
     """`struct governed`."""
 
-    _fields_ = (("epoch", c_uint64), ("slots", c_uint64), ("count", c_uint64))
+    _fields_ = (("count", c_uint64),)
+
+
+class Number(ctypes.Structure):
+    """A `__u32` of its own."""
+
+    _fields_ = (("value", c_uint32),)
 
 
 MIRRORS: dict[str, type[ctypes.Structure]] = {

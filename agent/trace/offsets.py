@@ -20,6 +20,12 @@ MEMBERS = {
     "MM_EXEC_VM": ("mm_struct", "exec_vm"),
     "MM_ARG_START": ("mm_struct", "arg_start"),
     "MM_ARG_END": ("mm_struct", "arg_end"),
+    "CGROUP_SELF": ("cgroup", "self"),
+    "CGROUP_KN": ("cgroup", "kn"),
+    "CGROUP_ROOT": ("cgroup", "root"),
+    "CGROUP_ROOT_HIERARCHY_ID": ("cgroup_root", "hierarchy_id"),
+    "CSS_PARENT": ("cgroup_subsys_state", "parent"),
+    "KERNFS_NODE_ID": ("kernfs_node", "id"),
     "BINPRM_FILENAME": ("linux_binprm", "filename"),
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from chaperone.agent.groups import decode as groups
 from chaperone.agent.sockets import decode as sockets
 from chaperone.agent.trace.layout import ClosedRecord, ExecRecord, Head, Kind, ProcessRecord, TlsRecord
 from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork, Tls, TlsBytes, TlsClosed, TlsLost, Value
@@ -93,4 +94,5 @@ DECODERS: dict[int, Callable[[bytes], Value]] = {
     Kind.FORK: _fork,
     Kind.EXIT: _exit,
     **sockets.DECODERS,
+    **groups.DECODERS,
 }

@@ -25,6 +25,7 @@ from typing import Self
 from chaperone.agent.gate.gate import Gate
 from chaperone.agent.gate.layout import ReadRecord
 from chaperone.agent.gate.memory import pieces
+from chaperone.agent.groups.values import GroupEntered
 from chaperone.agent.probe.apart import Parser
 from chaperone.agent.sockets.hooks import SocketHooks
 from chaperone.agent.sockets.values import Flow
@@ -32,7 +33,7 @@ from chaperone.agent.trace.btf import Btf
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.flatten import flatten
 from chaperone.agent.trace.gaps import Gaps, Process
-from chaperone.agent.trace.governed import SLOTS, GovernedCgroups
+from chaperone.agent.trace.governed import GovernedCgroups, group_id
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Counters, Head, Stream, StreamKey
 from chaperone.agent.trace.offsets import offsets
@@ -42,7 +43,14 @@ from chaperone.agent.trace.shares import Shares
 from chaperone.agent.trace.values import Attached, Lost, NotCovered, ProcessExec, ProcessExit, Tls, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.proto.records import Direction
 
-TRACEPOINTS = {"on_exec": "sched_process_exec", "on_fork": "sched_process_fork", "on_exit": "sched_process_exit"}
+TRACEPOINTS = {
+    "on_group_made": "cgroup_mkdir",
+    "on_group_gone": "cgroup_rmdir",
+    "on_group_entered": "cgroup_attach_task",
+    "on_exec": "sched_process_exec",
+    "on_fork": "sched_process_fork",
+    "on_exit": "sched_process_exit",
+}
 LOOK_MS = (2, 10)  # how often an idle poll looks into the ring: soon after something happened, then less often
 CATCH_UP = 64  # polls before a held thread is served: a ring holds no more
 TAKE = 8 << 20  # bytes of records in one poll; the rest waits in the ring
@@ -67,6 +75,7 @@ class Tracer:
         self.gaps = Gaps()
         self.raw: deque[bytes] = deque()
         self.room = TAKE
+        self.tops: dict[int, Path] = {}  # of the workloads that `govern` numbered
         self.before: dict[int, Lost] = {}  # what a workload's number had been charged with when it was given out
         self.exited: defaultdict[Process, list[StreamKey]] | None = None  # the table of streams by process, as it is in this poll
 
@@ -99,16 +108,43 @@ class Tracer:
         return Gate(self.kernel, self.files)
 
     def govern(self, cgroup: str | Path) -> int:
-        """Record what runs in this cgroup and all below; returns the workload's number (1 to 64)."""
+        """Record what runs in this cgroup and all below; returns the workload's number (1 to 1024)."""
         workload = self.cgroups.add(cgroup)
+        try:
+            self.sockets.attach(workload, cgroup)
+        except OSError:
+            self.cgroups.remove(workload, cgroup)
+            raise
         self.before[workload] = self._counted(workload)
-        self.sockets.attach(workload, cgroup)
+        self.tops[workload] = Path(cgroup)
         return workload
 
     def release(self, workload: int) -> None:
-        """Stop recording what `govern` began."""
+        """Stop recording what `govern` began, or what the kernel gave a number to in an area."""
         self.sockets.detach(workload)
-        self.cgroups.remove(workload)
+        self.cgroups.remove(workload, self.tops.pop(workload, None))
+        self.before[workload] = self._counted(workload)
+        for key in list(self.kernel.entries("streams", StreamKey)):
+            stream = self.kernel.entry("streams", Stream, key)
+            if stream and stream.workload == workload:
+                self._remove(key, stream)
+
+    def govern_area(self, cgroup: Path) -> int:
+        """Record each cgroup in this one as a workload of its own, from its first process on: see `cgroups`. A number below 0."""
+        area = -group_id(cgroup)
+        self.sockets.attach(area, cgroup)
+        self.cgroups.area(cgroup)
+        self.tops[area] = cgroup
+        return area
+
+    def settle(self, cgroup: Path) -> int:
+        """The number of a cgroup of an area that has processes already; 0: it has one, which will be told."""
+        return self.cgroups.settle(cgroup)
+
+    def ignore(self, workload: int, cgroup: Path) -> None:
+        """Record a cgroup of an area no more, nor what will be made in it; its number is another's some day."""
+        self.cgroups.ignore(cgroup)
+        self.release(workload)
 
     def flows(self, cookie: int) -> tuple[Flow, Flow] | None:
         """What a connection has carried so far: OUT, IN; None if the kernel has forgotten it."""
@@ -160,7 +196,7 @@ class Tracer:
     @property
     def lost(self) -> Lost:
         """The kernel's own counts, of all workloads."""
-        counts = [astuple(self.lost_of(slot)) for slot in range(SLOTS + 1)]
+        counts = [astuple(self.lost_of(slot)) for slot in (0, *self.cgroups.taken)]
         return Lost(*map(sum, zip(*counts, strict=True)))
 
     def lost_of(self, workload: int) -> Lost:
@@ -192,6 +228,9 @@ class Tracer:
             value = decode(self.raw.popleft())
             if isinstance(value, ProcessExec | ProcessExit):
                 yield from self._end_objects(value)
+            elif isinstance(value, GroupEntered):
+                self.cgroups.entered(value.workload, value.id)
+                self.cgroups.supply()
             yield from self.gaps.follow(resolved(value) if isinstance(value, ProcessExec) else value)
 
     def _end_objects(self, of: ProcessExec | ProcessExit) -> Iterator[Value]:

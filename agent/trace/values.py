@@ -7,6 +7,7 @@ clock ticks. A TLS object is `Tls`; its address alone is no name, since allocato
 
 from dataclasses import dataclass
 
+from chaperone.agent.groups.values import GroupValue
 from chaperone.agent.sockets.values import SocketValue
 from chaperone.proto.records import Cause, Direction
 
@@ -101,7 +102,7 @@ class ProcessExit:
     status: int
 
 
-Value = TlsBytes | TlsLost | TlsClosed | ProcessExec | ProcessFork | ProcessExit | SocketValue
+Value = TlsBytes | TlsLost | TlsClosed | ProcessExec | ProcessFork | ProcessExit | SocketValue | GroupValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,7 @@ def test_only_the_one_that_floods_loses(server: TlsServer) -> None:
 def test_without_shares_the_others_would_lose_as_well(server: TlsServer) -> None:
     with Tracer(RING) as tracer, ExitStack() as stack:
         workloads = [stack.enter_context(governed(tracer)) for _ in range(1 + OTHERS)]
-        epoch = tracer.cgroups.epoch
-        tracer.kernel.store("governed", Governed(epoch, 1 + OTHERS, 1))
+        tracer.kernel.store("governed", Governed(1))
         seen = flooded(tracer, server, workloads)
     assert any(of_workload(seen, number).of(TlsLost) for number in range(2, 2 + OTHERS))
 

@@ -1,0 +1,1 @@
+"""Cgroups as the kernel tells of them."""
