@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chaperone.agent.gate.door import Door
+from chaperone.agent.gate.held import Held, Readers
 from chaperone.agent.gate.hooks import ConnectHooks
 from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ImageKey, ReadRecord
 from chaperone.agent.gate.sweep import Sweep
@@ -44,6 +45,7 @@ class Gate(threading.Thread):
         self._connecting: deque[GateRecord] = deque()
         self._newcomers: deque[Image] = deque()
         self._held: deque[ReadRecord] = deque()
+        self._readers = Readers()
         self._holding = threading.Lock()
         self._over = False
 
@@ -72,13 +74,14 @@ class Gate(threading.Thread):
         """Watch it no more."""
         self.hooks.detach(slot)
         self.watched.pop(slot, None)
+        self._readers.forgive(slot)
 
     @contextmanager
-    def held(self) -> Iterator[ReadRecord | None]:
+    def held(self) -> Iterator[Held | None]:
         """The next thread that stands at the end of a TLS call to have its memory read, until the block ends; None if there is none."""
         record = self._next_held()
         try:
-            yield record
+            yield None if record is None else Held(record, self.door.pid, self._readers)
         finally:
             if record is not None:
                 self.door.let_go(record.thread)
@@ -90,6 +93,7 @@ class Gate(threading.Thread):
             self._open()
         else:
             self.join()
+        self._readers.close()
 
     def run(self) -> None:
         """Until `close`, or until a thread of the gate fails: then nobody must wait for it any more."""

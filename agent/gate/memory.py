@@ -1,9 +1,14 @@
-"""The memory of a stopped process: process_vm_readv(2), which brings absent pages in."""
+"""The memory of a stopped process: process_vm_readv(2), which brings absent pages in.
+
+That may take for ever, if bringing a page in is the workload's own doing (userfaultfd(2), FUSE). So a thread of its own does it,
+and is given up when it does not come back.
+"""
 
 import ctypes
 import errno
 import os
-from collections.abc import Iterator
+import threading
+from queue import Empty, SimpleQueue
 
 PIECE = 32768
 
@@ -16,13 +21,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.process_vm_readv.restype = ctypes.c_ssize_t
 
 
-def pieces(pid: int, address: int, size: int) -> Iterator[bytes]:
-    """`size` bytes from `address`, in order; OSError at the first piece that cannot be read whole."""
-    for at in range(0, size, PIECE):
-        yield _read(pid, address + at, min(PIECE, size - at))
-
-
-def _read(pid: int, address: int, size: int) -> bytes:
+def read(pid: int, address: int, size: int) -> bytes:
+    """All `size` bytes, or OSError."""
     buffer = ctypes.create_string_buffer(size)
     here, there = _Iovec(ctypes.addressof(buffer), size), _Iovec(address, size)
     done = _libc.process_vm_readv(pid, ctypes.byref(here), ctypes.c_ulong(1), ctypes.byref(there), ctypes.c_ulong(1), ctypes.c_ulong(0))
@@ -30,3 +30,37 @@ def _read(pid: int, address: int, size: int) -> bytes:
         number = ctypes.get_errno() if done < 0 else errno.EFAULT  # behind what it could read
         raise OSError(number, f"cannot read the memory of {pid}: {os.strerror(number)}")
     return buffer.raw
+
+
+class Reader(threading.Thread):
+    """Reads, one piece after another, until `leave`. After a TimeoutError nothing else may be asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__(name="memory", daemon=True)
+        self._asked: SimpleQueue[tuple[int, int, int] | None] = SimpleQueue()
+        self._answers: SimpleQueue[bytes | OSError] = SimpleQueue()
+        self.start()
+
+    def read(self, pid: int, address: int, size: int, timeout_s: float) -> bytes:
+        """As `read`; TimeoutError, an OSError, if it takes longer."""
+        self._asked.put((pid, address, size))
+        try:
+            answer = self._answers.get(timeout=timeout_s)
+        except Empty:
+            self.leave()
+            raise TimeoutError(errno.ETIMEDOUT, f"reading the memory of {pid} takes more than {timeout_s} s") from None
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    def leave(self) -> None:
+        """End, when it comes back."""
+        self._asked.put(None)
+
+    def run(self) -> None:
+        """Until `leave`."""
+        while (asked := self._asked.get()) is not None:
+            try:
+                self._answers.put(read(*asked))
+            except OSError as error:
+                self._answers.put(error)

@@ -17,6 +17,7 @@ from chaperone.agent.hold import ptrace
 from chaperone.agent.hold.ptrace import Kind, Option, Stop
 
 HASTE_S = 0.05  # after its arrival a thread is looked at often until it has stopped
+FOREIGN_S = 10.0  # as long as the agent may take for its look
 CLOSE_S = 2.0  # at the end, one in the kernel's hands for longer is left to be let go by the kernel
 EINTR, CONNECT = 2**64 - 4, 42  # as registers show them
 CONNECTING = frozenset({CONNECT, 44, 46})  # and sendto and sendmsg, which connect with MSG_FASTOPEN
@@ -35,15 +36,17 @@ class Waiter:
 
 
 class Waiting:
-    """Who waits, by thread. `late`: threads that had gone on before they stopped; `foreign`: those that another tracer has."""
+    """Who waits, by thread. `late`: threads that had gone on before they stopped; `foreign`: those that we may not seize, because another
+    tracer has them or the kernel lets nobody trace (Yama 3), and until when a real stop of ours holds them."""
 
     def __init__(self, halted: Map[Thread, Thread]) -> None:
         self.halted = halted
         self.threads: dict[int, Waiter] = {}
-        self.foreign = self.late = 0
+        self.foreign: dict[int, float] = {}
+        self.late = 0
 
     def take(self, tid: int, is_connecting: bool = True) -> None:
-        """Seize a thread and have it trap. One that another tracer has goes on, or stays in its stop until `resume_halted`."""
+        """Seize a thread and have it trap. A foreign one goes on, or stays in its stop until it is released."""
         if tid in self.threads:
             return
         try:
@@ -53,7 +56,7 @@ class Waiting:
         except ProcessLookupError:
             return
         except PermissionError:
-            self.foreign += 1
+            self.foreign[tid] = time.monotonic() + FOREIGN_S
 
     def is_unsettled(self) -> bool:
         """Whether somebody who arrived just now is about to stop."""
@@ -67,21 +70,26 @@ class Waiting:
                 self._settle(tid, waiter)
 
     def release(self, tid: int) -> None:
-        """Let a thread go on, as soon as it has stopped."""
+        """Let a thread go on, as soon as it has stopped; a foreign one at once, or by `resume_halted` when its stop is still to come."""
+        if self.foreign.pop(tid, 0):
+            self._resume(tid)
         if waiter := self.threads.get(tid):
             waiter.is_leaving = True
             if waiter.has_stopped:
                 self._let_go(tid, waiter)
 
     def resume_halted(self) -> None:
-        """End the real stops of threads that we could not seize."""
+        """End the real stops of threads that wait for nobody any more."""
+        now = time.monotonic()
+        self.foreign = {tid: until for tid, until in self.foreign.items() if until > now}
         for thread in list(self.halted.keys()):
-            if thread.number not in self.threads:
+            if thread.number not in self.threads and thread.number not in self.foreign:
                 self._resume(thread.number)
 
     def close(self) -> None:
         """Let all go."""
         deadline = time.monotonic() + CLOSE_S
+        self.foreign.clear()
         for tid in list(self.threads):
             self.release(tid)
         while self.threads and time.monotonic() < deadline:

@@ -23,8 +23,7 @@ from types import TracebackType
 from typing import Self
 
 from chaperone.agent.gate.gate import Gate
-from chaperone.agent.gate.layout import ReadRecord
-from chaperone.agent.gate.memory import pieces
+from chaperone.agent.gate.held import Held
 from chaperone.agent.groups.values import GroupEntered
 from chaperone.agent.probe.apart import Parser
 from chaperone.agent.sockets.hooks import SocketHooks
@@ -172,20 +171,21 @@ class Tracer:
         self.shares.tell()
         return values
 
-    def read_held(self, held: ReadRecord) -> Iterator[Value]:
+    def read_held(self, held: Held) -> Iterator[Value]:
         """What one stopped thread's memory still has of its TLS call, after all that was published before it stopped."""
+        raw = held.record.tls
         for _ in range(CATCH_UP):
             if not (before := self.poll(0)):
                 break
             yield from before
-        tls, direction = tls_of(held.tls.head, held.tls.handle, held.tls.born, held.tls.library), Direction(held.tls.direction)
-        position, end = held.tls.position, held.tls.position + held.tls.size
+        tls, direction = tls_of(raw.head, raw.handle, raw.born, raw.library), Direction(raw.direction)
+        position, end = raw.position, raw.position + raw.size
         try:
-            for data in pieces(held.tls.head.pid, held.address, held.tls.size):
-                yield from self.gaps.follow(TlsBytes(tls, direction, position, data, held.tls.head.time))
+            for data in held.pieces():
+                yield from self.gaps.follow(TlsBytes(tls, direction, position, data, raw.head.time))
                 position += len(data)
         except OSError:
-            yield from self.gaps.follow(TlsLost(tls, direction, position, end - position, held.tls.head.time, CAUSES[held.tls.cause]))
+            yield from self.gaps.follow(TlsLost(tls, direction, position, end - position, raw.head.time, CAUSES[raw.cause]))
 
     def final_positions(self) -> Iterator[Value]:
         """A TlsLost for each direction whose last bytes never came out of the ring. Right only after a last `poll`."""

@@ -170,8 +170,15 @@ def test_one_that_another_traces_is_resumed_by_signal(waiting: Waiting, kernel: 
         tracer.start()
         assert taken.wait(10)
         waiting.take(pid)
-        assert (waiting.threads, waiting.foreign) == ({}, 1)
+        assert (list(waiting.threads), list(waiting.foreign)) == ([], [pid])
         kernel.halted[pid] = pid
+        waiting.resume_halted()
+        assert kernel.halted == {pid: pid}, "it waits for its release"
+        waiting.release(pid)
+        assert kernel.halted == {}
+        waiting.take(pid)
+        waiting.release(pid)
+        kernel.halted[pid] = pid  # its stop comes afterwards
         waiting.resume_halted()
         assert kernel.halted == {}
         done.set()
