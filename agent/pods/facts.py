@@ -40,27 +40,27 @@ class PodFacts:
 def facts_of(pod: Any) -> PodFacts | None:
     """A pod of the API as facts; None for what is none."""
     about, spec = _mapping(pod, "metadata"), _mapping(pod, "spec")
-    uids = tuple(dict.fromkeys(filter(None, (_text(about, "uid"), _text(_mapping(about, "annotations"), MIRROR)))))
-    if not (uids and _text(about, "name")):
+    uids = tuple(dict.fromkeys(filter(None, (text(about, "uid"), text(_mapping(about, "annotations"), MIRROR)))))
+    if not (uids and text(about, "name")):
         return None
-    texts = (_text(spec, "nodeName"), _text(spec, "serviceAccountName"), _owner(about), _text(spec, "runtimeClassName"))
+    texts = (text(spec, "nodeName"), text(spec, "serviceAccountName"), _owner(about), text(spec, "runtimeClassName"))
     labels = {name: value for name, value in _mapping(about, "labels").items() if isinstance(value, str)}
     containers = {one.id: one for one in _containers(_mapping(pod, "status"))}
     is_host_network = spec.get("hostNetwork") is True
-    return PodFacts(uids, _text(about, "namespace"), _text(about, "name"), *texts, labels, containers, is_host_network)
+    return PodFacts(uids, text(about, "namespace"), text(about, "name"), *texts, labels, containers, is_host_network)
 
 
 def _containers(status: Mapping[str, Any]) -> Iterator[Container]:
-    for one in (one for key in STATUSES for one in _items(status, key)):
-        ran = [_text(_mapping(_mapping(one, which), "terminated"), "containerID") for which in ("lastState", "state")]
-        for id_ in filter(None, (*ran, _text(one, "containerID"))):
-            yield Container(id_.rpartition("//")[2], _text(one, "name"), _text(one, "image"))
+    for one in (one for key in STATUSES for one in items(status, key)):
+        ran = [text(_mapping(_mapping(one, which), "terminated"), "containerID") for which in ("lastState", "state")]
+        for id_ in filter(None, (*ran, text(one, "containerID"))):
+            yield Container(id_.rpartition("//")[2], text(one, "name"), text(one, "image"))
 
 
 def _owner(about: Mapping[str, Any]) -> str:
     """Whoever controls it: at most one of its owners does."""
-    owners = [one for one in _items(about, "ownerReferences") if one.get("controller") is True]
-    return f"{_text(owners[0], 'kind')}/{_text(owners[0], 'name')}" if owners else ""
+    owners = [one for one in items(about, "ownerReferences") if one.get("controller") is True]
+    return f"{text(owners[0], 'kind')}/{text(owners[0], 'name')}" if owners else ""
 
 
 def _mapping(of: Any, key: str) -> Mapping[str, Any]:
@@ -68,11 +68,13 @@ def _mapping(of: Any, key: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _items(of: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+def items(of: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The objects in a list; [] where there is none."""
     value = of.get(key)
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _text(of: Mapping[str, Any], key: str) -> str:
+def text(of: Mapping[str, Any], key: str) -> str:
+    """A text; "" where there is none."""
     value = of.get(key)
     return value if isinstance(value, str) else ""

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -143,11 +144,11 @@ def main() -> None:
             connection.send(json.dumps(answer).encode())
 
 
-def confine() -> None:
+def confine(limits: Mapping[int, int] = LIMITS, keeps_network: bool = False) -> None:
     """Give up everything that a parser does not need, for good. What we may not give up, we do not have."""
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.unshare(NEW_NETWORK | NEW_SYSV)
-    for limit, value in LIMITS.items():
+    libc.unshare(NEW_SYSV | (0 if keeps_network else NEW_NETWORK))
+    for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))
     if os.geteuid() == 0:
         with suppress(PermissionError):

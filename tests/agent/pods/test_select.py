@@ -1,0 +1,50 @@
+"""Who is governed, and how."""
+
+import pytest
+
+from chaperone.agent.pods.facts import PodFacts
+from chaperone.agent.pods.select import Mode, Selection, Selector
+
+LABEL = "chaperone.dev/govern"
+
+
+def pod(namespace: str = "demo", **labels: str) -> PodFacts:
+    return PodFacts(("u",), namespace, "p", labels={name.replace("govern", LABEL): value for name, value in labels.items()})
+
+
+RECORDED = Selection((Selector(Mode.RECORD, ("demo",)),))
+ENFORCED = Selection((Selector(Mode.RECORD), Selector(Mode.ENFORCE, labels={"app": "agent"}, namespace_labels={"team": "red"})))
+
+
+@pytest.mark.parametrize(
+    ("selection", "facts", "namespace", "mode"),
+    [
+        (Selection(), pod(), {}, Mode.OFF),
+        (Selection(), pod(govern="record"), {}, Mode.RECORD),
+        (Selection(), pod(govern="enforce"), {}, Mode.ENFORCE),
+        (Selection(), pod(govern="nonsense"), {}, Mode.OFF),
+        (Selection(), pod(), {LABEL: "record"}, Mode.RECORD),
+        (Selection(), pod(govern="record"), {LABEL: "enforce"}, Mode.ENFORCE),
+        (RECORDED, pod(), {}, Mode.RECORD),
+        (RECORDED, pod("other"), {}, Mode.OFF),
+        (RECORDED, pod(govern="enforce"), {}, Mode.ENFORCE),
+        (RECORDED, pod(govern="off"), {LABEL: "off"}, Mode.RECORD),
+        (ENFORCED, pod(app="agent"), {"team": "red", "more": "x"}, Mode.ENFORCE),
+        (ENFORCED, pod(app="agent"), {"team": "blue"}, Mode.RECORD),
+        (ENFORCED, pod(govern="record"), {}, Mode.RECORD),
+    ],
+)
+def test_the_greatest_mode_wins(selection: Selection, facts: PodFacts, namespace: dict[str, str], mode: Mode) -> None:
+    assert selection.mode_of(facts, namespace) is mode
+
+
+def test_nobody_governs_the_cluster_itself_nor_us() -> None:
+    selection = Selection((Selector(Mode.ENFORCE),), own="chaperone")
+    for namespace in ("kube-system", "chaperone"):
+        assert selection.mode_of(pod(namespace, govern="enforce"), {LABEL: "enforce"}) is Mode.OFF
+    assert selection.mode_of(pod(), {}) is Mode.ENFORCE
+
+
+def test_a_namespace_that_is_not_known_yet_may_raise_it() -> None:
+    assert Selection().mode_of(pod(), None) is RECORDED.mode_of(pod(), None) is None
+    assert Selection().mode_of(pod(govern="enforce"), None) is Mode.ENFORCE, "nothing is above"
