@@ -9,8 +9,8 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -31,10 +31,12 @@ from chaperone.collector.nodes import PolicyError
 from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.judged import JudgedPipeline
+from chaperone.collector.pipeline.tally import TalliedJournal, TalliedPipeline, Tally, alert_family, troubles_family
 from chaperone.collector.serve.activity import Activity
 from chaperone.collector.serve.admission import Admission
 from chaperone.collector.serve.doors import DoorError, open_doors
 from chaperone.collector.serve.guard import Guard
+from chaperone.collector.serve.metrics import Family, MetricsPort
 from chaperone.collector.serve.query import Ask, QueryService, asking
 from chaperone.collector.settings import CollectorSettings, Listening, store_directory
 from chaperone.collector.store.access import access_row
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 MESSAGE_LIMIT = 256 << 20  # a batch of the largest size, badly compressed
 IN_CLUSTER = "in-cluster"
+RENEW_S = 600  # a certificate in use is looked at so often
 STOP_GRACE_S = 2.0
 TELL_S = 20.0  # for alerts that wait, before an idle collector ends
 PR_SET_DUMPABLE = 4
@@ -93,6 +96,7 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     add("--listen", default="", metavar="HOST:PORT", help="serve agents and people with client certificates here too")
     add("--listen-tokens", default="", metavar="HOST:PORT", help="serve people with bearer tokens here too (needs --reviews)")
     add("--tls", type=Path, metavar="DIR", help="directory of tls.crt, tls.key and ca.crt for both; read again when they change")
+    add("--metrics", default="", metavar="HOST:PORT", help="serve Prometheus metrics here, to clients with certificates (needs --tls)")
     add("--reviews", default="", metavar="KUBECONFIG|in-cluster", help="the API server that knows tokens and what people may")
     given = parser.parse_args(arguments)
     place = store_directory(given.store, os.environ, os.getuid())
@@ -103,11 +107,11 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
 
 
 def _listening(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Listening:
-    if (given.listen or given.listen_tokens) and not given.tls:
-        parser.error("--listen and --listen-tokens need --tls: nothing is served on TCP without certificates")
+    if (given.listen or given.listen_tokens or given.metrics) and not given.tls:
+        parser.error("--listen, --listen-tokens and --metrics need --tls: nothing is served on TCP without certificates")
     if given.listen_tokens and not given.reviews:
         parser.error("--listen-tokens needs --reviews: an API server that knows the tokens")
-    return Listening(given.tls or Path(), given.listen, given.listen_tokens, given.reviews)
+    return Listening(given.tls or Path(), given.listen, given.listen_tokens, given.reviews, given.metrics)
 
 
 def _log(text: str) -> None:
@@ -170,7 +174,8 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
     watching = asyncio.create_task(policies.watch(judge.use))
     journal = AlertedJournal(store, alerter)
-    intake = PipelineIntake(pipeline, rows, journal, Clock)
+    tally = Tally()
+    intake = PipelineIntake(TalliedPipeline(pipeline, tally), rows, TalliedJournal(journal, tally), Clock)
     reviews = _reviews(settings.listening)
     limits = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)]
     server = grpc.aio.server(options=limits, interceptors=[Guard(reviews)])
@@ -179,10 +184,12 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     answers = asking({"rules.status": policies.status}, _asking(store.ask, alerter.ask))
     admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(admission.ask, activity), server)
+    metrics = _metrics(settings.listening, tally, parts)
     await _listen(server, directory.path, settings.listening)
     try:
         yield
     finally:
+        metrics.close()
         watching.cancel()
         await server.stop(STOP_GRACE_S)
         intake.close()
@@ -190,6 +197,30 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         if reviews:
             await reviews.close()
         (directory.path / SOCKET).unlink(missing_ok=True)
+
+
+def _metrics(listening: Listening, tally: Tally, parts: Parts) -> ExitStack:
+    """Until closed, if anybody wants them."""
+    stack = ExitStack()
+    if not listening.metrics:
+        return stack
+
+    def families() -> Iterator[Family]:
+        yield from tally.families()
+        yield alert_family(parts.alerter.counters.values())
+        yield troubles_family({"store": parts.store.refusal(), "alerts": parts.alerter.refusal()})
+
+    port = MetricsPort(listening.metrics, listening.tls, families)
+    stack.callback(port.close)
+    renewing = asyncio.create_task(_renewing(port))
+    stack.callback(renewing.cancel)
+    return stack
+
+
+async def _renewing(port: MetricsPort) -> None:
+    while True:
+        await asyncio.sleep(RENEW_S)
+        port.renew()
 
 
 def _reviews(listening: Listening) -> "ClusterReviews | None":

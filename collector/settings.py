@@ -30,13 +30,14 @@ class Listening:
     """Besides the store's socket: host:port for clients with certificates and for clients with tokens, "" for none.
 
     `tls`: a directory with tls.crt, tls.key and ca.crt. `reviews`: the kubeconfig of the API server that knows tokens and rights,
-    "in-cluster" for the pod's own account, "" for none.
+    "in-cluster" for the pod's own account, "" for none. `metrics`: host:port for Prometheus, "" for none.
     """
 
     tls: Path = Path()
     certified: str = ""
     by_token: str = ""
     reviews: str = ""
+    metrics: str = ""
 
 
 @dataclass(frozen=True, slots=True)

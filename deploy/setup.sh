@@ -8,6 +8,17 @@ venv=$2
 # Behind the first two: what the demo and the tests call (procps for pgrep; node, git and wget as clients), and what they build against.
 "$(dirname "$0")/packages.sh" setup python3-bpfcc python3-venv curl openssl gcc libc6-dev procps strace nodejs git wget libssl-dev libgnutls28-dev
 
+# promtool alone, which tests check metrics and alert rules with: the package would start a server.
+if command -v apt-get >/dev/null && ! [ -x "$venv/tools/promtool" ]; then
+	prometheus=$(mktemp -d)
+	chmod 755 "$prometheus" # apt downloads as a user of its own
+	(cd "$prometheus" && { apt-get download -qq prometheus >/dev/null 2>&1 || { apt-get update -qq && apt-get download -qq prometheus; } >/dev/null; })
+	dpkg-deb -x "$prometheus"/prometheus_*.deb "$prometheus"
+	mkdir -p "$venv/tools"
+	cp "$prometheus/usr/bin/promtool" "$venv/tools/"
+	rm -r "$prometheus"
+fi
+
 # Asked for pip: a venv whose making was interrupted has a python and nothing else.
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --system-site-packages "$venv"
 echo "setup: installing Python packages into $venv"

@@ -3,6 +3,7 @@
 import json
 import socket
 import ssl
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,10 @@ from chaperone.collector.cli.app import app
 from chaperone.collector.identity.caller import ADMINS, AGENTS
 from chaperone.collector.identity.certificates import Pair, Subject
 from chaperone.proto.capture_pb2_grpc import CaptureStub
+from chaperone.proto.ids import StreamId
 from chaperone.proto.query_pb2 import Question
 from chaperone.proto.query_pb2_grpc import QueryStub
+from chaperone.proto.records import Chunk, Direction
 
 RUN = CliRunner().invoke
 AGENT = Subject("node-1", (AGENTS,))
@@ -35,6 +38,7 @@ class Place:
     parent: Pair
     certified: str
     by_token: str
+    metrics: str
     reviews: Reviewing
 
     def tls(self, subject: Subject) -> Path:
@@ -52,11 +56,11 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("doors")
     fill(folder / "store")
-    parent, ports = authority(), [f"127.0.0.1:{free_port()}", f"localhost:{free_port()}"]
+    parent, ports = authority(), [f"127.0.0.1:{free_port()}", f"localhost:{free_port()}", f"127.0.0.1:{free_port()}"]
     tls = tls_directory(folder / "tls", parent, SERVER)
     with reviewing(folder) as reviews:
         config = reviews.kubeconfig(folder)
-        listening = ["--listen", ports[0], "--listen-tokens", ports[1], "--tls", str(tls), "--reviews", str(config)]
+        listening = ["--listen", ports[0], "--listen-tokens", ports[1], "--metrics", ports[2], "--tls", str(tls), "--reviews", str(config)]
         with collectors.collector(folder / "store", *listening):
             yield Place(folder, parent, *ports, reviews)
 
@@ -138,3 +142,18 @@ def test_a_renewed_certificate_is_used_without_a_restart(place: Place) -> None:
 def _served(address: str) -> bytes:
     host, _, port = address.rpartition(":")
     return ssl.get_server_certificate((host, int(port))).encode()
+
+
+def test_metrics_count_what_agents_deliver(place: Place) -> None:
+    tls = place.tls(AGENT)
+    stream = StreamId("57" * 16)
+    chunk = Chunk(stream, Direction.OUT, 0, b"GET / HTTP/1.1\r\n", 1)
+    with line(place.certified, tls) as channel:
+        sent = iter([collectors.hello("counted"), collectors.batch(1, [chunk])])
+        assert any(answer.WhichOneof("message") == "ack" for answer in CaptureStub(channel).Stream(sent, timeout=20))
+    context = ssl.create_default_context(cafile=str(tls / "ca.crt"))
+    context.load_cert_chain(tls / "tls.crt", tls / "tls.key")
+    with urllib.request.urlopen(f"https://{place.metrics}/metrics", context=context, timeout=20) as answer:
+        text = answer.read().decode()
+    assert 'chaperone_captured_bytes_total{direction="out"} 16.0' in text
+    assert 'chaperone_trouble{part="store"} 0.0' in text
