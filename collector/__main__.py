@@ -20,6 +20,7 @@ import grpc
 
 from chaperone.collector.enforce.alerter import Alerter, alerting_on
 from chaperone.collector.enforce.journal import AlertedJournal
+from chaperone.collector.enforce.orders import Orders
 from chaperone.collector.enforce.outbox import OutboxError
 from chaperone.collector.ingest.intake import PipelineIntake
 from chaperone.collector.ingest.leftovers import Opener
@@ -29,6 +30,7 @@ from chaperone.collector.ingest.service import CaptureService
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.pipeline import Pipeline
+from chaperone.collector.pipeline.holds import Holds
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.judged import JudgedPipeline
 from chaperone.collector.pipeline.tally import TalliedJournal, TalliedPipeline, Tally, alert_family, troubles_family
@@ -168,8 +170,10 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     store, activity, alerter, policies = parts.store, parts.activity, parts.alerter, parts.policies
     masking = remembered(directory.masking(), str(directory.path / MASKING))
     new_gate = partial(Masker, directory.key(), masking, directory.key_number())
-    judge = Judge(policies.rules, rows, new_gate().text, [alerter])
-    pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans), judge)
+    orders = Orders()
+    judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders])
+    holds = Holds(orders, judge.terms)
+    pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds)
     pipeline.recall(await store.past(), await store.docket(policies.rules.horizon_ns))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
     watching = asyncio.create_task(policies.watch(judge.use))

@@ -54,6 +54,7 @@ class CollectorSettings:
     retry_s: float = 1.0  # after a write that failed
     batch_limit: int = 128 << 20  # bytes of records in one batch, inflated; a TLS call may carry 64 MiB
     alerts: Path | None = None  # who is told of alerts; None: as the file says that was given last
-    batches_under_way: int = 8  # of one agent, taken but not yet acked
+    batches_under_way: int = 1_024  # of one agent, taken but not yet acked; each held call is one
+    bytes_under_way: int = 32 << 20  # of their frames
     mask: Path | None = None  # a masking file that the store is to remember
     listening: Listening = Listening()

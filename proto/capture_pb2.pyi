@@ -210,7 +210,7 @@ class Wait(_message.Message):
     def __init__(self, until_ns: _Optional[int] = ...) -> None: ...
 
 class Kill(_message.Message):
-    __slots__ = ("target",)
+    __slots__ = ("target", "id")
     class Target(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         CONNECTION: _ClassVar[Kill.Target]
@@ -220,8 +220,10 @@ class Kill(_message.Message):
     PROCESS: Kill.Target
     WORKLOAD: Kill.Target
     TARGET_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
     target: Kill.Target
-    def __init__(self, target: _Optional[_Union[Kill.Target, str]] = ...) -> None: ...
+    id: str
+    def __init__(self, target: _Optional[_Union[Kill.Target, str]] = ..., id: _Optional[str] = ...) -> None: ...
 
 class HoldFrom(_message.Message):
     __slots__ = ("stream", "direction", "position")

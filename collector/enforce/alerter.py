@@ -11,7 +11,7 @@ import shlex
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from chaperone.collector.enforce.routes import likeness
 from chaperone.collector.enforce.send import tried
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.judged import Judged
-from chaperone.collector.rules.verdict import Action
+from chaperone.collector.rules.verdict import Action, Moment
 from chaperone.collector.settings import store_directory
 
 RETRY_S = 1.0
@@ -55,10 +55,9 @@ class Alerter:
         self._deliverers: dict[str, tuple[Deliverer, asyncio.Task[None]]] = {}
         self.counters = Counters()
 
-    @property
-    def actions(self) -> Collection[Action]:
+    def carries_out(self, action: Action, _stream: str, _moment: Moment) -> bool:
         """People are told of every action; of these nothing else is done."""
-        return (Action.ALERT,)
+        return action is Action.ALERT
 
     def perform(self, judged: Judged) -> None:
         """Gather the alerts of an event. Called in the pipeline's thread."""

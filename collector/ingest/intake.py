@@ -1,22 +1,40 @@
 """Batches through the pipeline, in one thread, and what came out of it to the journal. It knows neither of the two."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from chaperone.collector.ingest.ledger import Ledger
+from chaperone.collector.ingest.outgoing import Outgoing
 from chaperone.collector.ingest.service import Arrival, Durable, Taken
+from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Note, Record
+
+Told = tuple[str, pb.Downward]  # an agent, and what it is told
 
 
 class Takes(Protocol):
     """The pipeline."""
 
-    def take(self, record: Record, wall_offset: int) -> None:
-        """One record, its rows to the pipeline's sink."""
+    def take(self, record: Record, wall_offset: int, agent: str) -> None:
+        """One record of an agent, its rows to the pipeline's sink."""
+        ...
+
+    def orders(self) -> list[Told]:
+        """A batch is over: what agents are told."""
+        ...
+
+    def look_again(self, agent: str) -> list[Told]:
+        """Somebody has decided, or the deadline has come: what an agent is told."""
+        ...
+
+    @property
+    def deadline(self) -> int:
+        """When to look again at the latest (monotonic ns); 0 for never."""
         ...
 
     def marks(self) -> tuple[list[Any], Collection[str]]:
@@ -40,6 +58,9 @@ class Journal(Protocol):
         ...
 
 
+Tell = Callable[[list[Told]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Through:
     """What a batch came to."""
@@ -54,6 +75,9 @@ class PipelineIntake:
 
     def __init__(self, pipeline: Takes, rows: list[Any], journal: Journal, clock: Callable[[str, int, int], Any]) -> None:
         self._pipeline, self._rows, self._journal, self._clock = pipeline, rows, journal, clock
+        self.outgoing, self._clocks = Outgoing(), dict[str, Any]()  # the clocks of agents, as they last said
+        self._looking: asyncio.TimerHandle | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
         self._ledgers: dict[str, Ledger] = {}
         self._lowest: dict[str, int] = {}
         self._thread = ThreadPoolExecutor(1, "pipeline")
@@ -69,10 +93,10 @@ class PipelineIntake:
     async def take(self, arrival: Arrival) -> Taken:
         """A batch's records through the pipeline; a bad batch leaves a note."""
         try:
-            through = await self._run(lambda: self._through(arrival.records(), arrival))
+            through = await self._run(lambda tell: self._through(arrival.records(), arrival, tell))
         except ValueError as error:
             note = Note(SessionId(""), 0, f"agent {arrival.agent}", f"batch {arrival.number} was refused: {error}", complete=False)
-            self._journal.commit((await self._run(lambda: self._through([note], arrival))).rows)
+            self._journal.commit((await self._run(lambda tell: self._through([note], arrival, tell))).rows)
             raise
         ledger = self._ledgers.setdefault(arrival.agent, Ledger())
         lowest = ledger.take(arrival.number, arrival.size, [mark.stream for mark in through.marks], through.unmarked)
@@ -83,19 +107,58 @@ class PipelineIntake:
         """All that was taken so far."""
         return Taken(self._journal.commit([]), self._lowest[agent] - 1 if agent in self._lowest else None)
 
+    async def look_again(self) -> None:
+        """What has waited is asked about once more: somebody has decided, or time has passed."""
+        self._journal.commit((await self._run(self._again)).rows)
+
     def close(self) -> None:
         """No more batches."""
+        if self._looking:
+            self._looking.cancel()
         self._thread.shutdown()
 
-    async def _run(self, function: Callable[[], _Through]) -> _Through:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+    async def _run(self, work: Callable[[Tell], _Through]) -> _Through:
+        """In the pipeline's thread. What agents are told goes out as soon as it is known."""
+        loop = asyncio.get_running_loop()
 
-    def _through(self, records: list[Record], arrival: Arrival) -> _Through:
+        def tell(told: list[Told]) -> None:
+            loop.call_soon_threadsafe(self._say, told, self._pipeline.deadline)
+
+        return await loop.run_in_executor(self._thread, work, tell)
+
+    def _say(self, told: list[Told], deadline: int) -> None:
+        for agent, message in told:
+            self.outgoing.tell(agent, message)
+        self._look_at(deadline)
+
+    def _look_at(self, deadline: int) -> None:
+        if self._looking:
+            self._looking.cancel()
+        delay_s = max(0.0, (deadline - time.monotonic_ns()) / 1e9)
+        self._looking = asyncio.get_running_loop().call_later(delay_s, self._look) if deadline else None
+
+    def _look(self) -> None:
+        task = asyncio.ensure_future(self.look_again())
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    def _through(self, records: list[Record], arrival: Arrival, tell: Tell) -> _Through:
         for record in records:
-            self._pipeline.take(record, arrival.wall_offset)
+            self._pipeline.take(record, arrival.wall_offset, arrival.agent)
+        tell(self._pipeline.orders())
         marks, unmarked = self._pipeline.marks()
         newest = max((getattr(record, "time", 0) for record in records), default=0)
-        clock = self._clock(arrival.boot, arrival.wall_offset, newest)
-        rows = [replace(row, clock=clock) for row in self._rows]
+        self._clocks[arrival.agent] = self._clock(arrival.boot, arrival.wall_offset, newest)
+        return _Through(self._taken(arrival.agent), marks, unmarked)
+
+    def _again(self, tell: Tell) -> _Through:
+        rows = []
+        for agent in self._clocks:
+            tell(self._pipeline.look_again(agent))
+            rows += self._taken(agent)
+        return _Through(rows, [], ())
+
+    def _taken(self, agent: str) -> list[Any]:
+        rows = [replace(row, clock=self._clocks[agent]) for row in self._rows]
         self._rows.clear()
-        return _Through(rows, marks, unmarked)
+        return rows

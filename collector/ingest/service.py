@@ -1,5 +1,5 @@
-"""The Capture service: batches in, acks out. A batch is acked only once all its rows are durable, and of each stream in it a mark
-behind it (or it is over): so a later collector needs nothing of it.
+"""The Capture service: batches in, acks and orders out. A batch is acked only once all its rows are durable, and of each stream in
+it a mark behind it (or it is over): so a later collector needs nothing of it.
 
 An agent's batches are numbered 1, 2, 3 … A number that was taken is not taken again, whether it comes twice on one stream or
 on the next one; its ack waits until the first taking is durable. A refusal ends the call with a status that says why:
@@ -16,8 +16,10 @@ from typing import Any, NoReturn, Protocol
 import grpc
 
 from chaperone.collector.fault import place_of
+from chaperone.collector.ingest.backlog import Backlog
 from chaperone.collector.ingest.batches import records_in
 from chaperone.collector.ingest.leftovers import Opener
+from chaperone.collector.ingest.outgoing import Line, Outgoing
 from chaperone.collector.settings import CollectorSettings, version
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto import capture_pb2_grpc
@@ -53,6 +55,11 @@ class Taken:
 
 class Intake(Protocol):
     """What takes batches and makes them durable: pipeline and store, put together by __main__."""
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """What agents are told besides acks."""
+        ...
 
     def refusal(self) -> str:
         """Why nothing can be taken now; "" when it can."""
@@ -96,6 +103,10 @@ class _UnderWay:
     number: int
     taken: Taken
     of: str = ""
+
+
+_Item = _UnderWay | pb.Downward | Exception | None
+_UnderWays = Backlog[_Item]
 
 
 class CaptureService(capture_pb2_grpc.CaptureServicer):
@@ -142,31 +153,29 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         return pb.Welcome(contract=CONTRACT, version=version(), next_batch=durable, collector_key=self._opener.public)
 
     async def _answers(self, agent: _Agent, upward: AsyncIterator[pb.Upward]) -> AsyncIterator[pb.Downward]:
-        """Acks, as batches become durable. Batches are taken meanwhile, a bounded number ahead."""
-        under_way: asyncio.Queue[_UnderWay | pb.Downward | RefusedError | None] = asyncio.Queue(self._settings.batches_under_way)
-        reading = asyncio.create_task(self._read(agent, upward, under_way))
-        try:
-            while (item := await under_way.get()) is not None:
-                if isinstance(item, RefusedError):
-                    raise item
-                if answer := item if isinstance(item, pb.Downward) else await _ack(item):
-                    yield answer
-            await reading
-        finally:
-            reading.cancel()
+        """Orders, and acks as batches become durable. Batches are taken meanwhile, a bounded number ahead."""
+        under_way: _UnderWays = Backlog(self._settings.batches_under_way, self._settings.bytes_under_way)
+        with self._intake.outgoing.line(agent.name) as line:
+            tasks = asyncio.create_task(self._read(agent, upward, under_way)), asyncio.create_task(_acks(under_way, line))
+            try:
+                while (item := await line.get()) is not None:
+                    if isinstance(item, Exception):
+                        raise item
+                    yield item
+            finally:
+                for task in tasks:
+                    task.cancel()
 
-    async def _read(self, agent: _Agent, upward: AsyncIterator[pb.Upward], under_way: "asyncio.Queue[Any]") -> None:
+    async def _read(self, agent: _Agent, upward: AsyncIterator[pb.Upward], under_way: _UnderWays) -> None:
         try:
             async for message in upward:
                 if message.WhichOneof("message") == "batch":
-                    await under_way.put(_UnderWay(message.batch.number, await self._taken(agent, message.batch)))
+                    taken = await self._taken(agent, message.batch)
+                    await under_way.put(_UnderWay(message.batch.number, taken), len(message.batch.records))
                 elif message.WhichOneof("message") == "leftover" and (answer := await self._left(message.leftover)):
-                    await under_way.put(answer)
-        except RefusedError as refused:
-            await under_way.put(refused)
-        except Exception:
-            await under_way.put(None)
-            raise  # where we are awaited
+                    await under_way.put(answer, len(message.leftover.frame))
+        except Exception as error:  # noqa: BLE001 - raised where the call is answered, behind the acks of what came before
+            await under_way.put(error)
         else:
             await under_way.put(None)
 
@@ -221,6 +230,18 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
             return await self._intake.take(arrival)
         except ValueError as error:
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"batch {batch.number}: {error}") from None
+
+
+async def _acks(under_way: _UnderWays, line: Line) -> None:
+    """Each as its batch becomes durable; whatever ends the call ends this."""
+    try:
+        while isinstance(item := await under_way.first(), _UnderWay | pb.Downward):
+            if answer := item if isinstance(item, pb.Downward) else await _ack(item):
+                line.put_nowait(answer)
+            await under_way.done()
+        line.put_nowait(item)
+    except RefusedError as refused:
+        line.put_nowait(refused)
 
 
 async def _ack(item: _UnderWay) -> pb.Downward | None:

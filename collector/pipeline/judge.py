@@ -7,7 +7,7 @@ rules remember since are stored with the verdicts, so that the same session judg
 Memory is one value per workload (or, where the API tells its service account, per service account), at most SCOPES of them.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -24,6 +24,7 @@ from chaperone.collector.rules.event import Document, Event, Subject
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.memory import Memory
 from chaperone.collector.rules.ruleset import Rules
+from chaperone.collector.rules.terms import Terms
 from chaperone.collector.rules.verdict import Action, Enforce, Verdict
 from chaperone.collector.store import facts
 from chaperone.collector.store.recall import Docket, Past
@@ -34,7 +35,7 @@ from chaperone.proto.records import Note
 
 SCOPES = 1_000
 ALWAYS = (Action.ALLOW, Action.ALERT)  # they have no effect on the workload, so nothing is left undone
-NOBODY = "this Chaperone does not carry out orders: it was only recorded"
+NOBODY = "nothing of this was held: it was only recorded"
 Place = tuple[str, str, str]  # session, scope, digest of the rules
 Entry = tuple[Place, Judgement, list[list[Any]]]  # what was judged, what changed in the memory
 
@@ -81,6 +82,10 @@ class Judge:
     def scans(self, session: str) -> bool:
         """Whether in a session's connections to others than the apiserver its secrets are looked for."""
         return self._courts.of(session).rules.scan
+
+    def terms(self, session: str) -> Terms:
+        """How a session is governed."""
+        return self._courts.of(session).rules.terms
 
     def settle(self) -> None:
         """A batch is over: judge what it brought."""
@@ -147,7 +152,9 @@ class Judge:
         verdicts, after = evaluate(chosen, before, event)
         self._remember(scope, after)
         for verdict in verdicts:
-            self._sink.append(verdict_row(verdict, event, happened.time_ns, court.rules.digest, self._not_carried_out(verdict)))
+            self._sink.append(
+                verdict_row(verdict, event, happened.time_ns, court.rules.digest, self._not_carried_out(verdict, happened.stream))
+            )
         self._perform(happened, event, verdicts)
         place = session, scope, court.rules.digest
         return place, judgement(event, happened.time_ns), changes.changes(before, after, court.named)
@@ -166,14 +173,13 @@ class Judge:
         for performer in self._performers:
             performer.perform(judged)
 
-    def _not_carried_out(self, verdict: Verdict) -> str:
+    def _not_carried_out(self, verdict: Verdict, stream: str) -> str:
         """Why what it says has no effect; "" if it has one."""
-        carried_out: Collection[Action] = {action for performer in self._performers for action in performer.actions}
         if verdict.action in ALWAYS:
             return ""
         if verdict.effective is not Enforce.ENFORCE:
             return f"{'the policy only records' if verdict.enforce is Enforce.ENFORCE else f'the rule says {verdict.enforce}'}"
-        return "" if verdict.action in carried_out else NOBODY
+        return "" if any(each.carries_out(verdict.action, stream, verdict.moment) for each in self._performers) else NOBODY
 
     def _memory(self, scope: str) -> Memory:
         return self._memories.get(scope, Memory())

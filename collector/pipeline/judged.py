@@ -1,9 +1,11 @@
-"""A pipeline whose rows go through a judge: what ingest gives batches to."""
+"""A pipeline whose rows go through a judge: what ingest gives batches to, and has orders from."""
 
 from collections.abc import Collection
 
 import msgpack
 
+from chaperone.collector.enforce.orders import Orders
+from chaperone.collector.pipeline.holds import Holds, Told
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.records import Pipeline
 from chaperone.collector.store.marks import StreamMark
@@ -12,23 +14,39 @@ from chaperone.proto.records import Record, SessionEnded, SessionStarted
 
 
 class JudgedPipeline:
-    """`judge` is the sink of `pipeline`."""
+    """`judge` is the sink of `pipeline`, `holds` are its."""
 
-    def __init__(self, pipeline: Pipeline, judge: Judge) -> None:
-        self._pipeline, self._judge = pipeline, judge
+    def __init__(self, pipeline: Pipeline, judge: Judge, holds: Holds | None = None) -> None:
+        self._pipeline, self._judge, self._holds = pipeline, judge, holds or Holds(Orders())
         self._brought: list[StreamMark] = []  # policies' texts as they came: a restarted collector must judge by the same
 
-    def take(self, record: Record, wall_offset: int) -> None:
-        """One record."""
+    def take(self, record: Record, wall_offset: int, agent: str = "") -> None:
+        """One record of an agent."""
         if isinstance(record, SessionStarted) and record.policies:
             self._judge.bring(record.session, record.policies)
             self._brought.append(StreamMark(f"{BROUGHT}{record.session}", msgpack.packb(record.policies, unicode_errors="surrogatepass")))
         elif isinstance(record, SessionEnded):
             self._brought.append(StreamMark(f"{BROUGHT}{record.session}"))
-        self._pipeline.take(record, wall_offset)
+        self._pipeline.take(record, wall_offset, agent)
+
+    def orders(self) -> list[Told]:
+        """The end of a batch: what it brought is judged; what agents are to do about what waited for that."""
+        self._judge.settle()
+        return self._holds.settle()
+
+    def look_again(self, agent: str) -> list[Told]:
+        """What of an agent has waited, asked about once more."""
+        told = self._holds.look_again(agent)
+        self._judge.settle()
+        return told
+
+    @property
+    def deadline(self) -> int:
+        """When to look again at the latest (monotonic ns); 0 for never."""
+        return self._holds.deadline
 
     def marks(self) -> tuple[list[StreamMark], Collection[str]]:
-        """The end of a batch: what it brought is judged, and streams are marked."""
+        """The end of a batch, if nobody asked for orders: what it brought is judged, and streams are marked."""
         self._judge.settle()
         marks, unmarked = self._pipeline.marks()
         brought, self._brought = self._brought, []

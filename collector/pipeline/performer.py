@@ -1,10 +1,9 @@
 """Who acts on verdicts. The pipeline knows only this: what stands behind it (enforce/) is put there by __main__."""
 
-from collections.abc import Collection
 from typing import Protocol
 
 from chaperone.collector.rules.judged import Judged
-from chaperone.collector.rules.verdict import Action
+from chaperone.collector.rules.verdict import Action, Moment
 
 
 class Performer(Protocol):
@@ -12,9 +11,8 @@ class Performer(Protocol):
     without verdicts: it must not wait. The verdicts' rows are not durable yet; who must survive a crash reads them from the store.
     """
 
-    @property
-    def actions(self) -> Collection[Action]:
-        """What it carries out; of other actions the recording says that they were not."""
+    def carries_out(self, action: Action, stream: str, moment: Moment) -> bool:
+        """Whether it carries out such an action about this stream; the recording says of others that they were not."""
         ...
 
     def perform(self, judged: Judged) -> None:

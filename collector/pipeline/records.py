@@ -8,10 +8,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaperone.collector.enforce.orders import Orders
 from chaperone.collector.fault import place_of
 from chaperone.collector.mask.known import Known
 from chaperone.collector.pipeline import knowledge
 from chaperone.collector.pipeline.gate import Gate
+from chaperone.collector.pipeline.holds import Holds
 from chaperone.collector.pipeline.names import Names
 from chaperone.collector.pipeline.stream import Home, Stream
 from chaperone.collector.store import facts
@@ -43,8 +45,10 @@ class Pipeline:
     `scans`: whether in a session's connections to others than the apiserver its secrets are looked for.
     """
 
-    def __init__(self, new_gate: Callable[[], Gate], sink: Sink, scans: Callable[[str], bool] = lambda _: False) -> None:
-        self._scans = scans
+    def __init__(
+        self, new_gate: Callable[[], Gate], sink: Sink, scans: Callable[[str], bool] = lambda _: False, holds: Holds | None = None
+    ) -> None:
+        self._scans, self._holds, self._agent = scans, holds or Holds(Orders()), ""
         self._new_gate, self._gate, self._sink = new_gate, new_gate(), sink
         self._sessions: dict[SessionId, _Session] = {}
         self._streams: dict[StreamId, Stream] = {}
@@ -54,8 +58,9 @@ class Pipeline:
         self._marked: set[StreamId] = set()
         self._known_marks: list[StreamMark] = []
 
-    def take(self, record: Record, wall_offset: int) -> None:
-        """One record; `wall_offset` is wall clock minus boot clock in ns. One that we fail on is noted, and the rest goes on."""
+    def take(self, record: Record, wall_offset: int, agent: str = "") -> None:
+        """One record of an agent; `wall_offset` is wall clock minus boot clock in ns. One that we fail on is noted, the rest goes on."""
+        self._agent = agent
         try:
             _TAKERS[type(record)](self, record, wall_offset)
         except Exception as error:  # noqa: BLE001 - an agent would send the same batch again and again
@@ -129,17 +134,20 @@ class Pipeline:
         if not self._is_over(record):
             stream = self._known(record, offset)
             stream.feed(record, offset)
+            self._holds.heard(record.stream)
             self._say_forgotten(stream.home.session, record.time, offset)
 
     def _loss(self, record: records.Loss, offset: int) -> None:
         if not self._is_over(record):
             self._known(record, offset).lose(record, offset)
+            self._holds.heard(record.stream)
 
     def _stream_closed(self, record: records.StreamClosed, offset: int) -> None:
         if self._is_over(record):
             return
         stream = self._known(record, offset)
         stream.close(record, offset)
+        self._holds.over(record.stream)
         self._sink.append(facts.stream_over(record, stream.home.session, offset))
         del self._streams[record.stream]
         self._session(stream.home.session).streams.discard(record.stream)
@@ -147,8 +155,11 @@ class Pipeline:
 
     def _hold(self, record: records.Hold, offset: int) -> None:
         self._sink.append(facts.hold(record, self._session_of(record.stream), offset))
+        if not self._is_over(record):
+            self._holds.hold(record, self._known(record, offset), self._agent, offset)
 
     def _outcome(self, record: records.Outcome, offset: int) -> None:
+        self._holds.decided(record.hold)
         self._sink.append(facts.outcome(record, offset))
 
     def _connection(self, record: records.Connection, offset: int) -> None:
@@ -193,7 +204,7 @@ class Pipeline:
     def _session(self, id_: SessionId) -> _Session:
         return self._sessions.setdefault(id_, _Session())
 
-    def _is_over(self, record: records.StreamOpened | records.Chunk | records.Loss | records.StreamClosed) -> bool:
+    def _is_over(self, record: records.StreamOpened | records.Chunk | records.Hold | records.Loss | records.StreamClosed) -> bool:
         return record.stream in self._over
 
     def _mark(self, id_: StreamId) -> StreamMark | None:
@@ -216,7 +227,7 @@ class Pipeline:
         stream = self._streams[ids[0]] = Stream(home, self._gate_of(ids[1], ids[0]), self._sink, late)
         return stream
 
-    def _known(self, record: records.Chunk | records.Loss | records.StreamClosed, offset: int) -> Stream:
+    def _known(self, record: records.Chunk | records.Hold | records.Loss | records.StreamClosed, offset: int) -> Stream:
         """The record's stream, made up where nobody opened it: a note says that nothing else is known of it."""
         self._touched[record.stream] = None
         if record.stream in self._streams:

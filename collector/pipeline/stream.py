@@ -8,29 +8,31 @@ the other streams go on. `except Exception` is here, around a record (records.py
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import msgpack
 
 from chaperone.collector.fault import place_of
-from chaperone.collector.kube.call import Call
+from chaperone.collector.kube.call import Call, NotKubernetes
 from chaperone.collector.kube.calls import Calls
 from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedPiece
 from chaperone.collector.mask.taint import Left
 from chaperone.collector.pipeline.behind import Behind, Fed, restored
 from chaperone.collector.pipeline.gate import Gate
 from chaperone.collector.store import facts
-from chaperone.collector.store.document import Place, call_document, exchange_document, piece_document
+from chaperone.collector.store.document import Place, Refused, call_document, denied, exchange_document, piece_document
 from chaperone.collector.store.leak import leak
 from chaperone.collector.store.rows import Kind, Row, Sink
 from chaperone.collector.wire.choose import StreamReader
 from chaperone.collector.wire.events import Event, Resumed, Unreadable
 from chaperone.collector.wire.exchange import Exchange, Exchanges, Phase
-from chaperone.proto.ids import ProcessId, SessionId, StreamId, call_id
-from chaperone.proto.records import Cause, Chunk, Direction, Loss, Note, StreamClosed
+from chaperone.proto.ids import CallId, ProcessId, SessionId, StreamId, call_id
+from chaperone.proto.records import Cause, Chunk, Direction, Hold, Loss, Note, StreamClosed
 
 REJOINED = "read from the middle; what was under way is cut"
+EARLY_LIMIT = 64 * 1024  # bytes of a server that speaks first
+FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,18 @@ class Why:
     lost: bool = True
 
 
+class Listener(Protocol):
+    """Who composes what leaves instead."""
+
+    def heard(self, fed: Fed, events: list[Event], held: bool) -> None:
+        """The reader was given this, and said that of it. `held`: it has not left yet."""
+        ...
+
+    def failed(self) -> None:
+        """Nothing is read any more."""
+        ...
+
+
 class Stream:
     """Reads one stream; rows go to `sink`. With `late`, its first bytes are not known to be the stream's first."""
 
@@ -68,6 +82,10 @@ class Stream:
         self.remote = ""  # where to, once it is known
         self._behind = Behind()
         self._last = 0, 0  # time and offset of the last record
+        self._held: Listener | None = None
+        self._early = bytearray()  # what the server sent before the client's first byte
+        self._open: dict[int, MaskedCall | MaskedExchange] = {}  # on a held stream: what is not decided or not over
+        self._refused: set[int] = set()
 
     def mark(self) -> bytes | None:
         """State to go on from; None while something cannot be saved."""
@@ -111,6 +129,35 @@ class Stream:
         self._guarded(chunk.time, offset, lambda: self._feed(chunk, offset))
         self._reach(chunk.direction, chunk.position + len(chunk.data))
 
+    def be_held(self, listener: "Listener") -> bool:
+        """Tell `listener` all that is read from now on. False if that isn't all from the first byte on."""
+        if self._joining or self._failed or self.next[Direction.OUT] or len(self._early) < self.next[Direction.IN]:
+            return False
+        self._held = listener
+        if self._early:
+            listener.heard(Fed(Direction.IN, 0, len(self._early), 0, bytes(self._early)), [], held=False)
+        self._early.clear()
+        return True
+
+    def hold(self, hold: Hold, offset: int) -> None:
+        """Take bytes that wait to be written: the chunk that comes of them is not read again."""
+        chunk = Chunk(hold.stream, hold.direction, hold.position, hold.data, hold.time)
+        self._guarded(hold.time, offset, lambda: self._feed(chunk, offset, held=True))
+        self._reach(hold.direction, hold.position + len(hold.data))
+
+    def id_of(self, position: int) -> CallId:
+        """The id of the request that begins there."""
+        return call_id(self.home.stream, position)
+
+    def refuse(self, position: int, refused: Refused) -> None:
+        """This request never leaves: its call is over, and what the server says of it belongs to nobody."""
+        self._reader.replaced(position)
+        self._refused.add(position)
+        time, offset = self._last
+        if (found := self._open.pop(position, None)) is not None:
+            over = replace(found, phase=Phase.END, at=self.next[Direction.IN], ended=time, code=FORBIDDEN)
+            self._row_of(over, offset, {"denied": denied(refused)})
+
     def lose(self, loss: Loss, offset: int) -> None:
         """Take what the agent could not get: what of it the reader has not had yet, and any jump before it."""
         self._guarded(loss.time, offset, lambda: self._lose(loss, offset))
@@ -128,6 +175,8 @@ class Stream:
             work()
         except Exception as error:  # noqa: BLE001 - one stream must not take down others
             self._failed = True
+            if self._held:
+                self._held.failed()
             text = f"read no further from out {self.next[0]}, in {self.next[1]}: {place_of(error)}"
             note = Note(self.home.session, time, f"stream {self.home.stream}", text, complete=False)
             self._sink.append(facts.note(note, self._gate.text(text), offset))
@@ -135,22 +184,28 @@ class Stream:
     def _reach(self, direction: Direction, position: int) -> None:
         self.next[direction] = max(self.next[direction], position)
 
-    def _feed(self, chunk: Chunk, offset: int) -> None:
+    def _feed(self, chunk: Chunk, offset: int, held: bool = False) -> None:
         self._jump(chunk.direction, chunk.position, chunk.time, offset)
         here = self.next[chunk.direction]
         fed = Fed(chunk.direction, chunk.position, len(chunk.data), chunk.time, chunk.data)
         if fed.end > here:
             fed = fed.after(here) if fed.position < here else fed
-            self._take(self._give(fed), offset)
+            self._take(self._give(fed, held), offset)
             if self._opaque and fed.direction is Direction.OUT and self.home.scans():
                 self._left(self._gate.taint.opaque(bytes(fed.data or b""), fed.time), offset, opaque=True)
 
-    def _give(self, fed: Fed) -> list[Event]:
+    def _give(self, fed: Fed, held: bool = False) -> list[Event]:
         """To the reader, and remember it until that has settled it."""
         self._behind.add(fed)
         if fed.data is None:
-            return self._reader.lose(fed.direction, fed.size, fed.time, fed.cause)
-        return self._reader.feed(fed.direction, fed.position, fed.data, fed.time)
+            events = self._reader.lose(fed.direction, fed.size, fed.time, fed.cause)
+        else:
+            events = self._reader.feed(fed.direction, fed.position, fed.data, fed.time)
+        if self._held:
+            self._held.heard(fed, events, held)
+        elif fed.direction is Direction.IN and not self.next[Direction.OUT] and len(self._early) < EARLY_LIMIT:
+            self._early += fed.data or b""
+        return events
 
     def _lose(self, loss: Loss, offset: int) -> None:
         self._jump(loss.direction, loss.position, loss.time, offset)
@@ -191,27 +246,46 @@ class Stream:
     def _report(self, exchanges: list[Exchange], offset: int) -> None:
         for exchange in exchanges:
             found = self._calls.take(exchange)
-            if isinstance(found, Call):
+            if exchange.position in self._refused:
+                self._settle_refused(exchange)
+            elif isinstance(found, Call):
                 left = self._gate.taint.call(found)
                 self._call(self._gate.call(found), offset)
                 self._left(left, offset)
-                continue
-            if self.home.scans():
-                self._left(self._gate.taint.passing(exchange), offset)
-            if found is not None:
-                self._foreign(self._gate.exchange(found), offset)
+            else:
+                self._pass(exchange, found, offset)
+
+    def _pass(self, exchange: Exchange, found: NotKubernetes | None, offset: int) -> None:
+        if self.home.scans():
+            self._left(self._gate.taint.passing(exchange), offset)
+        if found is not None:
+            self._row_of(self._gate.exchange(found), offset)
+
+    def _settle_refused(self, exchange: Exchange) -> None:
+        if exchange.phase is Phase.END:
+            self._refused.discard(exchange.position)
+
+    def _row_of(self, found: MaskedCall | MaskedExchange, offset: int, more: dict[str, Any] | None = None) -> None:
+        id_, place = call_id(self.home.stream, found.position), self._place(offset)
+        kind = Kind.CALL if isinstance(found, MaskedCall) else Kind.EXCHANGE
+        document = call_document(found, id_, place) if isinstance(found, MaskedCall) else exchange_document(found, id_, place)
+        self._sink.append(self._row(kind, found, document | (more or {}), offset))
+        if self._held:
+            self._remember(found)
+
+    def _remember(self, found: MaskedCall | MaskedExchange) -> None:
+        if found.phase < Phase.END:
+            self._open[found.position] = found
+        else:
+            self._open.pop(found.position, None)
 
     def _call(self, call: MaskedCall, offset: int) -> None:
         id_, place = call_id(self.home.stream, call.position), self._place(offset)
-        self._sink.append(self._row(Kind.CALL, call, call_document(call, id_, place), offset))
+        self._row_of(call, offset)
         for piece in call.pieces:
             self._piece(piece, id_, place)
         if call.phase == Phase.END:
             self._ordinals.pop(id_, None)
-
-    def _foreign(self, exchange: MaskedExchange, offset: int) -> None:
-        id_ = call_id(self.home.stream, exchange.position)
-        self._sink.append(self._row(Kind.EXCHANGE, exchange, exchange_document(exchange, id_, self._place(offset)), offset))
 
     def _left(self, secrets: list[Left], offset: int, opaque: bool = False) -> None:
         """Secrets that left, told."""

@@ -85,12 +85,18 @@ class TalliedPipeline:
     """A pipeline whose records are counted."""
 
     def __init__(self, pipeline: Takes, tally: Tally) -> None:
-        self._pipeline, self._tally, self.marks = pipeline, tally, pipeline.marks
+        self._pipeline, self._tally = pipeline, tally
+        self.marks, self.orders, self.look_again = pipeline.marks, pipeline.orders, pipeline.look_again
 
-    def take(self, record: Record, wall_offset: int) -> None:
+    def take(self, record: Record, wall_offset: int, agent: str) -> None:
         """Count it and pass it on."""
         self._tally.record(record)
-        self._pipeline.take(record, wall_offset)
+        self._pipeline.take(record, wall_offset, agent)
+
+    @property
+    def deadline(self) -> int:
+        """The pipeline's."""
+        return self._pipeline.deadline
 
 
 class TalliedJournal:

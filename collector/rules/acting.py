@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from chaperone.collector.rules import terms
 from chaperone.collector.rules.document import Policy, Rule
 from chaperone.collector.rules.terms import Terms
-from chaperone.collector.rules.verdict import Action, Enforce
+from chaperone.collector.rules.verdict import Action, Enforce, Verdict
 
 ACTING = (Action.DENY, Action.APPROVE, Action.KILL, Action.MASK)  # what has an effect on the workload
 
@@ -13,6 +13,11 @@ ACTING = (Action.DENY, Action.APPROVE, Action.KILL, Action.MASK)  # what has an 
 def acts(rule: Rule) -> bool:
     """Has its verdict an effect on the workload?"""
     return rule.do in ACTING and rule.effective is Enforce.ENFORCE
+
+
+def acting(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """The one that is carried out, of verdicts of one event with the strictest first."""
+    return next((verdict for verdict in verdicts if verdict.action in ACTING and verdict.effective is Enforce.ENFORCE), None)
 
 
 def strictest(policies: Iterable[Policy]) -> Terms | None:

@@ -22,6 +22,7 @@ RFC 3339 with nanoseconds in UTC, or null. A call:
 | requestHeaders responseHeaders | [[name, value], …] |
 | hasRequestObject hasResponseObject | as the audit log would say |
 | binding | digest of the request, which an approval is bound to (mask/binding.py); "" while it is not whole |
+| denied | only of a call that never left: {id, rule, policy, message, approval}; its `code` is what its client was told |
 | requestBody responseBody | null or {form, mediaType, kind, size, wireSize, complete, masked, encoding, data} |
 
 `masked` counts replaced values; `encoding` says how `data` is written: "utf-8" or "base64". The store keeps a large body's
@@ -47,6 +48,17 @@ class Place:
     stream: str
     process: dict[str, Any]
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a request never left. `id`: of the refusal, as the marked request that left in its place bears it."""
+
+    id: str
+    message: str
+    rule: str = ""
+    policy: str = ""
+    approval: str = ""
 
 
 def rfc3339(time_ns: int) -> str:
@@ -78,6 +90,11 @@ def exchange_document(exchange: MaskedExchange, id_: str, place: Place) -> dict[
         "path": exchange.path,
         "reason": exchange.reason,
     }
+
+
+def denied(refused: Refused) -> dict[str, str]:
+    """What a call has under `denied` that was refused before it left."""
+    return {"id": refused.id, "rule": refused.rule, "policy": refused.policy, "message": refused.message, "approval": refused.approval}
 
 
 def piece_document(piece: MaskedPiece, call: str, place: Place) -> dict[str, Any]:

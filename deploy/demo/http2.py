@@ -6,6 +6,7 @@ from typing import Any
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 import h2.exceptions
 from asked import Answer, Asked, Upload
@@ -27,7 +28,8 @@ class Connection:
 
     def __init__(self, wire: Wire, answer: Callable[[Asked], Answer], finish: Callable[[Asked, Answer], dict[str, str]]) -> None:
         self._wire, self._answer, self._finish = wire, answer, finish
-        self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8", validate_inbound_headers=False)
+        self._h2 = h2.connection.H2Connection(config)
         self._open: dict[int, Asked] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._window = asyncio.Event()
@@ -69,14 +71,19 @@ class Connection:
 
     def _requested(self, event: h2.events.RequestReceived) -> None:
         headers = {str(name): str(value) for name, value in event.headers or []}
+        if any(name != name.lower() for name in headers):  # malformed: an error of its h2 stream only, as with Go (RFC 9113 §8.1.1)
+            self._h2.reset_stream(event.stream_id, h2.errors.ErrorCodes.PROTOCOL_ERROR)
+            return
         self._open[event.stream_id] = Asked(headers[":method"], headers[":path"], headers, Upload())
 
     def _received(self, event: h2.events.DataReceived) -> None:
-        self._open[event.stream_id].body.add(event.data or b"")
+        if event.stream_id in self._open:
+            self._open[event.stream_id].body.add(event.data or b"")
         self._h2.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
 
     def _ended(self, event: h2.events.StreamEnded) -> None:
-        number = event.stream_id
+        if (number := event.stream_id) not in self._open:
+            return
         self._tasks[number] = asyncio.create_task(self._guarded(self._respond(number, self._open.pop(number))))
 
     def _reset(self, event: h2.events.StreamReset) -> None:

@@ -85,6 +85,8 @@ class Http2Answers:
     def _take(self, frame: Frame) -> None:
         if frame.kind == Kind.GOAWAY:
             last = int.from_bytes(frame.payload[:4], "big") & 0x7FFFFFFF
+            if any(frame.payload[4:8]):  # an error: nothing more is answered
+                last = 0
             for number in [number for number in self._awaited if number > last]:
                 begin = max(frame.begin, self._delivered)
                 self.units.append(Unit(begin, begin, self._awaited.pop(number), template=TEMPLATE))

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 
 from chaperone.collector.ingest.intake import PipelineIntake
 from chaperone.collector.ingest.service import Arrival
+from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Note, Record
 
@@ -25,8 +27,19 @@ class Rows(list[Any]):
 
     open: tuple[str, ...] = ()
 
-    def take(self, record: Record, wall_offset: int) -> None:
+    deadline = 0
+    told: tuple[tuple[str, pb.Downward], ...] = ()
+
+    def take(self, record: Record, wall_offset: int, agent: str) -> None:
         self.append(Made(record, wall_offset))
+
+    def orders(self) -> list[tuple[str, pb.Downward]]:
+        return list(self.told)
+
+    def look_again(self, agent: str) -> list[tuple[str, pb.Downward]]:
+        self.append(Made(f"looked again for {agent}", 0))
+        self.deadline = 0
+        return list(self.told)
 
     def marks(self) -> tuple[list[Any], set[str]]:
         return [], set(self.open)
@@ -117,3 +130,47 @@ def test_an_agent_is_only_advanced_to_what_no_stream_needs_again() -> None:
     finally:
         intake.close()
     assert [next_batch for _, agent, next_batch in journal.commits if agent] == [1, 1]
+
+
+ORDER = pb.Downward(order=pb.Order(hold="h"))
+
+
+def test_what_agents_are_told_of_a_batch_goes_out_at_once() -> None:
+    journal, rows = Kept(), Rows()
+    rows.told = (("a", ORDER), ("b", ORDER))
+
+    async def work(intake: PipelineIntake) -> None:
+        with intake.outgoing.line("a") as line:
+            await intake.take(Arrival("a", 1, 0, lambda: [note("1")]))
+            assert await asyncio.wait_for(line.get(), 5) == ORDER
+            assert line.empty()
+
+    run(rows, journal, work)
+
+
+def test_who_waits_is_looked_at_again_when_somebody_decided_and_at_the_deadline() -> None:
+    journal, rows = Kept(), Rows()
+
+    async def work(intake: PipelineIntake) -> None:
+        await intake.take(Arrival("a", 1, 0, lambda: [note("1")]))
+        rows.deadline = time.monotonic_ns() + 50_000_000
+        rows.told = (("a", ORDER),)
+        with intake.outgoing.line("a") as line:
+            await intake.take(Arrival("a", 2, 0, list))
+            assert await asyncio.wait_for(line.get(), 5) == ORDER
+            assert await asyncio.wait_for(line.get(), 5) == ORDER, "the deadline has come"
+            assert rows.deadline == 0
+            await intake.look_again()
+            assert await asyncio.wait_for(line.get(), 5) == ORDER
+
+    run(rows, journal, work)
+    looked = [row.record for rows, _, _ in journal.commits for row in rows if isinstance(row.record, str)]
+    assert looked == ["looked again for a", "looked again for a"]
+
+
+def run(rows: Rows, journal: Kept, work: Callable[[PipelineIntake], Awaitable[None]]) -> None:
+    intake = PipelineIntake(rows, rows, journal, lambda *clock: clock)
+    try:
+        asyncio.run(_awaited(work(intake)))
+    finally:
+        intake.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.policies import EXAMPLE
 
-from chaperone.collector.ingest.policies import files_of, read_policies, read_rules
+from chaperone.collector.ingest.policies import files_of, read_rules
 from chaperone.collector.nodes import PolicyError
 
 
@@ -15,7 +15,6 @@ def test_a_directory_is_all_its_policy_files(tmp_path: Path) -> None:
     (tmp_path / "c.txt").write_text("nothing of ours")
     assert [file.name for file in files_of(tmp_path)] == ["a.yaml", "b.yml"]
     assert len(read_rules([tmp_path])) == 4
-    assert [policy.name for policy in read_policies([tmp_path])] == ["agents", "others"]
 
 
 def test_one_bad_file_refuses_all(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from support.collectors import acked, batch, hello
 
 from chaperone.collector.ingest.leftovers import Opener
+from chaperone.collector.ingest.outgoing import Outgoing
 from chaperone.collector.ingest.service import Arrival, CaptureService, Taken
 from chaperone.collector.settings import CollectorSettings
 from chaperone.proto import capture_pb2 as pb
@@ -29,7 +30,7 @@ class Intake:
 
     def __init__(self, stored: int = 1) -> None:
         self.taken: list[int] = []
-        self.stored, self.full = stored, ""
+        self.stored, self.full, self.outgoing = stored, "", Outgoing()
         self.through: int | None = None
         self.durable = asyncio.Event()
         self.durable.set()
@@ -58,7 +59,7 @@ def served(tmp_path: Path, intake: Intake, talk: Any, opener: Opener | None = No
 
     async def run() -> Any:
         server = grpc.aio.server()
-        settings = CollectorSettings(tmp_path, batch_limit=1000)
+        settings = CollectorSettings(tmp_path, batch_limit=1000, batches_under_way=8)
         add_CaptureServicer_to_server(CaptureService(intake, settings, nullcontext(), opener), server)
         target = f"unix:{tmp_path}/s"
         server.add_insecure_port(target)
@@ -298,3 +299,23 @@ def test_what_is_sealed_to_another_key_is_refused_and_the_heirs_own_goes_on(tmp_
     refusals = [answer.leftover_refused for answer in found if answer.WhichOneof("message") == "leftover_refused"]
     assert [(refusal.agent, refusal.reason) for refusal in refusals] == [("dead", "sealed to another key, or damaged")] * 2
     assert acks_of(found) == [("", 1)] and intake.taken == [1]
+
+
+def test_an_order_is_told_while_nothing_is_durable(tmp_path: Path) -> None:
+    intake = Intake()
+
+    async def talk(stub: Any) -> None:
+        intake.durable.clear()
+        call = stub.Stream()
+        for message in (hello(), batch(1, [NOTE])):
+            await call.write(message)
+        assert (await call.read()).WhichOneof("message") == "welcome"
+        while not intake.taken:
+            await asyncio.sleep(0.01)
+        intake.outgoing.tell("agent-1", pb.Downward(order=pb.Order(hold="h")))
+        assert (await call.read()).order.hold == "h"
+        intake.durable.set()
+        assert (await call.read()).ack.batch == 1
+        await call.done_writing()
+
+    served(tmp_path, intake, talk)

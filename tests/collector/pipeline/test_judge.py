@@ -135,10 +135,11 @@ def test_records_that_overtake_one_another_in_a_batch_are_judged_by_their_time()
 class Watcher:
     """A performer that keeps what it was told."""
 
-    actions = (Action.DENY,)
-
     def __init__(self) -> None:
         self.told: list[Judged] = []
+
+    def carries_out(self, action: Action, _stream: str, _moment: Moment) -> bool:
+        return action is Action.DENY
 
     def perform(self, judged: Judged) -> None:
         self.told.append(judged)

@@ -90,7 +90,7 @@ def test_a_deny_is_recorded_and_says_that_nobody_carried_it_out(tmp_path: Path) 
         [verdict] = ask(tmp_path, "verdicts.list", action="deny")
         assert (verdict["rule"], verdict["effective"], verdict["moment"]) == ("no-privileged-exec", "enforce", "request")
         assert verdict["message"] == "exec into privileged pod default/web by /usr/bin/kubectl"
-        assert "does not carry out orders" in verdict["notCarriedOut"]
+        assert "was only recorded" in verdict["notCarriedOut"]
         assert verdict["call"] == ask(tmp_path, "calls.list")[0]["id"]
         [session] = ask(tmp_path, "sessions.list")
         assert (session["verdicts"]["deny"], session["notCarriedOut"]) == (1, 1)

@@ -62,35 +62,47 @@ def test_holds_without_an_end_are_forgotten_at_last() -> None:
     assert len(tally._held) == HELD
 
 
+class End:
+    """A pipeline and a journal that keep what they are given."""
+
+    deadline = 9
+
+    def __init__(self) -> None:
+        self.took: list[Any] = []
+
+    def take(self, record: Any, wall_offset: int, agent: str) -> None:
+        self.took.append((record, wall_offset, agent))
+
+    def orders(self) -> list[Any]:
+        return ["order"]
+
+    def look_again(self, agent: str) -> list[Any]:
+        return ["later"]
+
+    def marks(self) -> tuple[list[Any], list[str]]:
+        return ["mark"], ["none"]
+
+    def refusal(self) -> str:
+        return "full"
+
+    async def next_batch(self, agent: str) -> int:
+        return 1
+
+    def commit(self, rows: list[Any], agent: str = "", next_batch: int = 0, marks: Any = ()) -> Any:
+        self.took.append((rows, agent, next_batch, marks))
+        return "ticket"
+
+
 def test_what_is_counted_goes_on_as_it_came() -> None:
-    class End:
-        def __init__(self) -> None:
-            self.took: list[Any] = []
-
-        def take(self, record: Any, wall_offset: int) -> None:
-            self.took.append((record, wall_offset))
-
-        def marks(self) -> tuple[list[Any], list[str]]:
-            return ["mark"], ["none"]
-
-        def refusal(self) -> str:
-            return "full"
-
-        async def next_batch(self, agent: str) -> int:
-            return 1
-
-        def commit(self, rows: list[Any], agent: str = "", next_batch: int = 0, marks: Any = ()) -> Any:
-            self.took.append((rows, agent, next_batch, marks))
-            return "ticket"
-
     end, tally = End(), Tally()
     chunk, rows = Chunk(STREAM, Direction.OUT, 0, b"abc", 1), [row(Kind.NOTE)]
     pipeline, journal = TalliedPipeline(end, tally), TalliedJournal(end, tally)
-    pipeline.take(chunk, 7)
+    pipeline.take(chunk, 7, "agent")
+    assert (pipeline.orders(), pipeline.look_again("agent"), pipeline.deadline) == (["order"], ["later"], 9)
     assert pipeline.marks() == (["mark"], ["none"])
     assert journal.commit(rows, "agent", 3, ["m"]) == "ticket"
     assert journal.refusal() == "full"
-    assert end.took == [(chunk, 7), (rows, "agent", 3, ["m"])]
+    assert end.took == [(chunk, 7, "agent"), (rows, "agent", 3, ["m"])]
 
 
 def test_alerts_and_troubles_are_families() -> None:

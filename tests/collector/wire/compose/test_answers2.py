@@ -75,6 +75,12 @@ def test_a_server_that_ends_the_connection_lets_the_refusal_come_first() -> None
     assert _parts(answers) == (Part(0, 0, "http2-forbidden", NO), Part(0, 17)) and not answers.is_busy
 
 
+def test_one_that_ends_it_over_the_refused_request_lets_it_come_first_too() -> None:
+    answers = _waiting()
+    answers.feed(frame(7, 0, 0, b"\0\0\0\5\0\0\0\1"))
+    assert _parts(answers) == (Part(0, 0, "http2-forbidden", NO), Part(0, 17)) and not answers.is_busy
+
+
 def test_one_that_will_still_answer_is_waited_for() -> None:
     answers = _waiting()
     answers.feed(frame(7, 0, 0, b"\0\0\0\5\0\0\0\0"))

@@ -1,0 +1,183 @@
+"""What becomes of a held request, by what rules said of it: the strictest rule that acts decides.
+
+Somebody who is asked for an approval (`Approvals`) answers later; until then the request waits, and whoever carries orders out
+asks again. What the client of a refused request reads names the rule.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from chaperone.collector.rules.acting import acting
+from chaperone.collector.rules.event import Document, Subject
+from chaperone.collector.rules.judged import Judged
+from chaperone.collector.rules.verdict import Action, Moment, Verdict
+from chaperone.proto.refusals import MESSAGE_LIMIT, Refusal
+
+Key = tuple[str, int]  # a stream, and the OUT position of a request's first byte
+UNASKED = "it needs an approval, and nobody can be asked for one here"
+
+
+class Answer(StrEnum):
+    """How an approval stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A held request that rules want approved: all of `judged.verdicts` that say so. Its digest is its document's `binding`."""
+
+    judged: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """An approval now. `message`: what the client of a DENIED one reads."""
+
+    id: str
+    answer: Answer
+    message: str = ""
+
+
+class Approvals(Protocol):
+    """Who asks people. Called in the pipeline's thread: it must not wait."""
+
+    def asked(self, wanted: Wanted) -> Stand:
+        """This request waits: how does its approval stand? Asked again on every look. APPROVED once, when its use is durable."""
+        ...
+
+    def told(self, wanted: Wanted) -> str:
+        """Its client can't wait longer, and is refused with this."""
+        ...
+
+    def left(self, wanted: Wanted) -> None:
+        """Its client is gone, undecided."""
+        ...
+
+
+class Fate(StrEnum):
+    """What is to be done about a request."""
+
+    GO = "go"
+    REFUSE = "refuse"
+    WAIT = "wait"
+    KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """About one request. `verdict`: the one that decided, None where no rule acts. `approval`: its id, where one is asked for."""
+
+    fate: Fate
+    refusal: Refusal | None = None
+    verdict: Verdict | None = None
+    approval: str = ""
+
+
+@dataclass(slots=True)
+class _Said:
+    judged: Judged
+    verdict: Verdict | None
+    approval: str = ""
+
+
+class Orders:
+    """A pipeline.performer.Performer: remembers what was said of requests on held streams until they are decided."""
+
+    def __init__(self, approvals: Approvals | None = None) -> None:
+        self._approvals = approvals
+        self._held: set[str] = set()
+        self._said: dict[Key, _Said] = {}
+
+    def hold(self, stream: str) -> None:
+        """What is written on this stream is held from now on."""
+        self._held.add(stream)
+
+    def let_go(self, stream: str) -> None:
+        """It is held no more: whoever waits on it is gone."""
+        self._held.discard(stream)
+        for key in [key for key in self._said if key[0] == stream]:
+            self._leave(self._said.pop(key))
+
+    def carries_out(self, action: Action, stream: str, moment: Moment) -> bool:
+        """Whether it has an effect: only what is held can be stopped."""
+        return stream in self._held and moment is Moment.REQUEST and action in (Action.DENY, Action.APPROVE, Action.KILL)
+
+    def perform(self, judged: Judged) -> None:
+        """Remember it."""
+        if judged.stream in self._held and judged.event.moment is Moment.REQUEST and judged.event.subject in (Subject.CALL, Subject.EGRESS):
+            self._said[judged.stream, judged.position] = _Said(judged, _deciding(judged.verdicts))
+
+    def decision(self, key: Key) -> Decision | None:
+        """What becomes of a request; None if rules have not been asked."""
+        said = self._said.get(key)
+        if said is None:
+            return None
+        decision = self._decided(said)
+        if decision.fate is not Fate.WAIT:
+            del self._said[key]
+        return decision
+
+    def expired(self, key: Key) -> Decision:
+        """A request that waits can't any longer: its client is told to come again."""
+        said = self._said.pop(key)
+        assert self._approvals is not None, "nobody was asked"
+        return _refused(said, self._approvals.told(Wanted(said.judged)))
+
+    def abandoned(self, key: Key) -> None:
+        """The agent has decided by itself."""
+        if said := self._said.pop(key, None):
+            self._leave(said)
+
+    def _leave(self, said: _Said) -> None:
+        if self._approvals is not None and said.approval:
+            self._approvals.left(Wanted(said.judged))
+
+    def _decided(self, said: _Said) -> Decision:
+        verdict = said.verdict
+        if verdict is None:
+            return Decision(Fate.GO)
+        if verdict.action is Action.KILL:
+            return Decision(Fate.KILL, verdict=verdict)
+        if verdict.action is Action.DENY:
+            return _refused(said, _denied(verdict))
+        return self._approved(said, verdict)
+
+    def _approved(self, said: _Said, verdict: Verdict) -> Decision:
+        if self._approvals is None:
+            return _refused(said, f"{_denied(verdict)} ({UNASKED})")
+        stand = self._approvals.asked(Wanted(said.judged))
+        said.approval = stand.id
+        if stand.answer is Answer.PENDING:
+            return Decision(Fate.WAIT, verdict=verdict, approval=stand.id)
+        if stand.answer is Answer.APPROVED:
+            return Decision(Fate.GO, verdict=verdict, approval=stand.id)
+        return _refused(said, stand.message or _denied(verdict))
+
+
+def _deciding(verdicts: Collection[Verdict]) -> Verdict | None:
+    """What masks is carried out on the answer."""
+    return acting(verdict for verdict in verdicts if verdict.action is not Action.MASK)
+
+
+def _denied(verdict: Verdict) -> str:
+    return f'denied by policy "{verdict.rule}": {verdict.message}'
+
+
+def _refused(said: _Said, why: str) -> Decision:
+    document = said.judged.event.document
+    told = f"{_about(document)} is forbidden: {why}"
+    refusal = Refusal(str(document["id"]), told[:MESSAGE_LIMIT], bodiless=document["method"] == "HEAD")
+    return Decision(Fate.REFUSE, refusal, said.verdict, said.approval)
+
+
+def _about(document: Document) -> str:
+    """As the apiserver names it: pods "web-0"; of what is no resource the method."""
+    if not document.get("isResource"):
+        return str(document["method"])
+    named = ".".join(filter(None, (document["resource"], document["apiGroup"])))
+    return f'{named} "{document["name"]}"' if document["name"] else named

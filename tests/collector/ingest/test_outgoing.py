@@ -1,0 +1,26 @@
+import asyncio
+
+from chaperone.collector.ingest.outgoing import Outgoing
+from chaperone.proto import capture_pb2 as pb
+
+MESSAGE = pb.Downward(order=pb.Order(hold="h"))
+
+
+def test_an_agent_is_told_on_the_call_that_it_opened_last() -> None:
+    async def work() -> None:
+        outgoing = Outgoing()
+        with outgoing.line("a") as first:
+            with outgoing.line("a") as second, outgoing.line("b") as other:
+                outgoing.tell("a", MESSAGE)
+                assert (first.empty(), other.empty(), second.get_nowait()) == (True, True, MESSAGE)
+            outgoing.tell("a", MESSAGE)
+            assert first.empty(), "its place was taken"
+        with outgoing.line("a") as third:
+            outgoing.tell("a", MESSAGE)
+            assert third.get_nowait() == MESSAGE
+
+    asyncio.run(work())
+
+
+def test_an_agent_without_a_call_hears_nothing_and_harms_nobody() -> None:
+    Outgoing().tell("a", MESSAGE)

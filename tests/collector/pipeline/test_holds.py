@@ -1,0 +1,149 @@
+"""Held calls of a stream and the orders that come of them, without an agent."""
+
+from support.holding import DENY_DELETE, Holding, names
+
+from chaperone.collector.enforce.orders import Answer, Stand, Wanted
+from chaperone.collector.store.rows import Kind
+from chaperone.proto.records import Chunk, Direction, Hold, Loss, Outcome, StreamClosed
+
+GET = b"GET /api/v1/namespaces/default/pods HTTP/1.1\r\nHost: api:6443\r\n\r\n"
+DELETE = b"DELETE /api/v1/namespaces/default/pods/web HTTP/1.1\r\nHost: api:6443\r\nContent-Length: 2\r\n\r\n{}"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+ASKS = '- {name: ask, when: call.verb == "delete", do: approve, enforce: enforce, message: sure}'
+
+
+class People:
+    def __init__(self) -> None:
+        self.answer, self.gone = Answer.PENDING, 0
+
+    def asked(self, wanted: Wanted) -> Stand:
+        return Stand("a1", self.answer)
+
+    def told(self, wanted: Wanted) -> str:
+        return "approval pending: a1, retry"
+
+    def left(self, wanted: Wanted) -> None:
+        self.gone += 1
+
+
+def test_what_is_allowed_passes() -> None:
+    held = Holding()
+    assert names(held.write(GET)) == ["pass"]
+    assert names(held.read(OK, "")) == []
+    [*_, call] = held.of(Kind.CALL)
+    assert (call.document["code"], "denied" in call.document) == (200, False)
+
+
+def test_a_request_over_many_writes_is_gathered_until_it_is_whole() -> None:
+    held = Holding()
+    assert names(held.write(GET[:20])) == ["skip"]
+    [told] = held.write(GET[20:])
+    assert [(part.begin, part.end, part.template) for part in told.order.write.parts] == [(0, len(GET), "")]
+
+
+def test_a_denied_request_is_replaced_and_so_is_its_answer() -> None:
+    held = Holding()
+    assert names(held.write(DELETE[:-1])) == ["skip"]
+    told = held.write(DELETE[-1:])
+    assert names(told) == ["IN", "write"] and told[0].hold_from.position == 0
+    [part] = told[1].order.write.parts
+    assert (part.begin, part.end, part.template) == (0, len(DELETE), "http1-harmless")
+    assert part.refusal.message == 'pods "web" is forbidden: denied by policy "no-delete": never'
+    answer = held.read(OK)
+    assert names(answer) == ["IN", "answer"] and answer[0].hold_from.position == 2**63 - 1
+    assert [part.template for part in answer[1].order.answer.parts] == ["http1-forbidden"]
+    assert names(held.write(GET)) == ["pass"]
+
+
+def test_a_denied_call_is_recorded_as_denied_and_its_answer_as_nobodys() -> None:
+    held = Holding()
+    held.write(DELETE)
+    held.read(OK)
+    held.batch(StreamClosed(held.one.stream, held.one.tick(), *held.positions))
+    calls = held.of(Kind.CALL)
+    last = calls[-1].document
+    assert [call.phase for call in calls] == [1, 4]
+    assert (last["code"], last["phase"], last["complete"]) == (403, "end", True)
+    assert (last["denied"]["rule"], last["denied"]["policy"], last["denied"]["id"]) == ("no-delete", "agents", last["id"])
+    [verdict] = held.of(Kind.VERDICT)
+    assert verdict.document["notCarriedOut"] == ""
+
+
+def test_a_verdict_on_a_stream_that_is_not_held_is_not_carried_out() -> None:
+    held = Holding()
+    held.batch(Chunk(held.one.stream, Direction.OUT, 0, DELETE, held.one.tick()))
+    [verdict] = held.of(Kind.VERDICT)
+    assert "was only recorded" in verdict.document["notCarriedOut"]
+
+
+def test_the_chunk_of_a_held_write_is_not_read_again() -> None:
+    held = Holding()
+    held.write(GET)
+    held.batch(Chunk(held.one.stream, Direction.OUT, 0, GET, held.one.tick()))
+    assert len(held.of(Kind.CALL)) == 1 and not held.of(Kind.LOSS)
+
+
+def test_a_stream_that_is_held_from_the_middle_ends() -> None:
+    held = Holding()
+    held.batch(Chunk(held.one.stream, Direction.OUT, 0, GET, held.one.tick()))
+    held.positions[0] = len(GET)
+    assert names(held.write(GET)) == ["kill"]
+
+
+def test_a_stream_with_a_hole_ends() -> None:
+    held = Holding()
+    held.write(GET)
+    held.batch(Loss(held.one.stream, Direction.OUT, len(GET), 10, held.one.tick(), "ring full"))
+    held.positions[0] += 10
+    assert names(held.write(GET)) == ["kill"]
+
+
+def test_a_server_that_speaks_first_is_heard() -> None:
+    held = Holding()
+    held.read(b"\0\0\0\4\0\0\0\0\0", "")
+    assert names(held.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")) == ["pass"]
+
+
+def test_an_approval_is_waited_for() -> None:
+    people = People()
+    held = Holding(ASKS, people)
+    [told] = held.write(DELETE)
+    assert told.order.WhichOneof("action") == "wait"
+    assert told.order.wait.until_ns == held.one.time + 10_000_000_000
+    assert held.look_again() == [] and held.pipeline.deadline > 0
+    people.answer = Answer.APPROVED
+    assert names(held.look_again()) == ["pass"]
+    assert held.pipeline.deadline == 0
+
+
+def test_an_approval_that_comes_too_late_is_asked_for_again_by_the_client() -> None:
+    held = Holding(ASKS.replace("do: approve", "do: approve, holdLimit: 1ms"), People())
+    held.write(DELETE)
+    told = held.look_again()
+    assert names(told) == ["IN", "write"]
+    assert told[1].order.write.parts[0].refusal.message.endswith("approval pending: a1, retry")
+
+
+def test_a_hold_that_the_agent_decided_has_no_order() -> None:
+    people = People()
+    held = Holding(ASKS, people)
+    held.write(DELETE, "h1")
+    people.answer = Answer.APPROVED
+    held.batch(Outcome("h1", "timeout-deny", held.one.tick()))
+    assert held.look_again() == [] and people.gone == 1
+
+
+def test_rules_that_cannot_be_asked_leave_it_to_the_policy() -> None:
+    for failure, wanted in (("allow", ["pass"]), ("deny", ["IN", "write"])):
+        text = f"apiVersion: chaperone.dev/v1\nkind: Policy\nmetadata: {{name: agents}}\nonFailure: {failure}\nrules:\n{DENY_DELETE}\n"
+        held = Holding(text)
+        held.judge._moments.of = None  # type: ignore[method-assign, assignment]
+        assert names(held.write(GET)) == wanted
+
+
+def test_of_two_streams_each_has_its_own_orders() -> None:
+    held = Holding()
+    held.write(GET[:10])
+    other = "b" * 32
+    told = held.batch(Hold("other", other, Direction.OUT, 0, len(GET), held.one.tick(), GET))  # type: ignore[arg-type]
+    assert [each.order.hold for each in told] == ["other"]

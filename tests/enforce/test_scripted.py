@@ -1,0 +1,138 @@
+"""Real clients (kubectl, curl, Python) whose writes are held by an agent without a kernel, decided by a real collector."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.apiserver import ApiServer, apiserver
+from support.collectors import ask, collector
+from support.scripted_agent import Proxy, ScriptedAgent, proxied
+
+__all__ = ["apiserver"]
+KUBECTL = Path(sys.executable).parent / "kubectl"
+POLICY = """apiVersion: chaperone.dev/v1
+kind: Policy
+metadata: {name: agents}
+rules:
+- name: no-exec
+  when: call.resource == "pods" && call.subresource == "exec"
+  do: deny
+  enforce: enforce
+  message: "exec into {call.namespace}/{call.name}"
+- name: no-delete
+  when: call.verb == "delete" || call.resource == "configmaps" && call.verb == "create"
+  do: deny
+  enforce: enforce
+  message: "nothing is changed here"
+"""
+
+
+@dataclass
+class Held:
+    """What a test talks to."""
+
+    agent: ScriptedAgent
+    proxy: Proxy
+    server: ApiServer
+    store: Path
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.proxy.port}"
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        environment = {**os.environ, "KUBECONFIG": str(self.server.kubeconfig), "HOME": str(self.store)}
+        command = [KUBECTL, f"--server={self.url}", *arguments]
+        return subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, timeout=60)
+
+    def curl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = ["curl", "-sS", "--max-time", "60", "--cacert", self.server.ca, "-H", f"Authorization: Bearer {self.server.token}"]
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=90)
+
+    def asked(self) -> list[tuple[str, str]]:
+        return [(one["method"], one["requestURI"].partition("?")[0]) for one in self.server.requests()]
+
+    def calls(self) -> list[dict[str, Any]]:
+        self.agent.finish()
+        return ask(self.store, "calls.list", bodies=True)
+
+
+@contextmanager
+def held(tmp_path: Path, server: ApiServer, policy: str) -> Iterator[Held]:
+    with collector(tmp_path / "store"):
+        agent = ScriptedAgent(tmp_path / "store", (policy,))
+        with proxied(agent, server.directory, server.port) as proxy:
+            yield Held(agent, proxy, server, tmp_path / "store")
+        agent.finish()
+
+
+@pytest.fixture
+def denying(tmp_path: Path, apiserver: ApiServer) -> Iterator[Held]:
+    with held(tmp_path, apiserver, POLICY) as found:
+        yield found
+
+
+def test_kubectl_exec_is_denied_with_the_rules_message(denying: Held) -> None:
+    ran = denying.kubectl("exec", "agent", "-c", "main", "--", "sh", "-c", "exit 3")
+    told = 'error: unable to upgrade connection: pods "agent" is forbidden: denied by policy "no-exec": exec into default/agent\n'
+    assert (ran.stderr, ran.returncode) == (told, 1)  # the words before ours are kubectl's, of any 403 to an upgrade
+    assert not [uri for _, uri in denying.asked() if uri.endswith("/exec")]
+    calls = {(call["verb"], call["subresource"]): call for call in denying.calls()}
+    assert calls["get", ""]["code"] == 200 and "denied" not in calls["get", ""]
+    denied = calls["get", "exec"] if ("get", "exec") in calls else calls["create", "exec"]
+    assert (denied["code"], denied["phase"], denied["denied"]["rule"]) == (403, "end", "no-exec")
+    [verdict, *_] = ask(denying.store, "verdicts.list", action="deny")
+    assert verdict["notCarriedOut"] == ""
+
+
+def test_kubectl_says_who_forbids_what(denying: Held) -> None:
+    ran = denying.kubectl("delete", "pod", "agent")
+    told = 'Error from server (Forbidden): pods "agent" is forbidden: denied by policy "no-delete": nothing is changed here\n'
+    assert (ran.stderr, ran.returncode) == (told, 1)
+    assert "DELETE" not in [method for method, _ in denying.asked()]
+
+
+def test_what_no_rule_denies_works_as_ever(denying: Held) -> None:
+    ran = denying.kubectl("get", "pods", "-o", "name")
+    assert (ran.returncode, ran.stderr) == (0, "") and "pod/agent" in ran.stdout
+    assert {"pass"} >= set(denying.agent.orders) - {"skip", "write"}
+
+
+def test_a_denied_request_of_http2_leaves_its_connection_usable(denying: Held) -> None:
+    pods, pod = f"{denying.url}/api/v1/namespaces/default/pods", f"{denying.url}/api/v1/namespaces/default/pods/agent"
+    form = ["-w", "%{http_version} %{http_code} %{num_connects}\n", "-o", str(denying.store / "body")]
+    ran = denying.curl(
+        "--http2", *form, pods, "--next", *common(denying), *form, "-X", "DELETE", pod, "--next", *common(denying), *form, pods
+    )
+    assert ran.stdout.splitlines() == ["2 200 1", "2 403 0", "2 200 0"], ran.stderr
+    assert denying.asked() == [("GET", "/api/v1/namespaces/default/pods")] * 2
+    assert [call["code"] for call in denying.calls()] == [200, 403, 200]
+
+
+def test_a_denied_request_of_http1_is_replaced_by_a_harmless_one(denying: Held) -> None:
+    pods = f"{denying.url}/api/v1/namespaces/default/configmaps"
+    form = ["-w", "%{http_version} %{http_code} %{num_connects}\n", "-o", str(denying.store / "body")]
+    body = denying.store / "big"
+    body.write_text(json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": "y" * 200_000}}))
+    post = ["-H", "Expect:", "-H", "Content-Type: application/json", "--data-binary", f"@{body}", pods]
+    ran = denying.curl(
+        "--http1.1", *form, *post, "--next", *common(denying), "--http1.1", *form, f"{denying.url}/api/v1/namespaces/default/pods"
+    )
+    assert ran.stdout.splitlines() == ["1.1 403 1", "1.1 200 0"], ran.stderr
+    assert denying.asked() == [("GET", "/healthz"), ("GET", "/api/v1/namespaces/default/pods")]
+    first = denying.server.requests()[0]
+    calls = denying.calls()
+    assert first["userAgent"] == f"chaperone-refusal/{calls[0]['id']}"
+    assert [(call["method"], call["code"]) for call in calls] == [("POST", 403), ("GET", 200)]
+    assert len(calls[0]["requestBody"]["data"]) > 200_000
+
+
+def common(denying: Held) -> list[str]:
+    return ["-sS", "--cacert", str(denying.server.ca), "-H", f"Authorization: Bearer {denying.server.token}"]
