@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,9 @@ from chaperone.collector.ingest.leftovers import Opener
 from chaperone.collector.ingest.masking_file import remembered, settled_text
 from chaperone.collector.ingest.reload import PolicyFiles
 from chaperone.collector.ingest.service import CaptureService
+from chaperone.collector.lookup.access import AccessError, access
+from chaperone.collector.lookup.client import Client
+from chaperone.collector.lookup.pods import Pods
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.pipeline import Pipeline
@@ -71,8 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
         with hold(settings.store) as directory:
             if text is not None:
                 directory.remember_masking(text)
-            asyncio.run(_run(directory, settings, policies))
-    except (DirectoryError, PolicyError, SchemaError, StoreError, OutboxError, DoorError) as error:
+            with _looking_up(settings.lookup) as pods:
+                asyncio.run(_run(directory, settings, policies, pods))
+    except (AccessError, DirectoryError, PolicyError, SchemaError, StoreError, OutboxError, DoorError) as error:
         print(f"chaperone collector: {error}", file=sys.stderr)  # noqa: T201 - the command's own error line
         return 1
     return 0
@@ -100,12 +104,13 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     add("--tls", type=Path, metavar="DIR", help="directory of tls.crt, tls.key and ca.crt for both; read again when they change")
     add("--metrics", default="", metavar="HOST:PORT", help="serve Prometheus metrics here, to clients with certificates (needs --tls)")
     add("--reviews", default="", metavar="KUBECONFIG|in-cluster", help="the API server that knows tokens and what people may")
+    add("--lookup", metavar="KUBECONFIG|in-cluster", help="ask this API about pods that rules want to know of")
     given = parser.parse_args(arguments)
     place = store_directory(given.store, os.environ, os.getuid())
     default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
     policies, alerts = tuple(path.absolute() for path in given.policy), given.alerts and given.alerts.absolute()
     settings = CollectorSettings(place, policies, default, given.exit_when_idle, given.ready_fd, mask=given.mask, alerts=alerts)
-    return replace(settings, listening=_listening(parser, given))
+    return replace(settings, lookup=given.lookup or "", listening=_listening(parser, given))
 
 
 def _listening(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Listening:
@@ -120,14 +125,24 @@ def _log(text: str) -> None:
     print(f"chaperone collector: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the collector's log
 
 
-async def _run(directory: StoreDirectory, settings: CollectorSettings, policies: PolicyFiles) -> None:
+@contextmanager
+def _looking_up(where: str) -> Iterator[Pods | None]:
+    """Who is asked about pods. AccessError when nobody can be."""
+    if not where:
+        yield None
+        return
+    with closing(Pods(Client(access(where, os.environ)), _log)) as pods:
+        yield pods
+
+
+async def _run(directory: StoreDirectory, settings: CollectorSettings, policies: PolicyFiles, pods: Pods | None) -> None:
     pace = Pace(settings.flush_delay_s, settings.flush_rows, settings.retry_s)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with opened(directory, pace) as store, alerting_on(directory.path, settings.alerts) as alerter:
         activity = Activity()
-        async with _serving(directory, settings, Parts(store, activity, alerter, policies)):
+        async with _serving(directory, settings, Parts(store, activity, alerter, policies, pods)):
             _say_ready(settings.ready_fd)
             await _until_done(stopped, activity, settings.idle_s)
             while not stopped.is_set():
@@ -162,6 +177,11 @@ class Parts:
     activity: Activity
     alerter: Alerter
     policies: PolicyFiles
+    pods: Pods | None = None
+
+
+def _status(policies: PolicyFiles, pods: Pods | None) -> dict[str, Any]:
+    return {**policies.status(), "look-ups": pods.status() if pods else "none"}
 
 
 @asynccontextmanager
@@ -171,7 +191,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     masking = remembered(directory.masking(), str(directory.path / MASKING))
     new_gate = partial(Masker, directory.key(), masking, directory.key_number())
     orders = Orders()
-    judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders])
+    judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders], parts.pods)
     holds = Holds(orders, judge.terms)
     pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds)
     pipeline.recall(await store.past(), await store.docket(policies.rules.horizon_ns))
@@ -185,7 +205,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     server = grpc.aio.server(options=limits, interceptors=[Guard(reviews)])
     capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
-    answers = asking({"rules.status": policies.status}, _asking(store.ask, alerter.ask))
+    answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, _asking(store.ask, alerter.ask))
     admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(admission.ask, activity), server)
     metrics = _metrics(settings.listening, tally, parts)

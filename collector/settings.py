@@ -58,3 +58,4 @@ class CollectorSettings:
     bytes_under_way: int = 32 << 20  # of their frames
     mask: Path | None = None  # a masking file that the store is to remember
     listening: Listening = Listening()
+    lookup: str = ""  # the API to ask about pods: in-cluster, or a kubeconfig; "" for none

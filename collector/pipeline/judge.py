@@ -14,11 +14,13 @@ from typing import Any
 
 from chaperone.collector.fault import place_of
 from chaperone.collector.mask.masked import MaskedText
+from chaperone.collector.pipeline.asking import Asking, Source
 from chaperone.collector.pipeline.courts import Courts, governed_by
 from chaperone.collector.pipeline.moments import Happened, Moments
 from chaperone.collector.pipeline.performer import Performer
 from chaperone.collector.pipeline.targets import Targets
 from chaperone.collector.rules import changes
+from chaperone.collector.rules.document import Rule
 from chaperone.collector.rules.evaluate import evaluate, time_ns
 from chaperone.collector.rules.event import Document, Event, Subject
 from chaperone.collector.rules.judged import Judged
@@ -49,10 +51,19 @@ class Said:
 
 
 class Judge:
-    """A pipeline's sink that judges. `sink` takes its rows and those of verdicts; `mask` makes a text that may be stored."""
+    """A pipeline's sink that judges. `sink` takes its rows and those of verdicts; `mask` makes a text that may be stored; `source` knows
+    pods."""
 
-    def __init__(self, rules: Rules, sink: Sink, mask: Callable[[str], MaskedText], performers: Sequence[Performer] = ()) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        sink: Sink,
+        mask: Callable[[str], MaskedText],
+        performers: Sequence[Performer] = (),
+        source: Source | None = None,
+    ) -> None:
         self._sink, self._mask, self._performers = sink, mask, performers
+        self._asking = Asking(source, mask)
         self._moments, self._targets, self._courts = Moments(), Targets(), Courts(rules)
         self._waiting: list[Happened] = []
         self._over: list[str] = []  # sessions that ended in this batch
@@ -90,8 +101,9 @@ class Judge:
     def settle(self) -> None:
         """A batch is over: judge what it brought."""
         self._exchange_rules()
-        waiting, self._waiting = self._waiting, []
-        entries = [entry for happened in sorted(waiting, key=_order) if (entry := self._judged(happened))]
+        waiting, self._waiting = sorted(self._waiting, key=_order), []
+        self._ask(waiting)
+        entries = [entry for happened in waiting if (entry := self._judged(happened))]
         for (session, scope, digest), group in groupby(entries, key=lambda entry: entry[0]):
             sat = list(group)
             events, memory = tuple(entry[1] for entry in sat), tuple(change for entry in sat for change in entry[2])
@@ -143,6 +155,16 @@ class Judge:
             self._fail(str(event.document.get("session", "")), f"{event.subject} {event.key}", error)
             return None
 
+    def _ask(self, waiting: list[Happened]) -> None:
+        """What rules may read of these and traffic did not show."""
+        try:
+            self._asking.gather((happened.event, self._rules_for(happened.event)) for happened in waiting)
+        except Exception as error:  # noqa: BLE001 - then it is unknown
+            self._fail("", "look-ups", error)
+
+    def _rules_for(self, event: Event) -> Sequence[Rule]:
+        return self._courts.of(str(event.document.get("session", ""))).rules.likely(event)
+
     def _judge(self, happened: Happened) -> Entry | None:
         event, session = self._looked_up(happened), str(happened.event.document.get("session", ""))
         court, scope = self._courts.of(session), scope_of(happened.event)
@@ -161,7 +183,7 @@ class Judge:
 
     def _looked_up(self, happened: Happened) -> Event:
         """With what is known besides; and what is learnt from it."""
-        event, now_ns = happened.event, happened.time_ns
+        event, now_ns = self._asking.told(happened.event), happened.time_ns
         self._targets.learn(event, now_ns)
         lookup = self._targets.of(event, now_ns)
         return event if lookup is event.lookup else event.with_lookup(lookup)

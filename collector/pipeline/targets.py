@@ -30,6 +30,8 @@ class Targets:
         call = event.document
         if event.subject in _OTHERS or call["resource"] != "pods" or not call["name"]:
             return event.lookup
+        if "target" in event.lookup:
+            return event.lookup  # the API itself said it
         since, facts = self._pods.get(_pod(call, call["namespace"], call["name"]), (0, {}))
         return {**event.lookup, "target": facts} if now_ns - since <= FRESH_NS else event.lookup
 
@@ -64,7 +66,7 @@ class Targets:
         key = _pod(call, *_named(pod))
         if isinstance(pod.get("spec"), Mapping) and all(key):
             self._pods.pop(key, None)
-            self._pods[key] = now_ns, content.pod_facts(pod["spec"])
+            self._pods[key] = now_ns, content.pod_facts(pod)
             while len(self._pods) > LIMIT:
                 del self._pods[next(iter(self._pods))]
 

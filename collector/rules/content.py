@@ -83,9 +83,27 @@ def object_count(body: Any) -> int:
     return 0 if str(body.get("kind", "")).endswith("List") else 1
 
 
-def pod_facts(pod: Any) -> dict[str, Any]:
-    """Of a pod what rules ask of a target, in keys that `has`, `texts` and `inside` find just the same."""
-    flags = {key: True for key in ("privileged", "hostNetwork", "hostPID", "hostIPC", "allowPrivilegeEscalation") if has(pod, key)}
-    unmasked = {"procMount": "Unmasked"} if has(pod, "procMount", "Unmasked") else {}
-    paths = {"hostPath": [{"path": path} for path in inside(pod, "hostPath", "path")]}
-    return {**flags, **unmasked, **paths, "capabilities": {"add": inside(pod, "capabilities", "add")}, "image": texts(pod, "image")}
+def labels(tree: Any) -> list[str]:
+    """The labels of an object and of its pod template, as key=value."""
+    found = [value for key, value in pairs(tree) if key == "labels" and isinstance(value, Mapping)]
+    return sorted({f"{name}={value}" for one in found for name, value in one.items()})
+
+
+def controller(tree: Any) -> str:
+    """Who controls an object, as Kind/name; "" for nobody. At most one of its owners does."""
+    about = tree.get("metadata") if isinstance(tree, Mapping) else None
+    owners = about.get("ownerReferences") if isinstance(about, Mapping) else None
+    found = [one for one in owners if isinstance(one, Mapping) and one.get("controller") is True] if isinstance(owners, list) else []
+    return f"{found[0].get('kind', '')}/{found[0].get('name', '')}" if found else ""
+
+
+def pod_facts(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a pod what rules ask of a target, in keys where `has`, `texts`, `inside`, `labels` and `controller` find just the same."""
+    spec, about = pod.get("spec"), pod.get("metadata")
+    flags = {key: True for key in ("privileged", "hostNetwork", "hostPID", "hostIPC", "allowPrivilegeEscalation") if has(spec, key)}
+    unmasked = {"procMount": "Unmasked"} if has(spec, "procMount", "Unmasked") else {}
+    paths = {"hostPath": [{"path": path} for path in inside(spec, "hostPath", "path")]}
+    lists = {"capabilities": {"add": inside(spec, "capabilities", "add")}, "image": texts(spec, "image")}
+    account = {"serviceAccountName": texts(spec, "serviceAccountName")}
+    kept = {key: about[key] for key in ("labels", "ownerReferences") if key in about} if isinstance(about, Mapping) else {}
+    return {**flags, **unmasked, **paths, **lists, **account, "metadata": kept}

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from chaperone.collector.rules import content
-from chaperone.collector.rules.event import Event, Subject
+from chaperone.collector.rules.event import Document, Event, Subject
 from chaperone.collector.rules.verdict import Moment
 
 Value = Any
@@ -188,6 +188,28 @@ def workload_service_account(event: Event) -> str:
     return _looked_up(event, "serviceAccount")
 
 
+def workload_namespace(event: Event) -> str:
+    """Namespace of the workload's pod, as known from the API."""
+    return _looked_up(event, "namespace")
+
+
+def workload_container(event: Event) -> str:
+    """Name of the workload's container, as known from the API."""
+    return _looked_up(event, "container")
+
+
+def workload_owner(event: Event) -> str:
+    """Who controls the workload's pod, as Kind/name, as known from the API; "" for nobody."""
+    _looked_up(event, "name")
+    return str(event.session["lookedUp"].get("owner", ""))
+
+
+def workload_labels(event: Event) -> list[str]:
+    """Labels of the workload's pod as key=value, as known from the API."""
+    _looked_up(event, "name")
+    return sorted(f"{name}={value}" for name, value in (event.session.get("labels") or {}).items())
+
+
 def target_privileged(event: Event) -> bool:
     """Is a container of the pod concerned privileged?"""
     return content.has(_pod(event), "privileged")
@@ -227,6 +249,21 @@ def target_escalates(event: Event) -> bool:
 def target_images(event: Event) -> list[str]:
     """Images of the pod's containers."""
     return content.texts(_pod(event), "image")
+
+
+def target_labels(event: Event) -> list[str]:
+    """Labels of the pod, or of a workload and its pods, as key=value."""
+    return content.labels(_pod(event))
+
+
+def target_owner(event: Event) -> str:
+    """Who controls the pod, as Kind/name (ReplicaSet/web-5d8); "" for nobody."""
+    return content.controller(_pod(event))
+
+
+def target_service_account(event: Event) -> str:
+    """Service account that the pod runs as, by name."""
+    return ", ".join(content.texts(_pod(event), "serviceAccountName"))
 
 
 def channel_name(event: Event) -> str:
@@ -333,6 +370,10 @@ WORDS: dict[str, Word] = {
     "workload.name": Word("string", workload_name),
     "workload.pod": Word("string", workload_pod),
     "workload.serviceAccount": Word("string", workload_service_account),
+    "workload.namespace": Word("string", workload_namespace),
+    "workload.container": Word("string", workload_container),
+    "workload.owner": Word("string", workload_owner),
+    "workload.labels": Word("list(string)", workload_labels),
     "target.privileged": Word("bool", target_privileged, subject=_C),
     "target.hostNetwork": Word("bool", target_host_network, subject=_C),
     "target.hostPID": Word("bool", target_host_pid, subject=_C),
@@ -341,6 +382,9 @@ WORDS: dict[str, Word] = {
     "target.capabilities": Word("list(string)", target_capabilities, subject=_C),
     "target.escalates": Word("bool", target_escalates, subject=_C),
     "target.images": Word("list(string)", target_images, subject=_C),
+    "target.labels": Word("list(string)", target_labels, subject=_C),
+    "target.owner": Word("string", target_owner, subject=_C),
+    "target.serviceAccount": Word("string", target_service_account, subject=_C),
     "channel.name": Word("string", channel_name, Moment.CHANNEL, _CH),
     "channel.direction": Word("string", channel_direction, Moment.CHANNEL, _CH),
     "channel.size": Word("int", channel_size, Moment.CHANNEL, _CH),
@@ -399,12 +443,23 @@ def _parsed(data: str | None, sent: bool, whole: bool) -> Value:
     return content.parsed({"data": data, "size": int(sent), "complete": whole, "encoding": "utf-8"})
 
 
+def asks_for_pod(event: Event) -> bool:
+    """Whether `target` words speak of a pod that must be looked up, not of what is sent."""
+    about = event.document
+    is_of_pod = event.subject in (Subject.CALL, Subject.CHANNEL) and about["resource"] == "pods" and bool(about["name"])
+    return is_of_pod and not _is_sent(about)
+
+
+def _is_sent(document: Document) -> bool:
+    return document["verb"] in WRITES and document["subresource"] in ("", "ephemeralcontainers")
+
+
 def _pod(event: Event) -> Value:
     """What was sent about a pod or a workload with pods. What an existing pod is like must be looked up."""
     document = event.document
     if document["resource"] not in content.POD_TEMPLATES:
         return None
-    if document["verb"] in WRITES and document["subresource"] in ("", "ephemeralcontainers"):
+    if _is_sent(document):
         return _tree(event, "requestBody")
     if "target" in event.lookup:
         return event.lookup["target"]

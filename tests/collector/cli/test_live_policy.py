@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.apiserver import ApiServer, apiserver
+from support.collectors import collector
 from support.policies import EXAMPLE
 
 from chaperone.collector.store.directory import holder
@@ -76,3 +77,21 @@ def test_a_bad_policy_is_125_and_the_command_does_not_run(store: Path, tmp_path:
     done = run(["run", "--store", store, "--policy", policy, "--", "echo", "ran"])
     assert (done.returncode, done.stdout) == (125, "")
     assert f"{policy}:14: rules[1].count: expected a whole number" in done.stderr
+
+
+@pytest.mark.kernel
+def test_look_ups_of_the_collector_are_not_recorded_as_the_workloads(store: Path, apiserver: ApiServer, tmp_path: Path) -> None:
+    """curl execs into a pod that nobody read, so the collector asks; the recording has the exec and nothing else."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(EXAMPLE)
+    url = f"{apiserver.url}/api/v1/namespaces/default/pods/agent/exec?command=ls"
+    curl = f"curl -sS -X POST --cacert {apiserver.ca} -H 'Authorization: Bearer {apiserver.token}' '{url}' >/dev/null; true"
+    with collector(store, "--lookup", str(apiserver.kubeconfig)):
+        done = run(["run", "--store", store, "--policy", policy, "--", "sh", "-c", curl], env={**os.environ, "KUBECONFIG": "/dev/null"})
+        assert done.returncode == 0, done.stderr
+        found = json.loads(run(["calls", "list", "--store", store, "-o", "json"]).stdout)
+        assert [(call["verb"], call["subresource"], call["userAgent"].partition("/")[0]) for call in found] == [("create", "exec", "curl")]
+        said = json.loads(run(["verdicts", "list", "--store", store, "-o", "json"]).stdout)
+        assert [verdict for verdict in said if verdict["rule"] == "no-privileged-exec"] == [], "the pod is known not to be privileged"
+    asked = [(one["method"], one["requestURI"]) for one in apiserver.requests() if one["userAgent"].startswith("chaperone-collector")]
+    assert asked == [("GET", "/api/v1/namespaces/default/pods/agent")]

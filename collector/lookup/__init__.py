@@ -1,0 +1,1 @@
+"""Facts that traffic does not show, asked of the API by the collector itself: single pods, by GET, and nothing else."""

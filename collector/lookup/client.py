@@ -1,0 +1,78 @@
+"""GETs of single pods over TLS, each in bounded time and size. No other request can be made of it: above all none of Secrets."""
+
+import http.client
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from chaperone.collector.lookup.access import Access
+
+TIMEOUT_S = 1.0
+LIMIT = 4 << 20  # bytes of an answer; etcd keeps no larger object
+AGENT = "chaperone-collector (look-up)"
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"(?!.*\.\.)[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+GONE, REFUSED = 404, (401, 403)
+
+
+class UnansweredError(Exception):
+    """The API did not answer with a pod. `is_down`: it would not answer anything else now either."""
+
+    def __init__(self, reason: str, is_down: bool) -> None:
+        super().__init__(reason)
+        self.is_down = is_down
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Asks one API. One connection a question: they are rare, and nothing is left open."""
+
+    access: Access
+    timeout_s: float = TIMEOUT_S
+
+    def pod(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """A pod; None when there is none, or can be none of that name. UnansweredError otherwise."""
+        if not (_NAMESPACE.fullmatch(namespace) and _NAME.fullmatch(name)):
+            return None  # names come from what workloads send: nothing else may get into a path
+        status, body = self._get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+        if status == GONE:
+            return None
+        if status != http.client.OK:
+            raise UnansweredError(f"{self.access.url} answered {status} to a look-up of a pod", status not in REFUSED)
+        return self._read(body)
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        access = self.access
+        connection = http.client.HTTPSConnection(access.host, access.port, timeout=self.timeout_s, context=access.context)
+        try:
+            token = access.token()
+            credential = {"Authorization": f"Bearer {token}"} if token else {}
+            connection.request("GET", path, headers={"Accept": "application/json", "User-Agent": AGENT, **credential})
+            answer = connection.getresponse()
+            return answer.status, _whole(answer)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise UnansweredError(f"{access.url} did not answer a look-up: {type(error).__name__}", is_down=True) from None
+        finally:
+            connection.close()
+
+    def _read(self, body: bytes) -> dict[str, Any]:
+        try:
+            found = orjson.loads(body) if len(body) <= LIMIT else None
+        except orjson.JSONDecodeError:
+            found = None
+        if not isinstance(found, dict) or found.get("kind") != "Pod":
+            raise UnansweredError(f"{self.access.url} answered a look-up with something that is no pod", is_down=False)
+        return found
+
+
+def _whole(answer: http.client.HTTPResponse) -> bytes:
+    """All of it, or a byte more than LIMIT; one that only trickles in is given up."""
+    parts, deadline = bytearray(), time.monotonic() + TIMEOUT_S
+    while len(parts) <= LIMIT and (part := answer.read1(64 << 10)):
+        parts += part
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return bytes(parts)
