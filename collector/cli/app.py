@@ -15,6 +15,7 @@ from chaperone.collector.cli import (
     accesses,
     alerts,
     calls,
+    certificates,
     clients,
     connections,
     decode,
@@ -40,6 +41,7 @@ app.add_typer(connections.app, name="connections")
 app.add_typer(rules.app, name="rules")
 app.add_typer(mask.app, name="mask")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(certificates.app, name="certificates")
 app.add_typer(accesses.app, name="accesses")
 app.add_typer(verdicts.app, name="verdicts")
 app.command("replay")(replay.replay)

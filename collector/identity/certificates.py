@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
@@ -37,6 +38,14 @@ class Subject:
     hosts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """From when on, and how long."""
+
+    begin: datetime
+    life: timedelta
+
+
 def caller_of(pem: bytes) -> Caller:
     """Whom a verified client certificate names. ValueError without a common name."""
     subject = x509.load_pem_x509_certificate(pem).subject
@@ -47,24 +56,24 @@ def caller_of(pem: bytes) -> Caller:
     return Caller(names[0], groups, Means.CERTIFICATE)
 
 
-def new_authority(life: timedelta) -> Pair:
+def new_authority(validity: Validity) -> Pair:
     """A self-signed authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, AUTHORITY)])
     usage = x509.KeyUsage(False, False, False, False, False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False)
-    builder = _begun(name, name, key.public_key(), life)
+    builder = _begun(name, name, key.public_key(), validity)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).add_extension(usage, critical=True)
     return _pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def issue(authority: Pair, subject: Subject, life: timedelta) -> Pair:
+def issue(authority: Pair, subject: Subject, validity: Validity) -> Pair:
     """A certificate for a server (if it has hosts) or a client, signed by the authority."""
     signer, parent = load_pem_private_key(authority.key, None), x509.load_pem_x509_certificate(authority.certificate)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
         raise ValueError("the authority's key is not an elliptic curve key")
     key = ec.generate_private_key(ec.SECP256R1())
     purpose = ExtendedKeyUsageOID.SERVER_AUTH if subject.hosts else ExtendedKeyUsageOID.CLIENT_AUTH
-    builder = _begun(_name(subject), parent.subject, key.public_key(), life)
+    builder = _begun(_name(subject), parent.subject, key.public_key(), validity)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
     if subject.hosts:
@@ -75,6 +84,19 @@ def issue(authority: Pair, subject: Subject, life: timedelta) -> Pair:
 def remaining(certificate: bytes, now: datetime) -> timedelta:
     """How long a certificate is valid from `now` on; negative once it has expired."""
     return x509.load_pem_x509_certificate(certificate).not_valid_after.replace(tzinfo=UTC) - now
+
+
+def is_signed(certificate: bytes, authority: bytes) -> bool:
+    """Whether the authority's key has signed it."""
+    child, parent = x509.load_pem_x509_certificate(certificate), x509.load_pem_x509_certificate(authority)
+    key = parent.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or child.signature_hash_algorithm is None:
+        return False
+    try:
+        key.verify(child.signature, child.tbs_certificate_bytes, ec.ECDSA(child.signature_hash_algorithm))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _name(subject: Subject) -> x509.Name:
@@ -89,10 +111,10 @@ def _host(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _begun(name: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, life: timedelta) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+def _begun(name: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, validity: Validity) -> x509.CertificateBuilder:
+    begin, end = validity.begin - EARLIER, validity.begin + validity.life
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(issuer).public_key(key)
-    return builder.serial_number(x509.random_serial_number()).not_valid_before(now - EARLIER).not_valid_after(now + life)
+    return builder.serial_number(x509.random_serial_number()).not_valid_before(begin).not_valid_after(end)
 
 
 def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:

@@ -11,17 +11,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-import aiohttp
-from kubernetes_asyncio import client, config
+from kubernetes_asyncio import client
 from kubernetes_asyncio.client.api_client import ApiClient
 
 from chaperone.collector.identity.caller import Caller, Means, Right
+from chaperone.collector.identity.cluster import PATIENCE_S, Cluster, ClusterError
 from chaperone.collector.identity.refusals import ReviewError
 
 GROUP = "chaperone.dev"
 KEPT_S = 30.0
 KEPT = 4096  # answers
-PATIENCE_S = 5.0
 
 T = TypeVar("T")
 
@@ -42,8 +41,7 @@ class ClusterReviews:
     """Reviews by an API server. `kubeconfig`: None for the pod's own service account."""
 
     def __init__(self, kubeconfig: Path | None) -> None:
-        self._kubeconfig = kubeconfig
-        self._api: ApiClient | None = None
+        self._cluster = Cluster(kubeconfig)
         self._whose, self._may = _Kept[Caller | None](), _Kept[bool]()
 
     async def who(self, token: str) -> Caller | None:
@@ -56,8 +54,7 @@ class ClusterReviews:
 
     async def close(self) -> None:
         """Hang up."""
-        if self._api:
-            await self._api.close()
+        await self._cluster.close()
 
     async def _who(self, token: str) -> Caller | None:
         spec = client.V1TokenReview(api_version="authentication.k8s.io/v1", kind="TokenReview", spec=client.V1TokenReviewSpec(token=token))
@@ -78,21 +75,9 @@ class ClusterReviews:
 
     async def _said(self, question: Callable[[ApiClient], Awaitable[Any]]) -> Any:
         try:
-            return await question(await self._connected())
-        except client.ApiException as error:
-            raise ReviewError(f"the API server refuses to review: {error.status} {error.reason}") from None
-        except (aiohttp.ClientError, config.ConfigException, TimeoutError, OSError) as error:
-            raise ReviewError(f"the API server cannot be asked: {type(error).__name__}") from None
-
-    async def _connected(self) -> ApiClient:
-        if self._api is None:
-            settings = client.Configuration()
-            if self._kubeconfig is None:
-                config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
-            else:
-                await config.load_kube_config(str(self._kubeconfig), client_configuration=settings)
-            self._api = ApiClient(settings)
-        return self._api
+            return await self._cluster.ask(question)
+        except ClusterError as error:
+            raise ReviewError(str(error)) from None
 
 
 class _Kept(Generic[T]):

@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 from support import collectors
+from support.api_double import ApiDouble
 from support.filled_store import fill
 from support.reviewing import ALICE, Reviewing, reviewing
 from support.tls_directories import SERVER, authority, tls_directory
@@ -40,6 +41,7 @@ class Place:
     by_token: str
     metrics: str
     reviews: Reviewing
+    server: ApiDouble
 
     def tls(self, subject: Subject) -> Path:
         return tls_directory(self.folder / f"tls-{subject.name}", self.parent, subject)
@@ -48,7 +50,7 @@ class Place:
         return ["--server", self.certified, "--tls", str(self.tls(subject))]
 
     def with_token(self, token: str) -> list[str]:
-        config = self.reviews.kubeconfig(self.folder, token)
+        config = self.server.kubeconfig(self.folder, token)
         return ["--server", self.by_token, "--ca", str(self.folder / "tls" / "ca.crt"), "--kubeconfig", str(config)]
 
 
@@ -58,11 +60,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     fill(folder / "store")
     parent, ports = authority(), [f"127.0.0.1:{free_port()}", f"localhost:{free_port()}", f"127.0.0.1:{free_port()}"]
     tls = tls_directory(folder / "tls", parent, SERVER)
-    with reviewing(folder) as reviews:
-        config = reviews.kubeconfig(folder)
+    with reviewing(folder) as (reviews, server):
+        config = server.kubeconfig(folder)
         listening = ["--listen", ports[0], "--listen-tokens", ports[1], "--metrics", ports[2], "--tls", str(tls), "--reviews", str(config)]
         with collectors.collector(folder / "store", *listening):
-            yield Place(folder, parent, *ports, reviews)
+            yield Place(folder, parent, *ports, reviews, server)
 
 
 def free_port() -> int:

@@ -1,15 +1,12 @@
-"""An API server that only reviews: which tokens there are and who may what, over TLS."""
+"""An API server that only reviews: which tokens there are, and who may what."""
 
-import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from support.certificates import authority
+from support.api_double import Answer, ApiDouble, api_double
 
 ALICE = "alice-token"
 
@@ -18,59 +15,30 @@ ALICE = "alice-token"
 class Reviewing:
     """`allowed`: (user, verb, resource, namespace). `asked`: the bodies of all reviews. `status`: of every answer."""
 
-    url: str = ""
-    ca: Path = Path()
     tokens: dict[str, dict[str, Any]] = field(default_factory=lambda: {ALICE: {"username": "alice", "groups": ["dev"]}})
     allowed: set[tuple[str, str, str, str]] = field(default_factory=set)
     asked: list[dict[str, Any]] = field(default_factory=list)
     status: int = 201
 
-    def review(self, review: dict[str, Any]) -> dict[str, Any]:
-        self.asked.append(review)
-        spec = review["spec"]
-        if review["kind"] == "TokenReview":
-            user = self.tokens.get(spec["token"])
-            return review | {"status": {"authenticated": True, "user": user} if user else {"authenticated": False, "error": "unknown"}}
+    def answer(self, method: str, path: str, body: Any) -> Answer:
+        if self.status != 201:
+            return self.status, {"kind": "Status"}
+        self.asked.append(body)
+        return 201, body | {"status": self._token(body["spec"]) if path.endswith("/tokenreviews") else self._access(body["spec"])}
+
+    def _token(self, spec: dict[str, Any]) -> dict[str, Any]:
+        user = self.tokens.get(spec["token"])
+        return {"authenticated": True, "user": user} if user else {"authenticated": False, "error": "unknown"}
+
+    def _access(self, spec: dict[str, Any]) -> dict[str, Any]:
         wanted = spec["resourceAttributes"]
         assert wanted["group"] == "chaperone.dev"
-        key = (spec["user"], wanted["verb"], wanted["resource"], wanted["namespace"])
-        return review | {"status": {"allowed": key in self.allowed}}
-
-    def kubeconfig(self, folder: Path, token: str = "collector-token") -> Path:
-        """For whoever has the token."""
-        cluster = {"name": "c", "cluster": {"server": self.url, "certificate-authority": str(self.ca)}}
-        users = [{"name": "u", "user": {"token": token}}]
-        contexts = [{"name": "x", "context": {"cluster": "c", "user": "u"}}]
-        path = folder / f"kubeconfig-{token}"
-        config = {"kind": "Config", "apiVersion": "v1", "clusters": [cluster], "users": users, "contexts": contexts, "current-context": "x"}
-        path.write_text(json.dumps(config))
-        return path
+        return {"allowed": (spec["user"], wanted["verb"], wanted["resource"], wanted["namespace"]) in self.allowed}
 
 
 @contextmanager
-def reviewing(folder: Path) -> Iterator[Reviewing]:
+def reviewing(folder: Path) -> Iterator[tuple[Reviewing, ApiDouble]]:
     """One that serves."""
     state = Reviewing()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            body = json.dumps(state.review(review) if state.status == 201 else {"kind": "Status"}).encode()
-            self.send_response(state.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.ca, context = authority(folder)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    state.url = f"https://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with api_double(folder, state.answer) as server:
+        yield state, server

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from support.api_double import ApiDouble
 from support.filled_store import filled
-from support.reviewing import Reviewing
 from support.tls_directories import authority, tls_directory
 from typer.testing import CliRunner
 
@@ -42,7 +42,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
 
 def test_the_token_is_that_of_the_current_context(tmp_path: Path) -> None:
-    assert token_of(Reviewing("https://localhost:1", ca=Path(__file__)).kubeconfig(tmp_path, "t0ken")) == "t0ken"
+    assert token_of(ApiDouble("https://localhost:1", Path(__file__)).kubeconfig(tmp_path, "t0ken")) == "t0ken"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[", "5", "users: 5"])
@@ -54,7 +54,7 @@ def test_what_is_no_kubeconfig_is_said(tmp_path: Path, text: str) -> None:
 
 
 def test_a_context_without_a_token_is_said(tmp_path: Path) -> None:
-    path = Reviewing("https://localhost:1", ca=tmp_path / "ca.crt").kubeconfig(tmp_path, "")
+    path = ApiDouble("https://localhost:1", tmp_path / "ca.crt").kubeconfig(tmp_path, "")
     tls_directory(tmp_path, authority(), Subject("alice"))
     with pytest.raises(CommandError, match="has no token"):
         token_of(path)

@@ -3,20 +3,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.tls_directories import HOUR, SERVER, authority, tls_directory
+from support.tls_directories import HOUR, SERVER, authority, hour, tls_directory
 
 from chaperone.collector.identity.caller import AGENTS, Caller, Means
 from chaperone.collector.identity.certificates import Subject, caller_of, issue, remaining
 
 
 def test_a_certificate_names_whom_it_was_issued_for() -> None:
-    pair = issue(authority(), Subject("node-1", (AGENTS, "others")), HOUR)
+    pair = issue(authority(), Subject("node-1", (AGENTS, "others")), hour())
     assert caller_of(pair.certificate) == Caller("node-1", frozenset({AGENTS, "others"}), Means.CERTIFICATE)
 
 
 def test_a_certificate_without_a_name_is_nobody() -> None:
     with pytest.raises(ValueError, match="one common name"):
-        caller_of(issue(authority(), Subject(""), HOUR).certificate)
+        caller_of(issue(authority(), Subject(""), hour()).certificate)
 
 
 def test_what_is_issued_satisfies_tls_on_both_sides(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_what_is_issued_satisfies_tls_on_both_sides(tmp_path: Path) -> None:
 
 
 def test_how_long_a_certificate_lasts_is_known() -> None:
-    left = remaining(issue(authority(), SERVER, HOUR).certificate, datetime.now(UTC))
+    left = remaining(issue(authority(), SERVER, hour()).certificate, datetime.now(UTC))
     assert timedelta(minutes=59) < left <= HOUR
 
 
