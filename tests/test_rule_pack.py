@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.judged_events import body, call
+from support.judged_events import body, call, unread
 
 from chaperone.collector.cli.rules import capture_events, judged
 from chaperone.collector.ingest.policies import DEFAULT, read_rules
@@ -72,6 +72,11 @@ MISSED_BY_VERB_RULES = {
 def test_what_verb_rules_miss_is_found(name: str, changed: dict[str, object]) -> None:
     moments = (Moment.REQUEST, Moment.RESPONSE, Moment.END)
     assert name in {verdict.rule for verdict in judged(RULES, [call(moment, **changed) for moment in moments])}
+
+
+def test_tls_that_nobody_reads_is_told() -> None:
+    [verdict] = judged(RULES, [unread()])
+    assert (verdict.rule, verdict.message) == ("unread-tls", "TLS to h.test:443 that nobody can read (rustls): /usr/bin/kubectl")
 
 
 def test_every_word_and_key_is_in_the_manual() -> None:

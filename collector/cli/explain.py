@@ -14,7 +14,7 @@ from chaperone.collector.ingest.policies import read_policies
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.document import Rule
 from chaperone.collector.rules.evaluate import NOT_NOW, Finding, explain
-from chaperone.collector.rules.event import Event, Subject
+from chaperone.collector.rules.event import CONNECTIONS, Event
 from chaperone.collector.rules.memory import Memory
 from chaperone.collector.rules.ruleset import Rules, arranged
 from chaperone.collector.rules.terms import Mode
@@ -39,7 +39,7 @@ def explanation(rules: Rules, events: Iterable[Event], call: Document) -> Iterat
     memory, best = Memory(), dict[tuple[str, str], Finding]()
     for event in events:
         findings, memory = explain(rules.at(event), memory, event)
-        if event.document["id"] == call["id"] and event.subject is not Subject.EGRESS:
+        if event.document["id"] == call["id"] and event.subject not in CONNECTIONS:
             for finding in findings:
                 name = (finding.rule.policy, finding.rule.name)
                 best[name] = max(best.get(name, finding), finding, key=_weight)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from chaperone.collector.cli.ask import Whom, ask
-from chaperone.collector.rules.event import Event, Subject
+from chaperone.collector.rules.event import CONNECTIONS, Event, Subject
 from chaperone.collector.rules.verdict import Moment
 from chaperone.collector.store.document import rfc3339
 
@@ -56,7 +56,7 @@ def event_again(row: Document, documents: Document, session: Document) -> Event 
     if subject is Subject.CHANNEL:
         piece = documents[row["key"]] | {"id": row["key"]}
         return Event(subject, moment, time, document, piece, session, row["lookup"])
-    if subject is Subject.EGRESS:
+    if subject in CONNECTIONS:
         document = _egress(document, row["lookup"])
     return Event(subject, moment, time, document, session=session, lookup=row["lookup"])
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chaperone.collector.rules.event import Subject
+from chaperone.collector.rules.event import CONNECTIONS, Subject
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action, Verdict
 
@@ -123,7 +123,7 @@ def _alert(judged: Judged, verdict: Verdict, store: str) -> Alert:
         unknown=verdict.evidence.unknown[:ENTRIES],
         labels=dict([(cut(str(key)), cut(str(value))) for key, value in _labels(judged).items()][:ENTRIES]),
         replay=f"chaperone replay {session}{store}",
-        inspect=f"chaperone calls show {call}{store}" if call and subject is not Subject.EGRESS else "",
+        inspect=f"chaperone calls show {call}{store}" if call and subject not in CONNECTIONS else "",
     )
 
 

@@ -9,7 +9,16 @@ from typing import Any
 
 from chaperone.collector.pipeline.egress import Egress, authority
 from chaperone.collector.rules.evaluate import time_ns
-from chaperone.collector.rules.event import Event, call_events, connection_event, egress_event, leak_event, piece_event, reached
+from chaperone.collector.rules.event import (
+    Event,
+    call_events,
+    connection_event,
+    egress_event,
+    leak_event,
+    piece_event,
+    reached,
+    unread_event,
+)
 from chaperone.collector.rules.verdict import Moment
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.records import NO_SESSION
@@ -147,13 +156,16 @@ class Moments:
         if not is_over:
             self._connections[id_] = judged or external is not None
         if external:
-            yield self._egress_of(row)
+            yield connection_event(document, self.session_of(row.session), self._looked_up(row))
+        if "unread" in document:
+            is_external = self._egress.is_external(row.session, document)
+            lookup = {**self._looked_up(row), "apiserver": None if is_external is None else not is_external}
+            yield unread_event(document, self.session_of(row.session), lookup)
 
-    def _egress_of(self, row: Row) -> Event:
+    def _looked_up(self, row: Row) -> Document:
         process = self.process_of(row.session, row.document["process"])
         short = {"id": row.document["process"], "pid": process.get("pid"), "exe": process.get("exe", ""), "argv": process.get("argv", [])}
-        lookup = {"process": short, "authority": authority(row.document), "names": row.document.get("names", [])}
-        return connection_event(row.document, self.session_of(row.session), lookup)
+        return {"process": short, "authority": authority(row.document), "names": row.document.get("names", [])}
 
     def _is_new(self, event: Event) -> bool:
         """Open calls and connections are counted above; this is for what is said again, and for what ends at once."""

@@ -16,7 +16,7 @@ FRESH_NS = 60 * 1_000_000_000
 READS = frozenset({"get", "list", "create", "update", "patch", "apply"})
 Pod = tuple[str, str, str, str]  # session, authority, namespace, name
 
-_OTHERS = (Subject.EGRESS, Subject.SECRET)
+_OTHERS = (Subject.EGRESS, Subject.SECRET, Subject.TLS)
 
 
 class Targets:

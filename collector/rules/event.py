@@ -23,6 +23,10 @@ class Subject(StrEnum):
     CHANNEL = "channel"
     EGRESS = "egress"
     SECRET = "secret"
+    TLS = "tls"
+
+
+CONNECTIONS = frozenset({Subject.EGRESS, Subject.TLS})  # what is about a connection and no call
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,12 @@ def connection_event(connection: Document, session: Document, lookup: Document) 
     """A connection to somebody else; `lookup` has {process, authority, names}."""
     whole = {**connection, "stream": "", **lookup}
     return Event(Subject.EGRESS, Moment.REQUEST, str(connection["time"]), whole, session=session, lookup=lookup)
+
+
+def unread_event(connection: Document, session: Document, lookup: Document) -> Event:
+    """A connection whose TLS nobody reads; `lookup` has {process, authority, names, apiserver (None: that is not known)}."""
+    whole = {**connection, "stream": "", **lookup}
+    return Event(Subject.TLS, Moment.REQUEST, str(connection["unreadSince"]), whole, session=session, lookup=lookup)
 
 
 def leak_event(document: Document, session: Document) -> Event:

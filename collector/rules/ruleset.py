@@ -18,6 +18,7 @@ SPOTS: tuple[Spot, ...] = (
     (Subject.CHANNEL, Moment.CHANNEL),
     (Subject.EGRESS, Moment.REQUEST),
     (Subject.SECRET, Moment.REQUEST),
+    (Subject.TLS, Moment.REQUEST),
 )
 
 

@@ -320,6 +320,38 @@ def egress_protocol(event: Event) -> str:
     return str(event.document.get("protocol", ""))
 
 
+def tls_unread(event: Event) -> bool:
+    """Is it TLS, or QUIC, of a program that no probe reads? Known as soon as its bytes flow."""
+    return event.subject is Subject.TLS
+
+
+def tls_stack(event: Event) -> str:
+    """Whose TLS it is: rustls, NSS, OpenSSL, QUIC and so on, or that the stack is unknown."""
+    return str(event.document.get("unread", ""))
+
+
+def tls_host(event: Event) -> str:
+    """Host it goes to, as egress.host."""
+    return egress_host(event)
+
+
+def tls_address(event: Event) -> str:
+    """Address it goes to, whatever its name."""
+    return egress_address(event)
+
+
+def tls_port(event: Event) -> int:
+    """Port it goes to."""
+    return egress_port(event)
+
+
+def tls_apiserver(event: Event) -> bool:
+    """Does it go to an apiserver, by its address and names?"""
+    if event.document.get("apiserver") is None:
+        raise UnknownError
+    return bool(event.document["apiserver"])
+
+
 def secret_sent(event: Event) -> int:
     """How many secret values what was sent had (they are masked in the recording)."""
     return _masked(event, "requestBody", "out")
@@ -335,7 +367,7 @@ def secret_read(event: Event) -> int:
     return _masked(event, "responseBody", "in")
 
 
-_C, _CH, _E, _S = Subject.CALL, Subject.CHANNEL, Subject.EGRESS, Subject.SECRET
+_C, _CH, _E, _S, _T = Subject.CALL, Subject.CHANNEL, Subject.EGRESS, Subject.SECRET, Subject.TLS
 WORDS: dict[str, Word] = {
     "call.verb": Word("string", _plain("verb", "Verb as the apiserver reads it: get, list, watch, create and so on."), subject=_C),
     "call.resource": Word("string", _plain("resource", 'Resource: pods, secrets, …; "" for a URL that names none.'), subject=_C),
@@ -397,6 +429,12 @@ WORDS: dict[str, Word] = {
     "egress.protocol": Word("string", egress_protocol, subject=_E),
     "egress.path": Word("string", _plain("path", "Path asked for there, without query."), subject=_E),
     "egress.method": Word("string", _plain("method", "HTTP method used there."), subject=_E),
+    "tls.unread": Word("bool", tls_unread, subject=_T),
+    "tls.stack": Word("string", tls_stack, subject=_T),
+    "tls.host": Word("string", tls_host, subject=_T),
+    "tls.address": Word("string", tls_address, subject=_T),
+    "tls.port": Word("int", tls_port, subject=_T),
+    "tls.apiserver": Word("bool", tls_apiserver, subject=_T),
     "secret.sent": Word("int", secret_sent, subject=_C),
     "secret.read": Word("int", secret_read, Moment.END, _C),
     "secret.left": Word("bool", secret_left, subject=_S),

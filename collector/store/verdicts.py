@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from chaperone.collector.rules.event import Document, Event, Subject
+from chaperone.collector.rules.event import CONNECTIONS, Document, Event, Subject
 from chaperone.collector.rules.verdict import Verdict
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.facts import BEGUN, OVER
@@ -93,12 +93,12 @@ def call_of(event: Event) -> str:
     """The call it is about: of a secret that left the one that it left in; "" for none."""
     if event.subject is Subject.SECRET:
         return str(event.document["call"])
-    return "" if event.subject is Subject.EGRESS else str(event.document["id"])
+    return "" if event.subject in CONNECTIONS else str(event.document["id"])
 
 
 def about_of(event: Event) -> dict[str, str]:
     """What it is about, in a few words: a call's verb and object, or where an egress goes to."""
-    if event.subject is Subject.EGRESS:
+    if event.subject in CONNECTIONS:
         return {"host": str(event.document.get("authority", ""))}
     if event.subject is Subject.SECRET:
         return {"host": str(event.document["host"])}

@@ -61,3 +61,11 @@ def egress(host: str, second: int = 0) -> Event:
     document = {key: CALL[key] for key in keys} | {"authority": host, "path": "/"}
     time = f"2026-01-02T03:04:{second:02}.000000000Z"
     return Event(Subject.EGRESS, Moment.REQUEST, time, document, session={"id": "5" * 32, "workload": "w"})
+
+
+def unread(second: int = 0, **changed: Any) -> Event:
+    """A connection whose TLS nobody reads."""
+    document = {key: CALL[key] for key in ("id", "session", "stream", "time", "process")} | {"authority": "h.test:443", "unread": "rustls"}
+    document |= {"remote": "192.0.2.7:443", "protocol": "tcp", "names": [], "apiserver": False}
+    time = f"2026-01-02T03:04:{second:02}.000000000Z"
+    return Event(Subject.TLS, Moment.REQUEST, time, document | changed, session={"id": "5" * 32, "workload": "w"})

@@ -79,6 +79,19 @@ def test_a_connection_to_somebody_else_brings_its_process() -> None:
     assert moments.of(row(Kind.CONNECTION, document | {"ended": d.at(9)})) == []
 
 
+def test_what_nobody_reads_is_an_event_of_its_own_whomever_it_leads_to() -> None:
+    moments = Moments()
+    begun(moments)
+    document = d.connection(unread="NSS", unreadSince=d.at(95))
+    del document["ended"]
+    elsewhere, unread = (happened.event for happened in moments.of(row(Kind.CONNECTION, document)))
+    assert (elsewhere.subject, unread.subject, unread.time, unread.lookup["apiserver"]) == (Subject.EGRESS, Subject.TLS, d.at(95), False)
+    assert moments.of(row(Kind.CONNECTION, document)) == []
+    assert moments.of(row(Kind.CONNECTION, document | {"ended": d.at(110)})) == []
+    [known] = moments.of(row(Kind.CONNECTION, document | {"id": "c1" * 16, "remote": "127.0.0.1:6443"}))
+    assert (known.event.subject, known.event.lookup["apiserver"]) == (Subject.TLS, True)
+
+
 def test_what_an_earlier_collector_judged_does_not_come_again() -> None:
     moments = Moments()
     moments.open_call(d.call(phase="response"))

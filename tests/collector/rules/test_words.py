@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.judged_events import body, call, egress, piece
+from support.judged_events import body, call, egress, piece, unread
 
 from chaperone.collector.rules.verdict import Moment
 from chaperone.collector.rules.words import EMPTY, WORDS, UnknownError, first_moment, read
@@ -14,7 +14,7 @@ TYPES = {"string": str, "int": int, "bool": bool, "list(string)": list, "dyn": (
 @pytest.mark.parametrize("name", WORDS)
 def test_a_word_is_documented_and_gives_its_type_or_nothing_at_all(name: str) -> None:
     assert WORDS[name].doc.endswith((".", "?"))
-    for event in (call(), piece("stdin", "x"), egress("h:1")):
+    for event in (call(), piece("stdin", "x"), egress("h:1"), unread()):
         try:
             value = read(name, event)
         except UnknownError:
@@ -22,9 +22,19 @@ def test_a_word_is_documented_and_gives_its_type_or_nothing_at_all(name: str) ->
         assert isinstance(value, TYPES[WORDS[name].type])
 
 
-def test_the_eight_subjects_have_words() -> None:
+def test_the_nine_subjects_have_words() -> None:
     subjects = {name.partition(".")[0] for name in WORDS}
-    assert subjects == {"call", "session", "process", "workload", "target", "channel", "egress", "secret"}
+    assert subjects == {"call", "session", "process", "workload", "target", "channel", "egress", "secret", "tls"}
+
+
+def test_what_nobody_reads_is_told_with_its_stack_and_destination() -> None:
+    event = unread(remote="[2001:db8::1]:6443", unread="NSS", authority="api.test:6443")
+    told = [read(f"tls.{word}", event) for word in ("unread", "stack", "host", "address", "port")]
+    assert told == [True, "NSS", "api.test", "2001:db8::1", 6443]
+    assert [read("tls.apiserver", unread(apiserver=known)) for known in (True, False)] == [True, False]
+    with pytest.raises(UnknownError):
+        read("tls.apiserver", unread(apiserver=None))
+    assert read("tls.unread", egress("x:1")) is False
 
 
 def test_a_word_about_something_else_is_empty() -> None:
