@@ -40,21 +40,6 @@ static int gnutls_enter(struct pt_regs *ctx, u32 direction) {
   return 0;
 }
 
-/* The call that returns now; 0: not one that we saw begin. */
-static int gnutls_leave(struct pt_regs *ctx, struct call *call) {
-  u32 slot = watched();
-  if (!slot) return 0;
-  struct call_key key = openssl_call(ctx, ctx->sp - 8);
-  struct call *found = calls.lookup(&key);
-  if (!found) {
-    count_call_unknown(slot);
-    return 0;
-  }
-  *call = *found;
-  calls.delete(&key);
-  return 1;
-}
-
 /* Encrypted now, accepted later. Bytes that can't be read are left to the call that accepts them. */
 static void keep_unsent(struct stream_key *key, struct call *call) {
   u32 zero = 0;
@@ -87,7 +72,7 @@ static void account_unsent(struct call *call, u64 size, struct unsent *kept) {
 
 int on_gnutls_send_return(struct pt_regs *ctx) {
   struct call call = {};
-  if (!gnutls_leave(ctx, &call)) return 0;
+  if (!openssl_leave(ctx, &call)) return 0;
   struct stream_key key = gnutls_key(call.handle);
   s64 result = ctx->ax;
   if (result == GNUTLS_AGAIN || result == GNUTLS_INTERRUPTED) keep_unsent(&key, &call);
@@ -101,7 +86,7 @@ int on_gnutls_send_return(struct pt_regs *ctx) {
 
 int on_gnutls_receive_return(struct pt_regs *ctx) {
   struct call call = {};
-  if (!gnutls_leave(ctx, &call)) return 0;
+  if (!openssl_leave(ctx, &call)) return 0;
   s64 result = ctx->ax;
   if (result > 0) account(&call, result, LIBRARY_GNUTLS);
   return 0;
@@ -110,7 +95,7 @@ int on_gnutls_receive_return(struct pt_regs *ctx) {
 /* Returns the bytes' number and, through a pointer, an object of its own that holds them: they are not read, but stated. */
 int on_gnutls_packet_return(struct pt_regs *ctx) {
   struct call call = {};
-  if (!gnutls_leave(ctx, &call)) return 0;
+  if (!openssl_leave(ctx, &call)) return 0;
   s64 result = ctx->ax;
   if (result > 0) account_unread(&call, result, LIBRARY_GNUTLS, CAUSE_NO_BUFFER);
   return 0;
@@ -119,7 +104,7 @@ int on_gnutls_packet_return(struct pt_regs *ctx) {
 /* Bytes for the server before its hello: returns 0 when it took them all. */
 int on_gnutls_early_return(struct pt_regs *ctx) {
   struct call call = {};
-  if (!gnutls_leave(ctx, &call)) return 0;
+  if (!openssl_leave(ctx, &call)) return 0;
   if (!ctx->ax && call.length) account_unread(&call, call.length, LIBRARY_GNUTLS, CAUSE_EARLY);
   return 0;
 }

@@ -16,6 +16,8 @@ OPENSSL = {
     "SSL_write_ex": ("on_ssl_write_ex_entry", "on_ssl_return"),
     "SSL_read": ("on_ssl_read_entry", "on_ssl_return"),
     "SSL_read_ex": ("on_ssl_read_ex_entry", "on_ssl_return"),
+    "SSL_write_early_data": ("on_ssl_early_entry", "on_ssl_early_return"),
+    "SSL_sendfile": ("on_ssl_sendfile_entry", "on_ssl_sendfile_return"),
     "SSL_free": ("on_ssl_free_entry", ""),
 }
 OPENSSL_NEEDS = frozenset({"SSL_write", "SSL_read", "SSL_free"})

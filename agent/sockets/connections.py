@@ -149,7 +149,8 @@ class Connections:
         watched, flows = self._open[cookie], self.kernel.flows(cookie)
         untied = cookie in self._untied
         if flows and watched.process:
-            sent = client_bytes(flows[Direction.OUT], watched.suite) - self.ties.plaintext(cookie, Direction.OUT).reached
+            known = self.ties.plaintext(cookie, Direction.OUT)
+            sent = client_bytes(flows[Direction.OUT], watched.suite) - (known.reached - known.early)
             yield from self.ties.match(Untied(cookie, watched.process.process, watched.opened.time, sent), time)
         del self._open[cookie]
         for table in (self._closing, self._untied, self._quiet):

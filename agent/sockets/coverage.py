@@ -23,11 +23,13 @@ class Plaintext:
     """Bytes of one direction of the TLS objects on a connection: that went through them, and that were captured.
 
     `tied`: there is such an object. Without one, bytes that could be tickets are taken for what they could be as well: data.
+    `early`: of those that went out, what was sent before the handshake was over.
     """
 
     reached: int = 0
     captured: int = 0
     tied: bool = True
+    early: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ def coverage(direction: Direction, flow: Flow, suite: Suite, plain: Plaintext) -
     sizes = _Sizes(flow, suite)
     if direction is Direction.OUT and suite.finished and sizes.finished_at < 0:
         return Coverage("unproven", sizes.app, why="the client's Finished was not recognised")
+    if direction is Direction.IN and plain.early:
+        return Coverage("unproven", sizes.app, why="behind 0-RTT data a server's handshake can't be told from its answers")
     return _judged(direction, sizes, plain)
 
 
@@ -86,7 +90,7 @@ class _Sizes:
 
 
 def _judged(direction: Direction, sizes: _Sizes, plain: Plaintext) -> Coverage:
-    app = sizes.without_handshake() if direction is Direction.OUT else sizes.app
+    app = sizes.without_handshake() + plain.early if direction is Direction.OUT else sizes.app
     for extra, why in _explanations(direction, sizes) if plain.tied else ():
         if app - plain.reached == extra:
             return _compared(app - extra, plain, why)

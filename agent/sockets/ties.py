@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from chaperone.agent.sockets.coverage import Plaintext
 from chaperone.agent.sockets.values import SocketTied
 from chaperone.proto.ids import ProcessId, StreamId
-from chaperone.proto.records import Bound, Chunk, Direction, Loss, Note, ProcessEnded, Record, StreamClosed, StreamOpened
+from chaperone.proto.records import Bound, Cause, Chunk, Direction, Loss, Note, ProcessEnded, Record, StreamClosed, StreamOpened
 
 SPEAKERS = 65536
 Addresses = Callable[[int], tuple[str, str]]
@@ -19,13 +19,14 @@ Addresses = Callable[[int], tuple[str, str]]
 class Spoken:
     """One stream: bytes per direction that went through (`reached`) and that were captured; `strays`: records seen on another socket.
 
-    `closed`: when it was; 0: it is open.
+    `early`: of those that went out, 0-RTT data. `closed`: when it was; 0: it is open.
     """
 
     opened: StreamOpened
     cookie: int = 0
     strays: int = 0
     closed: int = 0
+    early: int = 0
     reached: list[int] = field(default_factory=lambda: [0, 0])
     captured: list[int] = field(default_factory=lambda: [0, 0])
 
@@ -58,7 +59,8 @@ class Ties:
             case Chunk(stream, direction, position, data):
                 self._streams[stream].captured[direction] += len(data)
                 self._reach(stream, direction, position + len(data))
-            case Loss(stream, direction, position, size):
+            case Loss(stream, direction, position, size, cause=cause):
+                self._streams[stream].early += size if cause == Cause.EARLY else 0
                 self._reach(stream, direction, position + size)
             case StreamOpened():
                 yield from self._opened(record)
@@ -103,7 +105,8 @@ class Ties:
     def plaintext(self, cookie: int, direction: Direction) -> Plaintext:
         """What they amount to."""
         streams = self.on(cookie)
-        return Plaintext(sum(one.reached[direction] for one in streams), sum(one.captured[direction] for one in streams), bool(streams))
+        reached, captured = sum(one.reached[direction] for one in streams), sum(one.captured[direction] for one in streams)
+        return Plaintext(reached, captured, bool(streams), sum(one.early for one in streams))
 
     def forget(self, cookie: int) -> None:
         """The connection is over."""

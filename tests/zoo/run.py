@@ -16,8 +16,9 @@ PAGE = ROOT / "docs/clients.md"
 HEAD = """# Clients
 
 What becomes of a client's TLS. *Read*: its plaintext is recorded. *Unread*: its connections are listed with their bytes, and a note
-names program, TLS stack and destination; nothing of it passes in silence. The stack is read from the program's files while it lives: one
-that ends within milliseconds of its first packet may be named without. `chaperone clients` prints this table.
+names program, TLS stack and destination; nothing of it passes in silence. The stack is read from the files that the program executes,
+which are kept open until it has been gone for some seconds. `chaperone clients` prints this table; `-o json` and `-o yaml` give it to
+programs.
 
 """
 VISITS = """

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.elf_file import BASE, HEADERS, Part, elf_file, go_functions, symbols
 from support.go_code import LARGE_FRAME, SMALL_FRAME
+from support.tls_server import libssl
 
 from chaperone.agent.probe.elf import UnreadableError
 from chaperone.agent.probe.points import GNUTLS, GO, OPENSSL, Point, points
@@ -38,14 +39,21 @@ def test_a_library_gets_entries_and_returns(tmp_path: Path) -> None:
     found = points_of(tmp_path / "lib", LIBRARY)
     assert Point("SSL_write", "on_ssl_write_entry", 0x40) in found
     assert Point("SSL_write", "on_ssl_return", 0x40, at_return=True) in found
-    assert [point.function for point in found if point.at_return] == ["SSL_write", "SSL_write_ex", "SSL_read", "SSL_read_ex"]
-    assert len(found) == 9
+    assert [point.function for point in found if point.at_return] == [name for name in OPENSSL if name != "SSL_free"]
+    assert len(found) == 13
 
 
 def test_returns_are_attached_before_entries(tmp_path: Path) -> None:
     programs = [point.program for data in (LIBRARY, GO_PROGRAM) for point in points_of(tmp_path / "file", data)]
     kinds = ["return" if program.endswith("_return") else "entry" for program in programs]
-    assert kinds == ["return"] * 4 + ["entry"] * 5 + ["return"] * 3 + ["entry"] * 3
+    assert kinds == ["return"] * 6 + ["entry"] * 7 + ["return"] * 3 + ["entry"] * 3
+
+
+def test_what_can_only_be_stated_is_probed_too() -> None:
+    """In the library that is here: 0-RTT and kernel TLS (OpenSSL 3)."""
+    found = {(point.function, point.program) for point in points_in(Path(libssl()))}
+    assert {("SSL_write_early_data", "on_ssl_early_entry"), ("SSL_write_early_data", "on_ssl_early_return")} <= found
+    assert {("SSL_sendfile", "on_ssl_sendfile_entry"), ("SSL_sendfile", "on_ssl_sendfile_return")} <= found
 
 
 def test_a_library_without_the_ex_functions_is_covered(tmp_path: Path) -> None:

@@ -50,6 +50,12 @@ def test_what_was_not_captured_is_a_gap_of_its_size() -> None:
     assert str(Coverage("gap", 150, 50)) == "gap: 50 bytes"
 
 
+def test_early_data_is_a_gap_of_its_size_and_nothing_is_said_of_the_answer() -> None:
+    sizes = flow([317, 21, *FINISHED, 117])  # 300 bytes, EndOfEarlyData, Finished, 100 bytes
+    assert coverage(OUT, sizes, NEW, Plaintext(400, 100, early=300)) == Coverage("gap", 400, 300)
+    assert coverage(IN, flow([23, 69, 250, 117]), NEW, Plaintext(100, 100, early=300)).state == "unproven"
+
+
 @pytest.mark.parametrize(
     ("direction", "sizes", "suite", "plain", "why"),
     [

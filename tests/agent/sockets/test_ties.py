@@ -2,7 +2,7 @@ from chaperone.agent.sockets.coverage import Plaintext
 from chaperone.agent.sockets.ties import Ties, Untied
 from chaperone.agent.sockets.values import SocketTied
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
-from chaperone.proto.records import Bound, Chunk, Direction, Loss, Note, ProcessEnded, Record, StreamClosed, StreamOpened
+from chaperone.proto.records import Bound, Cause, Chunk, Direction, Loss, Note, ProcessEnded, Record, StreamClosed, StreamOpened
 
 PROCESS, SESSION, HANDLE = ProcessId("p"), SessionId("s"), 0x10
 OUT, IN = Direction.OUT, Direction.IN
@@ -49,6 +49,13 @@ def test_an_address_used_again_is_another_stream() -> None:
     list(to.tied(PROCESS, tied(7)))
     feed(to, StreamClosed(StreamId("a"), 110, 0, 0), opened("b", 120))
     assert list(to.tied(PROCESS, tied(8, 121))) == [Bound(StreamId("b"), 121, 8, "local:8", "remote:8", SESSION)]
+
+
+def test_early_data_is_counted_apart() -> None:
+    to, a = ties(), StreamId("a")
+    feed(to, opened("a"), Loss(a, OUT, 0, 9, 1, Cause.EARLY), Loss(a, OUT, 9, 2, 1), Chunk(a, OUT, 11, b"xy", 1))
+    list(to.tied(PROCESS, tied(7)))
+    assert to.plaintext(7, OUT) == Plaintext(13, 2, early=9)
 
 
 def test_bytes_that_went_through_and_bytes_captured_are_counted_per_connection() -> None:

@@ -1,0 +1,113 @@
+"""Live: bytes that go through TLS and that no probe can read are stated with their size and cause."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.c_peer import built
+from support.kernel import skip_without_kernel
+from support.live_recording import of, recorded
+from support.tls_server import libssl, make_certificate, patterned, tls_server
+
+from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.proto.records import Cause, Chunk, Connection, Direction, Loss, Record
+
+pytestmark = pytest.mark.kernel
+NOT_BY_THE_KERNEL = 3  # tests/peers/kernel_tls.c
+EARLY, LATER = (
+    b"GET /early HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"e" * 300,
+    b"POST /later HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"l" * 500,
+)
+# A first connection brings a ticket, the second begins with 0-RTT data.
+RESUMING = """
+connect="openssl s_client -quiet -no_ign_eof -CAfile $2 -connect 127.0.0.1:$1 -servername localhost"
+(printf first; sleep 0.5) | $connect -sess_out "$3/session" >/dev/null 2>&1
+(sleep 0.2; cat "$3/later"; sleep 0.5) | $connect -sess_in "$3/session" -early_data "$3/early" >/dev/null 2>&1
+"""
+
+
+@pytest.fixture(scope="module")
+def tracer() -> Iterator[Tracer]:
+    skip_without_kernel()
+    with Tracer(TracerSettings(ring_pages=1024)) as opened:
+        yield opened
+
+
+@dataclass
+class Server:
+    """openssl s_server, and what it printed: everything that it got."""
+
+    port: int
+    certificate: Path
+    printed: bytes = b""
+
+
+@contextmanager
+def s_server(directory: Path, *options: str) -> Iterator[Server]:
+    certificate, key = make_certificate(directory)
+    argv = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-tls1_3", *options]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin and process.stdout
+        line = b""
+        while not line.startswith(b"ACCEPT "):
+            line = process.stdout.readline()
+        server = Server(int(line.rpartition(b":")[2]), certificate)
+
+        def read() -> None:
+            server.printed = process.stdout.read()  # type: ignore[union-attr]
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            yield server
+        finally:
+            process.terminate()
+            reader.join()
+
+
+def over(records: list[Record]) -> list[Connection]:
+    return [one for one in of(records, Connection) if one.ended]
+
+
+@pytest.mark.parametrize("is_taken", [True, False], ids=["taken", "refused"])
+def test_early_data_is_stated_and_what_follows_is_read(tracer: Tracer, tmp_path: Path, is_taken: bool) -> None:
+    (tmp_path / "early").write_bytes(EARLY)
+    (tmp_path / "later").write_bytes(LATER)
+    with s_server(tmp_path, *(["-early_data"] if is_taken else []), "-max_early_data", "16384") as server:
+        argv = ["/bin/sh", "-c", RESUMING, "sh", str(server.port), server.certificate, tmp_path]
+        records = recorded(tracer, argv, "--attach", libssl(), statuses=[0])
+    assert (EARLY in server.printed, LATER in server.printed) == (is_taken, True)
+    [loss] = of(records, Loss)
+    assert (loss.direction, loss.position, loss.size, loss.cause) == (Direction.OUT, 0, len(EARLY), Cause.EARLY)
+    sent = b"".join(chunk.data for chunk in of(records, Chunk) if chunk.stream == loss.stream and chunk.direction is Direction.OUT)
+    assert sent == LATER
+    first, second = over(records)
+    assert (first.coverage_out, first.coverage_in) == ("complete", "complete")
+    assert second.coverage_out == f"gap: {len(EARLY)} bytes"
+    assert second.coverage_in.startswith("unproven: behind 0-RTT data")
+
+
+def test_what_the_kernel_encrypts_is_stated_where_no_call_brought_it(tracer: Tracer, tmp_path: Path) -> None:
+    """SSL_write is read as ever; SSL_sendfile's bytes are a loss; what is written to the socket itself is a gap, with its size."""
+    program, sent = built("kernel_tls", tmp_path, "-lssl", "-lcrypto"), tmp_path / "sent"
+    sent.write_bytes(patterned(40_000))
+    with tls_server(tmp_path) as server:
+        argv = [program, server.port, server.certificate, sent, 40_000]
+        if subprocess.run([*map(str, argv)], check=False).returncode == NOT_BY_THE_KERNEL:
+            pytest.skip("this kernel does not encrypt (CONFIG_TLS), or this libssl does not ask it to")
+        records = recorded(tracer, argv, "--attach", libssl(), statuses=[0])
+        *_, (out, into) = server.finished()
+    losses = {(loss.position, loss.size, loss.cause) for loss in of(records, Loss)}
+    assert losses == {(len(b"40000 100\n"), 40_000, Cause.NO_BUFFER)}
+    captured = b"".join(chunk.data for chunk in of(records, Chunk) if chunk.direction is Direction.OUT)
+    assert captured == b"40000 100\n" + b"1000 200\n"
+    [one] = over(records)
+    assert len(out) - len(captured) == 41_000
+    missing = 41_000 + 2  # the closing alert, which nobody can tell from data
+    assert (one.captured_out, one.coverage_out) == (len(captured), f"gap: {missing} bytes")
+    assert one.captured_in == len(into)
+    assert one.coverage_in.startswith("unproven: ")  # where bytes out are unknown, tickets may have been answers to them
