@@ -113,6 +113,10 @@ class Gatherer:
         raw = self._body(bytes(data), complete and not problem, kind)
         return read_body(raw) if self.kept and raw.complete else raw
 
+    def begun(self, kind: Kind) -> Body:
+        """Of a body on its way only that it is: what it says can't be known."""
+        return self._body(b"", False, kind)
+
     def answer(self, complete: bool) -> Body:
         """As `finish`, but a large list of objects is left as it came: its items are read by whoever needs them."""
         problem = self._decoder.finish()

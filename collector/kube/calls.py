@@ -37,6 +37,11 @@ class Calls:
             return ongoing.take(exchange)
         return None if exchange.phase in (Phase.OPEN, Phase.STREAM) else _other(exchange)
 
+    def begun(self, exchange: Exchange) -> Call | NotKubernetes:
+        """What an exchange is whose request is not whole."""
+        ongoing = self._open.get(exchange.position) or self._recognise(exchange)
+        return ongoing.begun(exchange) if ongoing else _other(exchange)
+
     def mark(self) -> dict[str, Any] | None:
         """State to go on from, of msgpack types only; None where a coding or a channel is in flight."""
         saved = {position: saved_ongoing(ongoing) for position, ongoing in self._open.items() if ongoing}

@@ -55,6 +55,16 @@ class Ongoing:
             return None
         return self._report(exchange)
 
+    def begun(self, exchange: Exchange) -> Call:
+        """A report while the request is not whole: its body is there and can't be known."""
+        self._heads(exchange)
+        body = self.request or self._request_gatherer(b"")
+        self.request_body = body.begun(self._url_kind())
+        try:
+            return self._report(exchange)
+        finally:
+            self.request_body = None
+
     def _heads(self, exchange: Exchange) -> None:
         if exchange.request is not self._request:
             self._request = exchange.request

@@ -149,6 +149,16 @@ class Stream:
         """The id of the request that begins there."""
         return call_id(self.home.stream, position)
 
+    def begun(self, position: int) -> Row | None:
+        """A request that is not whole, as a row of what is known of it: to be judged, not to be kept."""
+        time, offset = self._last
+        if (exchange := self._exchanges.begun(position, time)) is None:
+            return None
+        found = self._calls.begun(exchange)
+        masked = self._gate.call(found) if isinstance(found, Call) else self._gate.exchange(found)
+        self._open[position] = masked
+        return self._made(masked, offset)
+
     def refuse(self, position: int, refused: Refused) -> None:
         """This request never leaves: its call is over, and what the server says of it belongs to nobody."""
         self._reader.replaced(position)
@@ -156,7 +166,7 @@ class Stream:
         time, offset = self._last
         if (found := self._open.pop(position, None)) is not None:
             over = replace(found, phase=Phase.END, at=self.next[Direction.IN], ended=time, code=FORBIDDEN)
-            self._row_of(over, offset, {"denied": denied(refused)})
+            self._append(over, self._made(over, offset, {"denied": denied(refused)}))
 
     def lose(self, loss: Loss, offset: int) -> None:
         """Take what the agent could not get: what of it the reader has not had yet, and any jump before it."""
@@ -259,17 +269,21 @@ class Stream:
         if self.home.scans():
             self._left(self._gate.taint.passing(exchange), offset)
         if found is not None:
-            self._row_of(self._gate.exchange(found), offset)
+            masked = self._gate.exchange(found)
+            self._append(masked, self._made(masked, offset))
 
     def _settle_refused(self, exchange: Exchange) -> None:
         if exchange.phase is Phase.END:
             self._refused.discard(exchange.position)
 
-    def _row_of(self, found: MaskedCall | MaskedExchange, offset: int, more: dict[str, Any] | None = None) -> None:
+    def _made(self, found: MaskedCall | MaskedExchange, offset: int, more: dict[str, Any] | None = None) -> Row:
         id_, place = call_id(self.home.stream, found.position), self._place(offset)
         kind = Kind.CALL if isinstance(found, MaskedCall) else Kind.EXCHANGE
         document = call_document(found, id_, place) if isinstance(found, MaskedCall) else exchange_document(found, id_, place)
-        self._sink.append(self._row(kind, found, document | (more or {}), offset))
+        return self._row(kind, found, document | (more or {}), offset)
+
+    def _append(self, found: MaskedCall | MaskedExchange, row: Row) -> None:
+        self._sink.append(row)
         if self._held:
             self._remember(found)
 
@@ -281,7 +295,7 @@ class Stream:
 
     def _call(self, call: MaskedCall, offset: int) -> None:
         id_, place = call_id(self.home.stream, call.position), self._place(offset)
-        self._row_of(call, offset)
+        self._append(call, self._made(call, offset))
         for piece in call.pieces:
             self._piece(piece, id_, place)
         if call.phase == Phase.END:

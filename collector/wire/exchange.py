@@ -1,7 +1,7 @@
 """Events of one stream → exchanges: one request and its response, reported as they grow."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from enum import IntEnum
 from typing import Any, Self
 
@@ -177,6 +177,11 @@ class Exchanges:
                 exchange.last = max(exchange.last, event.time)
                 _STEPS.get(type(event), Exchanges._news)(self, exchange, event)
         return self._taken()
+
+    def begun(self, exchange: int, time: int) -> Exchange | None:
+        """An open exchange as it would be if its request ended here; it stays as it is."""
+        found = self._open.get(exchange)
+        return replace(found.report(), phase=Phase.REQUEST, requested=time, complete=False) if found else None
 
     def close(self, time: int) -> list[Exchange]:
         """The stream is over: what is open ends here, incomplete."""
