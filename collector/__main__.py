@@ -192,7 +192,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     new_gate = partial(Masker, directory.key(), masking, directory.key_number())
     orders = Orders()
     judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders], parts.pods)
-    holds = Holds(orders, judge.terms)
+    holds = Holds(orders, judge)
     pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds)
     pipeline.recall(await store.past(), await store.docket(policies.rules.horizon_ns))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)

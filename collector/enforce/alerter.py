@@ -64,6 +64,9 @@ class Alerter:
         for alert in alerts_of(judged, self._store):
             self._gathering.add(likeness(self._alerting.grouping, alert), alert)
 
+    def foresee(self, _judged: Judged) -> None:
+        """People are told when it is judged for good."""
+
     @property
     def is_pending(self) -> bool:
         """Are there alerts that are not in the outbox yet?"""

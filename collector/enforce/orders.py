@@ -16,6 +16,7 @@ from chaperone.collector.rules.verdict import Action, Moment, Verdict
 from chaperone.proto.refusals import MESSAGE_LIMIT, Refusal
 
 Key = tuple[str, int]  # a stream, and the OUT position of a request's first byte
+_REQUESTS = (Subject.CALL, Subject.EGRESS)
 UNASKED = "it needs an approval, and nobody can be asked for one here"
 
 
@@ -92,6 +93,7 @@ class Orders:
         self._approvals = approvals
         self._held: set[str] = set()
         self._said: dict[Key, _Said] = {}
+        self._foreseen: set[Key] = set()
 
     def hold(self, stream: str) -> None:
         """What is written on this stream is held from now on."""
@@ -100,6 +102,7 @@ class Orders:
     def let_go(self, stream: str) -> None:
         """It is held no more: whoever waits on it is gone."""
         self._held.discard(stream)
+        self._foreseen = {key for key in self._foreseen if key[0] != stream}
         for key in [key for key in self._said if key[0] == stream]:
             self._leave(self._said.pop(key))
 
@@ -108,9 +111,17 @@ class Orders:
         return stream in self._held and moment is Moment.REQUEST and action in (Action.DENY, Action.APPROVE, Action.KILL)
 
     def perform(self, judged: Judged) -> None:
-        """Remember it."""
-        if judged.stream in self._held and judged.event.moment is Moment.REQUEST and judged.event.subject in (Subject.CALL, Subject.EGRESS):
-            self._said[judged.stream, judged.position] = _Said(judged, _deciding(judged.verdicts))
+        """Remember it, unless it was decided before it was whole."""
+        key = judged.stream, judged.position
+        if key in self._foreseen:
+            self._foreseen.discard(key)
+        elif judged.stream in self._held and judged.event.moment is Moment.REQUEST and judged.event.subject in _REQUESTS:
+            self._said[key] = _Said(judged, _deciding(judged.verdicts))
+
+    def foresee(self, judged: Judged) -> None:
+        """Remember it; what is said later comes too late."""
+        self.perform(judged)
+        self._foreseen.add((judged.stream, judged.position))
 
     def decision(self, key: Key) -> Decision | None:
         """What becomes of a request; None if rules have not been asked."""

@@ -5,8 +5,9 @@ the client comes back under hold.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from chaperone.collector.enforce.orders import Decision, Fate, Orders
 from chaperone.collector.pipeline.held import HeldStream
@@ -14,6 +15,7 @@ from chaperone.collector.pipeline.instructions import killed, waiting
 from chaperone.collector.pipeline.stream import Stream
 from chaperone.collector.rules.terms import DEFAULT, OnFailure, Terms
 from chaperone.collector.store.document import Refused
+from chaperone.collector.store.rows import Row
 from chaperone.collector.wire.compose.units import Asked
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import StreamId
@@ -37,11 +39,23 @@ class _Under:
     waited: frozenset[str] = frozenset()  # holds that were told to wait
 
 
-class Holds:
-    """Of all streams. `terms` are those of a session's policies."""
+class Judging(Protocol):
+    """The judge."""
 
-    def __init__(self, orders: Orders, terms: Callable[[str], Terms] = lambda _: DEFAULT) -> None:
-        self._orders, self._terms = orders, terms
+    def terms(self, session: str) -> Terms:
+        """How a session is governed."""
+        ...
+
+    def foresee(self, row: Row) -> None:
+        """A request is not whole, and is to be decided now."""
+        ...
+
+
+class Holds:
+    """Of all streams."""
+
+    def __init__(self, orders: Orders, judge: Judging | None = None) -> None:
+        self._orders, self._judge = orders, judge
         self._under: dict[StreamId, _Under] = {}
         self._touched: dict[StreamId, None] = {}
 
@@ -121,16 +135,22 @@ class Holds:
     def _decision(self, under: _Under, asked: Asked) -> Decision:
         key = under.stream.home.stream, asked.key
         decision = self._orders.decision(key)
+        if decision is None and not asked.whole and self._judge and (row := under.stream.begun(asked.key)):
+            self._judge.foresee(row)
+            decision = self._orders.decision(key)
         if decision and decision.fate is Fate.WAIT and 0 < under.deadline <= time.monotonic_ns():
             decision = self._orders.expired(key)
         return decision or self._undecided(under, asked)
 
     def _undecided(self, under: _Under, asked: Asked) -> Decision:
         """Nobody could judge it."""
-        terms = self._terms(under.stream.home.session)
+        terms = self._terms(under)
         if terms.on_failure is OnFailure.ALLOW:
             return Decision(Fate.GO)
         return Decision(Fate.REFUSE, Refusal(under.stream.id_of(asked.key), f"forbidden: {UNASKED}"))
+
+    def _terms(self, under: _Under) -> Terms:
+        return self._judge.terms(under.stream.home.session) if self._judge else DEFAULT
 
     def _rule(self, under: _Under, key: int, decision: Decision) -> None:
         under.held.composer.rule(key, decision.refusal)
@@ -140,7 +160,7 @@ class Holds:
     def _wait(self, under: _Under, pending: Decision | None) -> Iterator[pb.Downward]:
         """Writes stay as they are; once each is told for how long."""
         consent = pending.verdict.consent if pending and pending.verdict else None
-        limit = consent.hold_limit_ns if consent else self._terms(under.stream.home.session).hold_limit_ns
+        limit = consent.hold_limit_ns if consent else self._terms(under).hold_limit_ns
         for hold in under.held.writes:
             if hold.hold not in under.waited:
                 under.deadline = under.deadline or time.monotonic_ns() + max(0, limit - MARGIN_NS)

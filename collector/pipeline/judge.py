@@ -15,11 +15,12 @@ from typing import Any
 from chaperone.collector.fault import place_of
 from chaperone.collector.mask.masked import MaskedText
 from chaperone.collector.pipeline.asking import Asking, Source
-from chaperone.collector.pipeline.courts import Courts, governed_by
+from chaperone.collector.pipeline.courts import Court, Courts, governed_by
 from chaperone.collector.pipeline.moments import Happened, Moments
 from chaperone.collector.pipeline.performer import Performer
 from chaperone.collector.pipeline.targets import Targets
 from chaperone.collector.rules import changes
+from chaperone.collector.rules.acting import acts
 from chaperone.collector.rules.document import Rule
 from chaperone.collector.rules.evaluate import evaluate, time_ns
 from chaperone.collector.rules.event import Document, Event, Subject
@@ -98,6 +99,24 @@ class Judge:
         """How a session is governed."""
         return self._courts.of(session).rules.terms
 
+    def foresee(self, row: Row) -> None:
+        """A request that can't be waited for is decided by what is known of it. Only rules that act are asked; all are once it is whole."""
+        try:
+            for happened in self._moments.foreseen(row):
+                self._foresee(happened)
+        except Exception as error:  # noqa: BLE001 - then the policy's terms decide
+            self._fail(row.session, f"{row.kind} {row.id}", error)
+
+    def _foresee(self, happened: Happened) -> None:
+        event, session = self._looked_up(happened), str(happened.event.document.get("session", ""))
+        court = self._courts.of(session)
+        chosen = [rule for rule in court.rules.likely(event) if acts(rule)]
+        verdicts, _ = evaluate(chosen, self._memory(scope_of(event)), event)
+        self._say(verdicts, happened, event, court)
+        judged = self._with_process(happened, event, verdicts)
+        for performer in self._performers:
+            performer.foresee(judged)
+
     def settle(self) -> None:
         """A batch is over: judge what it brought."""
         self._exchange_rules()
@@ -173,11 +192,10 @@ class Judge:
         before = self._memory(scope)
         verdicts, after = evaluate(chosen, before, event)
         self._remember(scope, after)
-        for verdict in verdicts:
-            self._sink.append(
-                verdict_row(verdict, event, happened.time_ns, court.rules.digest, self._not_carried_out(verdict, happened.stream))
-            )
-        self._perform(happened, event, verdicts)
+        self._say(verdicts, happened, event, court)
+        judged = self._with_process(happened, event, verdicts)
+        for performer in self._performers:
+            performer.perform(judged)
         place = session, scope, court.rules.digest
         return place, judgement(event, happened.time_ns), changes.changes(before, after, court.named)
 
@@ -188,12 +206,15 @@ class Judge:
         lookup = self._targets.of(event, now_ns)
         return event if lookup is event.lookup else event.with_lookup(lookup)
 
-    def _perform(self, happened: Happened, event: Event, verdicts: tuple[Verdict, ...]) -> None:
+    def _say(self, verdicts: Sequence[Verdict], happened: Happened, event: Event, court: Court) -> None:
+        for verdict in verdicts:
+            undone = self._not_carried_out(verdict, happened.stream)
+            self._sink.append(verdict_row(verdict, event, happened.time_ns, court.rules.digest, undone))
+
+    def _with_process(self, happened: Happened, event: Event, verdicts: tuple[Verdict, ...]) -> Judged:
         about = event.document
         process = self._moments.process_of(str(about.get("session", "")), str(about["process"]["id"]))
-        judged = Judged(event, verdicts, happened.stream, int(about.get("position", 0)), happened.at, process or about["process"])
-        for performer in self._performers:
-            performer.perform(judged)
+        return Judged(event, verdicts, happened.stream, int(about.get("position", 0)), happened.at, process or about["process"])
 
     def _not_carried_out(self, verdict: Verdict, stream: str) -> str:
         """Why what it says has no effect; "" if it has one."""

@@ -73,6 +73,12 @@ class Moments:
         events = list(taker(row)) if taker else []
         return [Happened(event, time_ns(event.time), row.stream, row.position) for event in events if self._is_new(event)]
 
+    def foreseen(self, row: Row) -> list[Happened]:
+        """The request of this row, which is not whole: it is new once it is."""
+        session = self.session_of(row.session)
+        found = list(call_events(row.document, session))[:1] if row.kind is Kind.CALL else [egress_event(row.document, session)]
+        return [Happened(event, time_ns(event.time), row.stream, row.position) for event in found]
+
     def known(self, done: Done) -> None:
         """An earlier collector has judged this."""
         self._done[done] = None

@@ -18,3 +18,7 @@ class Performer(Protocol):
     def perform(self, judged: Judged) -> None:
         """Act on what `judged.verdicts` say; only those with `effective` enforce have an effect on the workload."""
         ...
+
+    def foresee(self, judged: Judged) -> None:
+        """Act on what is said of a request that is not whole and can't be waited for; `perform` is told of it later, once it is."""
+        ...

@@ -1,5 +1,6 @@
 """Real clients (kubectl, curl, Python) whose writes are held by an agent without a kernel, decided by a real collector."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -132,6 +133,28 @@ def test_a_denied_request_of_http1_is_replaced_by_a_harmless_one(denying: Held) 
     assert first["userAgent"] == f"chaperone-refusal/{calls[0]['id']}"
     assert [(call["method"], call["code"]) for call in calls] == [("POST", 403), ("GET", 200)]
     assert len(calls[0]["requestBody"]["data"]) > 200_000
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_a_body_that_waits_for_the_server_is_denied_by_its_head(denying: Held, version: str) -> None:
+    form = ["-w", "%{http_version} %{http_code}\n", "-o", str(denying.store / "body")]
+    body = denying.store / "big"
+    body.write_bytes(b'{"data": {"x": "' + b"y" * 3_000_000 + b'"}}')  # more than either window takes, and curl expects 100-continue
+    post = ["-H", "Content-Type: application/json", "--data-binary", f"@{body}", f"{denying.url}/api/v1/namespaces/default/configmaps"]
+    get = ["--next", *common(denying), version, *form, f"{denying.url}/api/v1/namespaces/default/pods"]
+    ran = denying.curl(version, *form, *post, *get)
+    assert [line.split()[1] for line in ran.stdout.splitlines()] == ["403", "200"], ran.stderr
+    assert ("POST", "/api/v1/namespaces/default/configmaps") not in denying.asked()
+    assert [(call["method"], call["code"]) for call in denying.calls()] == [("POST", 403), ("GET", 200)]
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_a_big_body_that_is_allowed_arrives_whole(denying: Held, version: str) -> None:
+    body = denying.store / "big"
+    body.write_bytes(os.urandom(3_000_000))
+    ran = denying.curl(version, "-H", "Content-Type: application/octet-stream", "--data-binary", f"@{body}", f"{denying.url}/demo/swallow")
+    told = json.loads(ran.stdout)
+    assert (told["size"], told["sha256"]) == (3_000_000, hashlib.sha256(body.read_bytes()).hexdigest())
 
 
 def common(denying: Held) -> list[str]:

@@ -38,7 +38,7 @@ class Holding:
         orders = Orders(self.approvals)
         text = self.policy if self.policy.startswith("apiVersion") else f"{HEAD}rules:\n{self.policy}"
         self.judge = Judge(arranged(policies(text, "policy.yaml")), self.rows, Masker(KEY).text, [orders])
-        self.holds = Holds(orders, self.judge.terms)
+        self.holds = Holds(orders, self.judge)
         self.pipeline = JudgedPipeline(Pipeline(lambda: Masker(KEY), self.judge, holds=self.holds), self.judge, self.holds)
         self.positions = [0, 0]
         self.batch(*self.one.begun())

@@ -142,7 +142,9 @@ class Composer:
         """Whether the rest may never come while this one waits, or is too much to keep."""
         if begun.expects or sum(each.held for each in asked) >= GATHER_LIMIT:
             return True
-        return isinstance(self._requests, Http2Requests) and self._requests.window.is_shut(begun.number)
+        if not isinstance(self._requests, Http2Requests):
+            return False
+        return self._requests.window.is_shut(begun.number, self._owed + sum(unit.credit for unit in self._requests.units))
 
     def _await_answers(self, rulings: dict[int, Ruling], departure: Departure) -> None:
         """Those in whose place a template left get their answers; credit goes with them."""

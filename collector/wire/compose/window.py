@@ -1,6 +1,7 @@
 """How much more body a client of HTTP/2 may send (RFC 9113 §5.2, §6.9): once nothing, it waits for the server.
 
-A server that never saw the gathered bytes would never give more, so the verdict must not wait for the rest of them.
+A server that never saw the gathered bytes would never give more, so the verdict must not wait for the rest of them. What has left to
+the server is given back sooner or later: the connection is shut only when what is gathered is all that it ever takes at a time.
 """
 
 from chaperone.collector.wire.compose.frames import Flag, Frame, Kind
@@ -16,10 +17,12 @@ class Window:
     def __init__(self) -> None:
         self._initial = INITIAL
         self._left = {CONNECTION: INITIAL}
+        self._widest = INITIAL  # of the connection, had nothing been gathered
 
-    def is_shut(self, number: int) -> bool:
-        """Whether the client can send no more on this h2 stream."""
-        return min(self._left[CONNECTION], self._left.get(number, self._initial)) <= 0
+    def is_shut(self, number: int, gathered: int) -> bool:
+        """Whether the client can never send more on this h2 stream while `gathered` bytes of DATA stay here."""
+        self._widest = max(self._widest, self._left[CONNECTION] + gathered)
+        return self._left.get(number, self._initial) <= 0 or gathered >= self._widest
 
     def opened(self, number: int) -> None:
         """A request began on this h2 stream."""
@@ -44,6 +47,7 @@ class Window:
         if frame.kind == Kind.WINDOW_UPDATE and frame.size == 4:
             if frame.number in self._left:
                 self._left[frame.number] += int.from_bytes(frame.payload, "big") & 0x7FFFFFFF
+                self._widest = max(self._widest, self._left[CONNECTION])
         elif frame.kind == Kind.SETTINGS and not frame.flags & Flag.ACK:
             for at in range(0, frame.size - 5, 6):
                 self._set(frame.payload[at : at + 6])

@@ -147,3 +147,39 @@ def test_of_two_streams_each_has_its_own_orders() -> None:
     other = "b" * 32
     told = held.batch(Hold("other", other, Direction.OUT, 0, len(GET), held.one.tick(), GET))  # type: ignore[arg-type]
     assert [each.order.hold for each in told] == ["other"]
+
+
+POST = (
+    b"POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: api:6443\r\nContent-Type: application/json\r\n"
+    b"Expect: 100-continue\r\nContent-Length: 30\r\n\r\n"
+)
+BY_BODY = '- {name: no-x, when: call.body.data.x == "1", do: deny, enforce: enforce, message: never}'
+SEEN = '- {name: seen, when: call.body.data.x == "1", do: alert}'
+
+
+def test_a_body_that_cannot_be_waited_for_is_unknown_and_what_is_unknown_denies() -> None:
+    held = Holding(BY_BODY)
+    assert names(held.write(POST)) == ["IN", "write"]
+    assert held.told[1].order.write.parts[0].template == "http1-harmless"
+    [call] = held.of(Kind.CALL)
+    assert (call.document["code"], call.document["complete"], call.document["denied"]["rule"]) == (403, False, "no-x")
+    [verdict] = {row.id: row for row in held.of(Kind.VERDICT)}.values()
+    assert (verdict.document["unknown"], verdict.document["notCarriedOut"]) == (["call.body"], "")
+
+
+def test_what_is_allowed_by_its_head_is_judged_by_all_of_it_once_it_is_whole() -> None:
+    held = Holding(DENY_DELETE + "\n" + SEEN)
+    assert names(held.write(POST)) == ["pass"]
+    assert names(held.write(b'{"data":{"x":"1"},"kind":"abc"}'[:30])) == ["pass"]
+    assert [row.document["rule"] for row in held.of(Kind.VERDICT)] == []
+    assert len(held.of(Kind.CALL)) == 1 and held.of(Kind.CALL)[0].document["requestBody"]["complete"]
+
+
+def test_a_body_of_more_than_can_be_gathered_is_decided_by_its_head() -> None:
+    held = Holding(BY_BODY)
+    post = POST.replace(b"Expect: 100-continue\r\n", b"").replace(b"Length: 30", b"Length: 2000000")
+    assert names(held.write(post)) == ["skip"]
+    assert names(held.write(b"x" * 1_000_000)) == ["skip"]
+    assert names(held.write(b"x" * 500_000)) == ["IN", "write"]
+    assert names(held.write(b"x" * 500_000)) == ["write"], "dropped"
+    assert held.told[-1].order.write.parts == []

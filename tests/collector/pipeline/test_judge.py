@@ -144,6 +144,9 @@ class Watcher:
     def perform(self, judged: Judged) -> None:
         self.told.append(judged)
 
+    def foresee(self, judged: Judged) -> None:
+        raise AssertionError("nothing is held")
+
 
 def test_performers_are_told_of_every_moment_with_its_place_on_the_stream() -> None:
     one, watcher = Conversation(), Watcher()
