@@ -37,15 +37,15 @@ class Stop:
     def __init__(self, control_fd: int) -> None:
         self.control_fd = control_fd
         self.ended = Ended()
-        self.is_set = False
+        self.is_set = self.is_told = self.is_abandoned = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
     def look(self) -> bool:
         """Whether it is time to end."""
-        line = told(self.control_fd)
+        line = None if self.is_told else told(self.control_fd)
         if line is not None:
-            self.is_set = True
+            self.is_set, self.is_told, self.is_abandoned = True, True, not line
             self.ended = Ended(**json.loads(line)) if line else Ended()
         return self.is_set
 
@@ -101,7 +101,7 @@ def record(settings: Settings) -> int:
     uplink = Uplink(settings.target, hello, cargo, settings.tls)
     uplink.start()  # first: a collector that was started for us ends when nobody calls
     with Tracer() as tracer:
-        recording = Recording(tracer, cargo.outbox, settings)
+        recording = Recording(tracer, cargo.outbox, settings, stop.look)
         if trouble:
             recording.note("spool", f"nothing is kept on disk while no collector answers: {trouble}")
         if settings.ready_fd >= 0 and not is_accepted(uplink, stop):
@@ -109,6 +109,8 @@ def record(settings: Settings) -> int:
         tell(settings, {"session": next(iter(recording.sessions.values())).id})
         while not stop.look():
             recording.step()
+        if stop.is_abandoned:
+            recording.strict.end_all("whoever started the recording is gone")
         recording.end(stop.ended)
         return report(recording, uplink)  # first: nobody should wait for probes to be taken off
 

@@ -1,7 +1,7 @@
 """The agent at work: values from the tracer become records in the outbox, until somebody says that it is over."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from chaperone.agent.deliver.clock import Steps, sentence
@@ -12,11 +12,13 @@ from chaperone.agent.ready import readable
 from chaperone.agent.settings import Settings
 from chaperone.agent.sockets.connections import Connections, Kernel
 from chaperone.agent.sockets.values import SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied
+from chaperone.agent.strict.strict import SUBJECT, Strict
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns
 from chaperone.agent.workload.sessions import sessions_of
+from chaperone.proto.ids import SessionId
 from chaperone.proto.records import NO_SESSION, Cause, Note, Record
 
 POLL_MS = 20
@@ -34,8 +36,9 @@ class Ended:
 class Recording:
     """Everything between `govern` and the last record."""
 
-    def __init__(self, tracer: Tracer, outbox: Outbox, settings: Settings) -> None:
-        """Probe the named files, then open the sessions."""
+    def __init__(self, tracer: Tracer, outbox: Outbox, settings: Settings, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Probe the named files, then open the sessions. `is_over`: whether a step that waits for room should wait no more."""
+        self.is_over = is_over
         self.tracer, self.outbox, self.drops = tracer, outbox, settings.drops
         self.clock = Steps(outbox.offset)
         uncovered = [str(file) for file in settings.attach if isinstance(tracer.attach(file), NotCovered)]
@@ -43,6 +46,11 @@ class Recording:
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
         self.lineage = Lineage(boot_id(), {number: session.id for number, session in self.sessions.items()})
         self.streams = Streams(self.lineage, lambda process, handle: self.connections.has_begun(process, handle))
+        strict = {number: session for number, session in self.sessions.items() if settings.session.record == "strict"}
+        groups = {session.id: session.cgroup for session in strict.values()}
+        self.strict = Strict(groups, outbox, settings.strict_limit_s, self._note_strict)
+        for number in strict:
+            tracer.keep_all(number)
         self.gate = tracer.open_gate()
         apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
         self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, Stacks(self._is_probed).of), apiservers)
@@ -65,6 +73,7 @@ class Recording:
         if step := self.clock.look():
             self.note("clock", sentence(step))
         self.outbox.tick()
+        self.strict.look()
         return len(values)
 
     def _read_held(self) -> None:
@@ -73,7 +82,19 @@ class Recording:
             with self.gate.held() as held:
                 if held is None:
                     return
-                self._take(self.tracer.read_held(held))
+                self._take(self._paced(self.tracer.read_held(held)))
+
+    def _paced(self, values: Iterable[Value]) -> Iterator[Value]:
+        """What a stopped thread's memory has, as there is room for it; meanwhile others go on."""
+        for value in values:
+            while isinstance(value, TlsBytes) and self._must_wait(value.tls.workload):
+                self._take(self.tracer.poll(POLL_MS))
+                self.outbox.tick()
+            yield value
+
+    def _must_wait(self, workload: int) -> bool:
+        session = self.sessions.get(workload)
+        return session is not None and self.strict.must_wait(session.id) and not self.is_over()
 
     def _take(self, values: Iterable[Value]) -> None:
         for value in values:
@@ -81,6 +102,7 @@ class Recording:
 
     def end(self, ended: Ended) -> None:
         """The last records: what is still in the ring, what never came out of it, what the kernel could not do."""
+        self.strict.close()
         self.gate.close()
         for _ in range(LAST_POLLS):
             if not self.step():
@@ -154,6 +176,9 @@ class Recording:
         """Say something in every session."""
         for session in self.sessions.values():
             self.outbox.put(Note(session.id, now_ns(), subject, text, complete))
+
+    def _note_strict(self, session: SessionId, text: str, complete: bool) -> None:
+        self.outbox.put(Note(session, now_ns(), SUBJECT, text, complete))
 
     def _put(self, records: Iterable[Record]) -> None:
         for record in records:

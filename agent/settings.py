@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ DEFAULT_SOCKET = Path("/var/lib/chaperone/collector.sock")
 DEFAULT_SPOOL = Path("/var/lib/chaperone/spool")
 MEMORY_MIB = 64
 SPOOL_MIB = 1024
+STRICT_LIMIT_S = 600.0
+RECORD = ("strict", "best_effort")
 DROPS = "CHAPERONE_SIMULATE_DROPS"
 SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
 
@@ -36,6 +38,7 @@ class SessionOptions:
     on_failure: str = ""  # "allow" or "deny": what becomes of a held call that nobody decides
     verdict_timeout_s: str = ""  # after so many seconds
     hold_limit_s: str = ""  # or after so many where somebody is asked
+    record: str = ""  # "strict": held or ended rather than not recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Settings:
     storage: Storage = Storage()
     drops: Drops | None = None
     tls: Path | None = None
+    strict_limit_s: float = STRICT_LIMIT_S  # so long at most is a workload held that is recorded strictly
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver:
         tuple(options.cgroup),
         tuple(options.attach),
         target,
-        options.session,
+        replace(options.session, record=options.record or options.session.record),
         options.control_fd,
         options.ready_fd,
         options.memory << 20,
@@ -115,6 +119,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver:
         storage,
         options.simulate_drops,
         options.tls,
+        options.strict_limit,
     )
 
 
@@ -183,6 +188,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--collector-key", type=_key, default=b"", metavar="FILE", help="seal the spool to this key [default: the collector's own]")
     simulated = "drop each Nth chunk, or a share of them at random (0.05:SEED), and state it: to try what a gap does"
     add("--simulate-drops", type=drops_of, default=os.environ.get(DROPS, ""), metavar="N|SHARE", help=f"{simulated} [${DROPS}]")
+    strictly = "strict: hold the workload, then end it, rather than leave unrecorded what it does [default: as --session says]"
+    add("--record", choices=RECORD, default="", help=strictly)
+    add("--strict-limit", type=float, default=STRICT_LIMIT_S, metavar="SECONDS", help="the longest that it is held")
     add("--deliver", action="store_true", help="deliver what dead agents left in the spool, then end")
     add("--ended", type=_ended, action="append", default=[], metavar="SESSION=STATUS:WHY", help="with --deliver: how a session ended")
     add("--node", default=platform.node(), help="name of this node")

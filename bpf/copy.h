@@ -149,6 +149,11 @@ static void send_lost(struct tls *tls, u64 size, u32 cause) {
   if (!events.ringbuf_output(tls, sizeof(*tls), wake())) count_sent(slot, sizeof(*tls));
 }
 
+static int is_strict(u32 slot) {
+  u32 *is = strict.lookup(&slot);
+  return is && *is;
+}
+
 /* Why no more bulk data goes into the ring. */
 static u32 why_not(s64 share, u64 done) {
   if (!has_left(RING_SIZE / 8)) return CAUSE_RING_FULL;
@@ -181,5 +186,5 @@ static void send(struct tls *tls, u64 from) {
   }
   if (!cause) return;
   tls->cause = cause;
-  if (cause == CAUSE_OVER_SHARE || !hold_to_read(tls, from + done, rest)) send_lost(tls, rest, cause);
+  if ((cause == CAUSE_OVER_SHARE && !is_strict(tls->head.workload)) || !hold_to_read(tls, from + done, rest)) send_lost(tls, rest, cause);
 }

@@ -38,6 +38,8 @@ BPF_ARRAY(counters, struct counters, SLOTS + 1);
 /* slot -> what user space has given back; written by agent/trace/shares.py, read by copy.h. */
 BPF_ARRAY(taken, struct taken, SLOTS + 1);
 
+/* slot -> whether its threads are stopped rather than left to lose what goes beyond their share; written by Tracer. */
+BPF_ARRAY(strict, u32, SLOTS + 1);
 
 /* Never filled: they carry the sizes of event.h's structs as this compiler sees them, for Kernel.check_layout. */
 BPF_ARRAY(layout_tls, struct tls, 1);

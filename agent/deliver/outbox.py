@@ -21,6 +21,7 @@ from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Cause, Chunk, Loss, Note, Record, SessionEnded, SessionStarted, pack
 
+STRICT = 2  # times the memory is what sessions may fill that are held before it is full (agent/strict): it isn't known what comes still
 FACT_SIZE = 200  # bytes that a record without payload is taken for
 CACHE = 4 << 20  # bytes of batches that are kept in memory although they are on disk: a collector that is there gets these
 BATCH_LIMIT = 16 << 20  # bytes of records in one batch, whatever a collector asks for
@@ -65,6 +66,8 @@ class Outbox:
         self.limits, self.spool, self.offset = limits, spool, offset
         self.missed: Counter[SessionId] = Counter()  # facts dropped past twice the limit
         self.lost = 0  # payload bytes given up here
+        self.strict: set[SessionId] = set()  # of these nothing is given up as long as they can be held
+        self.losses: dict[SessionId, Loss] = {}  # of these the first that there was
         self._changed = threading.Condition()
         self._open, self._closed = _Open(), deque[_Closed]()
         self._unspooled = deque[_Closed]()  # of these, the ones at the end that are in memory alone
@@ -86,7 +89,9 @@ class Outbox:
             if isinstance(record, Chunk) and not self._has_room(owner, size):
                 record, size = _given_up(record), FACT_SIZE
                 self.lost += record.size
-            if not self._shares.is_within(owner, size, self._free() + self.limits.memory):
+            if isinstance(record, Loss) and owner in self.strict:
+                self.losses.setdefault(owner, record)
+            if not self._shares.is_within(owner, size, self._free() + self._bound(owner)):
                 self.missed[owner] += 1
             elif not self._joined(record):
                 self._append(record, size, owner)
@@ -99,8 +104,19 @@ class Outbox:
                 self._to_disk(self.spool)
                 self.spool.live(self.offset)
             is_due = self._open.records and time.monotonic_ns() - self._open.since_ns >= self.limits.delay_ns
-            if is_due and self._waiting() < self.limits.memory:
+            if is_due and (self.strict or self._waiting() < self.limits.memory):
                 self._close()
+
+    def has_room(self, owner: SessionId, size: int) -> bool:
+        """Whether so much payload more of a session can be kept."""
+        with self._changed:
+            return self._fits(owner, size)
+
+    def shortage(self) -> str:
+        """Why there is so little room."""
+        with self._changed:
+            disk = self.spool.trouble if self.spool else "nothing is kept on disk"
+            return f"{self._waiting() + self._spooled} bytes wait for a collector{f', and {disk}' if disk else ''}"
 
     def flush(self) -> None:
         """Close the open batch now."""
@@ -157,8 +173,16 @@ class Outbox:
         disk = self.spool.limit - self._spooled if self.spool and not self.spool.trouble else 0
         return self.limits.memory - self._waiting() + max(0, disk)
 
+    def _bound(self, owner: SessionId) -> int:
+        """Bytes of memory that a session's payload may fill; its facts as much more."""
+        return self.limits.memory * (STRICT if owner in self.strict else 1)
+
     def _has_room(self, owner: SessionId, size: int) -> bool:
-        """Whether payload can be kept: there is memory for it, and it is within its session's share of memory and disk."""
+        """Whether payload is kept."""
+        return self._waiting() + size <= self._bound(owner) if owner in self.strict else self._fits(owner, size)
+
+    def _fits(self, owner: SessionId, size: int) -> bool:
+        """Whether there is memory for it, and it is within its session's share of memory and disk."""
         return self._waiting() + size <= self.limits.memory and self._shares.is_within(owner, size, self._free())
 
     def _append(self, record: Record, size: int, owner: SessionId) -> None:

@@ -118,8 +118,13 @@ class Tracer:
         self.tops[workload] = Path(cgroup)
         return workload
 
+    def keep_all(self, workload: int) -> None:
+        """Stop its threads to read their memory also where they had more than their share of the ring."""
+        self.kernel.store("strict", ctypes.c_uint32(1), workload)
+
     def release(self, workload: int) -> None:
         """Stop recording what `govern` began, or what the kernel gave a number to in an area."""
+        self.kernel.store("strict", ctypes.c_uint32(0), workload)
         self.sockets.detach(workload)
         self.cgroups.remove(workload, self.tops.pop(workload, None))
         self.before[workload] = self._counted(workload)

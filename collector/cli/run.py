@@ -22,8 +22,8 @@ from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.ingest.masking_file import NONE, settled_text
 from chaperone.collector.ingest.policies import files_of, read_policies, text_of
 from chaperone.collector.nodes import PolicyError
-from chaperone.collector.rules.acting import strictest
-from chaperone.collector.rules.terms import Terms
+from chaperone.collector.rules.acting import keeping, strictest
+from chaperone.collector.rules.terms import Keeping, Terms
 from chaperone.collector.store.directory import MASKING, SOCKET
 
 CONTEXT = {"allow_interspersed_args": False}
@@ -56,8 +56,8 @@ def run(
     """
     place = directory(store)
     try:
-        texts, terms = policies_of(policy or [])
-        run_ = prepare(Request(tuple(command), place / SOCKET, user, tuple(apiserver or ()), texts, terms))
+        texts, terms, record = policies_of(policy or [])
+        run_ = prepare(Request(tuple(command), place / SOCKET, user, tuple(apiserver or ()), texts, terms, record))
         outcome = perform(run_, lambda: settled(place, mask, alerts))
     except LaunchError as error:
         _say(f"chaperone: {error.sentence}", _next(error.fix))
@@ -110,11 +110,12 @@ def _last_line(outcome: Outcome, place: Path, named: Path | None) -> str:
     return line(Ending(outcome.session, recorded, troubles, outcome.left, named))
 
 
-def policies_of(files: list[Path]) -> tuple[tuple[str, ...], Terms | None]:
-    """The texts of policy files, every one of them right, and on which terms they act. CommandError with file, line and key."""
+def policies_of(files: list[Path]) -> tuple[tuple[str, ...], Terms | None, Keeping]:
+    """The texts of policy files, every one of them right, on which terms they act, and how CMD is recorded. CommandError with file,
+    line and key."""
     try:
         found = read_policies(files)
-        return tuple(text_of(file) for path in files for file in files_of(path)), strictest(found)
+        return tuple(text_of(file) for path in files for file in files_of(path)), strictest(found), keeping(found)
     except PolicyError as error:
         raise CommandError(escape(str(error)), "chaperone rules check FILE says whether it is right") from None
 

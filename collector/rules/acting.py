@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from chaperone.collector.rules import terms
 from chaperone.collector.rules.document import Policy, Rule
-from chaperone.collector.rules.terms import Terms
+from chaperone.collector.rules.terms import Keeping, Mode, Terms
 from chaperone.collector.rules.verdict import Action, Enforce, Verdict
 
 ACTING = (Action.DENY, Action.APPROVE, Action.KILL, Action.MASK)  # what has an effect on the workload
@@ -24,3 +24,8 @@ def strictest(policies: Iterable[Policy]) -> Terms | None:
     """Of all policies with a rule that acts, each term at its strictest; None where no rule acts."""
     found = [policy.terms for policy in policies if any(map(acts, policy.rules))]
     return terms.strictest(found) if found else None
+
+
+def keeping(policies: Iterable[Policy]) -> Keeping:
+    """Whether the workload is recorded strictly: as any of these says that is not off."""
+    return terms.strictest(policy.terms for policy in policies if policy.terms.mode is not Mode.OFF).record

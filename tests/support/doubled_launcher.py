@@ -32,8 +32,9 @@ def main() -> int:
 
     child.fork = counted
     try:
-        _, terms = policies_of([Path(file) for file in os.environ.get("RUN_POLICIES", "").split()])
-        outcome = perform(prepare(Request(tuple(sys.argv[1:]), socket, os.environ.get("RUN_AS"), terms=terms)), lambda: None)
+        _, terms, record = policies_of([Path(file) for file in os.environ.get("RUN_POLICIES", "").split()])
+        request = Request(tuple(sys.argv[1:]), socket, os.environ.get("RUN_AS"), terms=terms, record=record)
+        outcome = perform(prepare(request), lambda: None)
     except LaunchError as error:
         print(json.dumps({"sentence": error.sentence, "fix": error.fix}), file=sys.stderr)
         return error.status

@@ -40,6 +40,7 @@ class TracerDouble(Tracer):
     def __init__(self, polls: Sequence[list[Value]] = (), final: Sequence[Value] = (), counts: Lost | None = None) -> None:
         self.polls, self.final, self.counts = list(polls), final, counts or Lost()
         self.uncovered: set[str] = set()
+        self.kept: list[int] = []
         self.gate = GateDouble()
         self.attached: list[str | Path | int] = []
         self.governed: list[str | Path] = []
@@ -47,6 +48,9 @@ class TracerDouble(Tracer):
     def govern(self, cgroup: str | Path) -> int:
         self.governed.append(cgroup)
         return len(self.governed)
+
+    def keep_all(self, workload: int) -> None:
+        self.kept.append(workload)
 
     def attach(self, file: str | Path | int) -> Attached | NotCovered:
         self.attached.append(file)

@@ -7,6 +7,7 @@ the launcher is. A launcher that was killed leaves an empty folder: the next run
 import errno
 import os
 import secrets
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,17 @@ class RunCgroup:
         """The pids in it and in all groups below."""
         files = [self.path / "cgroup.procs", *self.path.glob("**/cgroup.procs")]
         return [pid for file in dict.fromkeys(files) for pid in _pids(file)]
+
+    def kill(self) -> None:
+        """End them all, frozen ones too. Kernels before 5.14 have no file for it."""
+        if (self.path / "cgroup.kill").exists():
+            (self.path / "cgroup.kill").write_text("1")
+            return
+        for _ in range(BUSY_RETRIES):
+            for pid in self.processes():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
 
     def remove(self) -> None:
         """Move what is left to the launcher's group, then remove the folder and those below it."""

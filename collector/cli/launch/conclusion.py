@@ -60,7 +60,8 @@ def send_end(socket: Path, session: SessionId, ending: tuple[str, int]) -> None:
     data = pack([note, SessionEnded(session, now, status)])
     frame = zstandard.ZstdCompressor().compress(data)
     batch = wire.Batch(number=1, wall_offset_ns=time.time_ns() - now, records=frame, size=len(data))
-    hello = wire.Hello(contract=CONTRACT, agent=f"launcher of {session}", version=version())
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    hello = wire.Hello(contract=CONTRACT, agent=f"launcher of {session}", boot_id=boot, version=version())
     messages = (wire.Upward(hello=hello), wire.Upward(batch=batch))
     with grpc.insecure_channel(socket_target(socket.parent)) as channel:
         for _ in CaptureStub(channel).Stream(iter(messages), timeout=ANSWER_S):

@@ -22,7 +22,7 @@ from chaperone.collector.cli.launch.conclusion import Conclusion
 from chaperone.collector.cli.launch.failed import LaunchError
 from chaperone.collector.cli.launch.summary import shortened
 from chaperone.collector.nodes import SECOND
-from chaperone.collector.rules.terms import Terms
+from chaperone.collector.rules.terms import Keeping, Terms
 
 KEPT = ("KUBECONFIG", "CHAPERONE_STORE", "CHAPERONE_SIMULATE_DROPS")
 
@@ -37,6 +37,7 @@ class Request:
     apiservers: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()  # texts
     terms: Terms | None = None  # on which they act on CMD; None: they don't
+    record: Keeping = Keeping.BEST_EFFORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ class Run:
     socket: Path
     policies: tuple[str, ...] = ()
     terms: Terms | None = None
+    record: Keeping = Keeping.BEST_EFFORT
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether CMD ends rather than does what can't be recorded."""
+        return self.record is Keeping.STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ def prepare(request: Request) -> Run:
         raise LaunchError("recording needs root", as_root(sys.argv, os.environ))
     servers = apiservers.find(request.apiservers, environment, account.home)
     group = RunCgroup(own_group())
-    return Run(command, account, environment, servers, group, request.socket, request.policies, request.terms)
+    return Run(command, account, environment, servers, group, request.socket, request.policies, request.terms, request.record)
 
 
 def as_root(argv: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -113,6 +120,7 @@ def about(run: Run) -> About:
         "apiservers": run.servers.addresses,
         "notes": run.servers.notes,
         "policies": run.policies,
+        "record": str(run.record),
         **_governing(run.terms),
     }
 
@@ -131,10 +139,18 @@ def _attend(run: Run, waiting: child.Child, agent: Agent, conclusion: Conclusion
         with _stopped_on_failure(agent):
             waiting.release()
         ended: list[str] = []
-        watched = {agent.descriptor: lambda: ended.append("the agent ended before CMD did")}
+        watched = {agent.descriptor: lambda: ended.append(_alone(run))}
         status = foreground.wait(waiting.pid, arrivals, watched)
         left = len(run.group.processes())
         return status, left, (*ended, *conclusion.troubles(agent, status, left))
+
+
+def _alone(run: Run) -> str:
+    """The agent is gone, CMD is not: what becomes of CMD."""
+    if run.is_strict:
+        run.group.kill()
+        return "the agent ended before CMD did, so CMD was ended too: it is to be recorded strictly"
+    return "the agent ended before CMD did"
 
 
 @contextmanager

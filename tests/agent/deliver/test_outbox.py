@@ -248,3 +248,25 @@ def test_each_batch_has_the_offset_of_its_time() -> None:
         outbox.flush()
     batches = [outbox.after(0, 0), outbox.after(1, 0)]
     assert [batch.wall_offset_ns for batch in batches if batch] == [5, -3_600_000_000_000]
+
+
+def test_of_what_is_recorded_strictly_nothing_is_given_up_while_it_is_being_held() -> None:
+    strict, lax = SessionId("strict"), SessionId("lax")
+    outbox = Outbox(Limits(memory=100_000, batch=10_000))
+    outbox.strict.add(strict)
+    for session in (strict, lax):
+        outbox.put(SessionStarted(session, session, 1))
+        outbox.put(StreamOpened(StreamId(session), ProcessId("p"), session, 1, "openssl"))
+    assert outbox.has_room(strict, 50_000)
+    for number in range(18):
+        outbox.put(Chunk(StreamId(strict), Direction.OUT, number * 10_000, random.Random(number).randbytes(10_000), number))
+        outbox.tick()
+    assert not outbox.has_room(strict, 1) and outbox.lost == 0 and not outbox.losses
+    assert outbox.shortage().endswith("bytes wait for a collector, and nothing is kept on disk")
+    outbox.put(Chunk(StreamId(lax), Direction.OUT, 0, bytes(10_000), 1))
+    assert outbox.lost == 10_000 and not outbox.losses, "of another session"
+    for number in range(18, 25):
+        outbox.put(Chunk(StreamId(strict), Direction.OUT, number * 10_000, random.Random(number).randbytes(10_000), number))
+    assert strict in outbox.losses or outbox.missed[strict], "who can't be held after all loses, and it is known"
+    outbox.acknowledge(outbox._number)
+    assert outbox.has_room(strict, 50_000)

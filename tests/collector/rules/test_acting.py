@@ -4,9 +4,9 @@ import pytest
 from support.policies import HEAD
 
 from chaperone.collector.nodes import SECOND
-from chaperone.collector.rules.acting import acts, strictest
+from chaperone.collector.rules.acting import acts, keeping, strictest
 from chaperone.collector.rules.document import Policy, policies
-from chaperone.collector.rules.terms import Mode, OnFailure
+from chaperone.collector.rules.terms import Keeping, Mode, OnFailure
 
 RULE = "- name: r\n  when: call.verb == 'get'\n  do: {do}\n  enforce: {enforce}\n"
 
@@ -44,3 +44,10 @@ def test_each_term_is_the_strictest_of_the_policies_that_act() -> None:
     assert (found.mode, found.on_failure) == (Mode.ENFORCE, OnFailure.DENY)
     assert found.unreadable is OnFailure.DENY
     assert (found.verdict_timeout_ns, found.hold_limit_ns) == (SECOND, 5 * SECOND)
+
+
+def test_one_policy_that_is_not_off_makes_a_recording_strict() -> None:
+    strict, off, lax = policy(terms="record: strict"), policy(terms="mode: off\nrecord: strict"), policy()
+    assert keeping([lax, strict]) is Keeping.STRICT
+    assert keeping([lax, off]) is keeping([]) is Keeping.BEST_EFFORT
+    assert keeping([policy("alert", terms="mode: record\nrecord: strict")]) is Keeping.STRICT, "whether or not a rule acts"

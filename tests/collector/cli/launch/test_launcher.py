@@ -87,6 +87,23 @@ def test_an_agent_that_dies_leaves_cmd_unharmed_and_is_noticed(tmp_path: Path) -
     ]
 
 
+def test_an_agent_that_dies_takes_cmd_with_it_where_it_is_recorded_strictly(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(EXAMPLE.replace("rules:", "record: strict\nrules:"))
+    environment = {"AGENT_DOUBLE": "die", "RUN_POLICIES": str(policy)}
+    status, out, found = launched(tmp_path, "sh", "-c", "setsid sleep 60 & sleep 60; echo done", environment=environment)
+    assert (status, out, found["left"]) == (137, "", 0)
+    assert found["troubles"][0] == "the agent ended before CMD did, so CMD was ended too: it is to be recorded strictly"
+
+
+def test_the_agent_is_told_how_strictly_to_record(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    for key, told in (("record: strict", "strict"), ("mode: off\nrecord: strict", "best_effort"), ("mode: record", "best_effort")):
+        policy.write_text(EXAMPLE.replace("rules:", f"{key}\nrules:"))
+        launched(tmp_path, "true", environment={"RUN_POLICIES": str(policy)})
+        assert json.loads((tmp_path / "log").read_text())["about"]["record"] == told
+
+
 def test_what_the_agent_could_not_deliver_is_said(tmp_path: Path) -> None:
     assert launched(tmp_path, "true", environment={"AGENT_DOUBLE": "unconfirmed"})[2]["troubles"] == ["3 batches were never confirmed"]
 

@@ -1,0 +1,104 @@
+"""Sessions that are recorded strictly: held while there is no room for what they would say, ended when a byte of it is lost.
+
+Held is the whole workload (freezer.py), early enough that what is under way finds room: what the kernel's ring has, and what a
+stopped thread's memory has. Held for too long, or where holding can't prevent a loss, it is ended. All of it is noted.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaperone.agent.deliver.outbox import Outbox
+from chaperone.agent.strict.freezer import Freezer, end, thaw
+from chaperone.proto.ids import SessionId
+
+SUBJECT = "record: strict"
+
+
+@dataclass(slots=True)
+class Strict:
+    """`groups`: the cgroup of each such session. `note`: says a sentence in a session; False makes its recording incomplete."""
+
+    groups: Mapping[SessionId, Path]
+    outbox: Outbox
+    limit_s: float
+    note: Callable[[SessionId, str, bool], None]
+    freezer: Freezer = field(default_factory=Freezer)
+    _since: dict[SessionId, float] = field(default_factory=dict)
+    _over: set[SessionId] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.outbox.strict.update(self.groups)
+        for cgroup in self.groups.values():
+            thaw(cgroup)  # an agent and its warden that were killed at once
+
+    def look(self) -> None:
+        """Hold, let go or end, as things are now."""
+        for session in self.groups.keys() - self._over:
+            if why := self._unrecorded(session):
+                self._end(session, why)
+            elif session in self._since:
+                self._look_at_held(session)
+            elif not self.outbox.has_room(session, self._margin):
+                self._hold(session)
+
+    def must_wait(self, session: SessionId) -> bool:
+        """Whether more of it would find no room now. Looks first."""
+        self.look()
+        return session in self._since
+
+    def end_all(self, why: str) -> None:
+        """Nobody will record them any more."""
+        for session in self.groups.keys() - self._over:
+            self._end(session, why)
+
+    def close(self) -> None:
+        """Everybody goes on; nobody is ended any more."""
+        self._over.update(self.groups)
+        self._since.clear()
+        self.freezer.close()
+
+    @property
+    def _margin(self) -> int:
+        """Bytes that may come although all stand still: the ring of 32 MiB where memory is as by default."""
+        return self.outbox.limits.memory // 2
+
+    def _unrecorded(self, session: SessionId) -> str:
+        """What of it can't be recorded; "" for nothing."""
+        if loss := self.outbox.losses.get(session):
+            return f"{loss.size} bytes could not be recorded ({loss.cause})"
+        missed = self.outbox.missed[session]
+        return f"{missed} records of it found no room" if missed else ""
+
+    def _look_at_held(self, session: SessionId) -> None:
+        held_s = time.monotonic() - self._since[session]
+        if self.outbox.has_room(session, self._margin + self._margin // 4):
+            self._let_go(session, held_s)
+        elif held_s > self.limit_s:
+            self._end(session, f"they were held for {held_s:.0f} s, and there is still no room")
+
+    def _hold(self, session: SessionId) -> None:
+        try:
+            self.freezer.freeze(self.groups[session])
+        except OSError as error:
+            self._end(session, f"they can't be held ({error.strerror or type(error).__name__})")
+            return
+        self._since[session] = time.monotonic()
+        self.note(session, f"its processes are held: {self.outbox.shortage()}", True)
+
+    def _let_go(self, session: SessionId, held_s: float) -> None:
+        del self._since[session]
+        self.freezer.thaw(self.groups[session])
+        self.note(session, f"its processes go on after {held_s:.1f} s", True)
+
+    def _end(self, session: SessionId, why: str) -> None:
+        self._over.add(session)
+        self._since.pop(session, None)
+        try:
+            end(self.groups[session])
+            said = f"its processes were ended: {why}"
+        except OSError as error:
+            said = f"its processes should end and did not ({error.strerror}): {why}"
+        self.freezer.thaw(self.groups[session])
+        self.note(session, said, False)
