@@ -5,6 +5,7 @@ carries a mark as long as it is frozen by us, and a process of its own lets it g
 """
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -58,7 +59,16 @@ def thaw(cgroup: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if MARK in os.listxattr(cgroup):
             (cgroup / "cgroup.freeze").write_text("0")
-            os.removexattr(cgroup, MARK)
+            _unmark(cgroup)
+
+
+def _unmark(cgroup: Path) -> None:
+    """The warden and the next agent may do so at once."""
+    try:
+        os.removexattr(cgroup, MARK)
+    except OSError as error:
+        if error.errno != errno.ENODATA:
+            raise
 
 
 def end(cgroup: Path) -> None:
