@@ -42,7 +42,7 @@ class Scene:
     notes: list[tuple[str, bool]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.outbox = Outbox(Limits(memory=MEMORY, batch=10_000))
+        self.outbox = Outbox(Limits(memory=MEMORY, batch=1 << 20))
         self.outbox.put(SessionStarted(SESSION, "w", 1))
         self.outbox.put(StreamOpened(STREAM, ProcessId("p"), SESSION, 1, "openssl"))
         self.strict = Strict(
@@ -64,7 +64,6 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def test_it_is_held_when_half_of_memory_waits_and_let_go_when_there_is_room(ended: list[Path]) -> None:
     scene = Scene()
-    scene.outbox.limits = Limits(memory=MEMORY, batch=1 << 20)
     scene.say(30_000)
     assert scene.freezer.did == []
     scene.say(30_000)
@@ -87,7 +86,7 @@ def test_a_loss_ends_it_with_the_cause_whatever_comes_then(ended: list[Path]) ->
 
 
 def test_held_for_too_long_it_is_ended(ended: list[Path]) -> None:
-    scene = Scene(limit_s=0.0)
+    scene = Scene(limit_s=-1.0)
     scene.say(60_000)
     scene.strict.look()
     assert ended == [GROUP] and scene.freezer.did == ["freeze", "thaw"]
