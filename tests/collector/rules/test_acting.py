@@ -28,9 +28,7 @@ def test_a_rule_without_effect_never_acts(do: str) -> None:
 
 
 def test_nothing_is_held_where_no_rule_acts() -> None:
-    assert (
-        strictest([*policy("alert").rules, *policy(enforce="observe").rules, *policy(terms="mode: record\nonFailure: deny").rules]) is None
-    )
+    assert strictest([policy("alert"), policy(enforce="observe"), policy(terms="mode: record\nonFailure: deny")]) is None
 
 
 def test_each_term_is_the_strictest_of_the_policies_that_act() -> None:
@@ -39,7 +37,7 @@ def test_each_term_is_the_strictest_of_the_policies_that_act() -> None:
         policy(terms="onFailure: deny\nholdLimit: 5s"),
         policy("alert", terms="verdictTimeout: 100ms"),
     ]
-    found = strictest(rule for one in ones for rule in one.rules)
+    found = strictest(ones)
     assert found is not None
     assert (found.mode, found.on_failure) == (Mode.ENFORCE, OnFailure.DENY)
     assert found.unreadable is OnFailure.DENY
