@@ -40,14 +40,15 @@ class RunCgroup:
         return [pid for file in dict.fromkeys(files) for pid in _pids(file)]
 
     def kill(self) -> None:
-        """End them all, frozen ones too. Kernels before 5.14 have no file for it."""
+        """End them all, frozen ones too, and see them gone. Kernels before 5.14 have no file for it."""
         if (self.path / "cgroup.kill").exists():
             (self.path / "cgroup.kill").write_text("1")
-            return
         for _ in range(BUSY_RETRIES):
-            for pid in self.processes():
+            for pid in (left := self.processes()):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            if not left:
+                return
             time.sleep(0.02)
 
     def remove(self) -> None:
