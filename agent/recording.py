@@ -53,7 +53,9 @@ class Recording:
             tracer.keep_all(number)
         self.gate = tracer.open_gate()
         apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
-        self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, Stacks(self._is_probed).of), apiservers)
+        self.connections = Connections(
+            self.lineage, Kernel(tracer.flows, tracer.forget, Stacks(self._is_probed, tracer.kept_files.of).of), apiservers
+        )
         for session in sessions:
             self._put(session.begin())
         if self.drops:

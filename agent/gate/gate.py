@@ -21,8 +21,10 @@ from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Head
 from chaperone.agent.trace.values import NotCovered
+from chaperone.agent.workload.image import Image
+from chaperone.agent.workload.kept import KeptFiles
 from chaperone.agent.workload.processes import members
-from chaperone.agent.workload.programs import Image, Programs
+from chaperone.agent.workload.programs import Programs
 
 TICK_S = 0.1
 PATIENCE_NS = 10_000_000_000  # who has waited for longer goes on unlooked
@@ -31,13 +33,13 @@ PATIENCE_NS = 10_000_000_000  # who has waited for longer goes on unlooked
 class Gate(threading.Thread):
     """`watch` cgroups, `close` at the end. `refused`: files that speak TLS and got no probes."""
 
-    def __init__(self, kernel: Kernel, files: ProbedFiles) -> None:
+    def __init__(self, kernel: Kernel, files: ProbedFiles, kept: KeptFiles) -> None:
         super().__init__(name="gate", daemon=True)
-        self.kernel, self.files = kernel, files
+        self.kernel, self.files, self.kept = kernel, files, kept
         self.hooks = ConnectHooks(kernel)
         self.door = Door(kernel)
         self.door.start()
-        self.programs = Programs(self._attach, files.knows, self._mark)
+        self.programs = Programs(self._attach, files.knows, self._mark, kept.keep)
         self.watched: dict[int, Path] = {}
         self.sweep = Sweep(files, self.programs, self._pids)
         self.refused = self.late = 0
@@ -134,6 +136,7 @@ class Gate(threading.Thread):
         else:
             self.programs.look_due()
             self.sweep.step()
+            self.kept.sweep()
 
     def _next_held(self, age_ns: int = 0) -> ReadRecord | None:
         """Taken by one of two threads: by who reads its memory, or by ours when it has waited for `age_ns`."""

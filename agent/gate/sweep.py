@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from chaperone.agent.trace.files import ProbedFiles
+from chaperone.agent.workload.image import Image
 from chaperone.agent.workload.processes import started_ns
-from chaperone.agent.workload.programs import Image, Programs
+from chaperone.agent.workload.programs import Programs
 
 PAUSE_S = 10.0
 SHARE = 50  # of our time, one part in so many goes into looking for what is to be dropped

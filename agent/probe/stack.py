@@ -8,6 +8,8 @@ A name, never a decision: the files are the workload's and may say anything. The
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 from chaperone.agent.workload.processes import PROC
 
@@ -30,16 +32,22 @@ CACHE_LIMIT = 4096
 Identity = tuple[int, int, int, int]
 
 
-class Stacks:
-    """`is_probed`: whether a file (by descriptor) has probes, so that it is not what nobody can read."""
+Kept = Callable[[int, int], AbstractContextManager[list[int]]]
 
-    def __init__(self, is_probed: Callable[[int], bool]) -> None:
-        self.is_probed = is_probed
+
+class Stacks:
+    """`is_probed`: whether a file (by descriptor) has probes, so that it is not what nobody can read. `kept`: handles of the files that
+    a process (pid and begin) had mapped when it was looked into, gone or not.
+    """
+
+    def __init__(self, is_probed: Callable[[int], bool], kept: Kept) -> None:
+        self.is_probed, self.kept = is_probed, kept
         self._known: dict[Identity, str] = {}
 
-    def of(self, pid: int) -> str:
+    def of(self, pid: int, started: int) -> str:
         """The stacks in a process without probes; else those with (they came too late); or that none is known."""
-        files = list(_opened(pid))  # all before any is looked through: the process may end meanwhile
+        with self.kept(pid, started) as kept:
+            files = [*_opened(pid), *_reopened(kept)]  # all before any is looked through: the process may end meanwhile
         try:
             names = self._names(files, False) or self._names(files, True)
         finally:
@@ -66,6 +74,13 @@ def _opened(pid: int) -> Iterator[tuple[int, bytes]]:
     for path, name in _mapped(pid):
         with contextlib.suppress(OSError):  # gone, or no file any more
             yield os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY), name
+
+
+def _reopened(handles: list[int]) -> Iterator[tuple[int, bytes]]:
+    for handle in handles:
+        path = Path(f"/proc/self/fd/{handle}")
+        with contextlib.suppress(OSError):
+            yield os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY), os.fsencode(path.readlink().name)
 
 
 def _mapped(pid: int) -> Iterator[tuple[bytes, bytes]]:

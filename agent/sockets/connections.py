@@ -27,11 +27,11 @@ LIMIT = 65536  # connections at once, as the kernel's table
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What the kernel counted: `flows` of a cookie; `forget` when it is over. `stack_of` a pid: whose TLS it speaks."""
+    """What the kernel counted: `flows` of a cookie; `forget` when it is over. `stack_of` a process: whose TLS it speaks."""
 
     flows: FlowLookup
     forget: Callable[[int], None]
-    stack_of: Callable[[int], str] = lambda _pid: ""
+    stack_of: Callable[[int, int], str] = lambda _pid, _started: ""
 
 
 class Connections:
@@ -124,7 +124,7 @@ class Connections:
     def _name_stack(self, watched: Watched) -> None:
         """At the hello of a process that was never read, which may be gone when that is certain; else when it is."""
         if not watched.stack:
-            watched.stack = self.kernel.stack_of(watched.opened.pid)
+            watched.stack = self.kernel.stack_of(watched.opened.pid, watched.opened.started)
 
     def _is_read(self, watched: Watched) -> bool:
         return watched.process is not None and watched.process.process in self.ties.speaking

@@ -40,6 +40,7 @@ from chaperone.agent.trace.programs import resolved
 from chaperone.agent.trace.records import CAUSES, decode, tls_of
 from chaperone.agent.trace.shares import Shares
 from chaperone.agent.trace.values import Attached, Lost, NotCovered, ProcessExec, ProcessExit, Tls, TlsBytes, TlsClosed, TlsLost, Value
+from chaperone.agent.workload.kept import KeptFiles
 from chaperone.proto.records import Direction
 
 TRACEPOINTS = {
@@ -85,7 +86,7 @@ class Tracer:
         self.parser.start()
         self.kernel = _load({**offsets(Btf.of_kernel()), **defines})
         self.cgroups = GovernedCgroups(self.kernel)
-        self.files = ProbedFiles(self.kernel, self.parser)
+        self.files, self.kept_files = ProbedFiles(self.kernel, self.parser), KeptFiles()
         self.shares = Shares(self.kernel)
         self.sockets = SocketHooks(self.kernel)
         try:
@@ -99,12 +100,13 @@ class Tracer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Remove every probe and map."""
         self.sockets.close()
+        self.kept_files.close()
         self.parser.close()
         self.kernel.close()
 
     def open_gate(self) -> Gate:
         """What looks into programs by itself, and holds them while it does; to be closed before we are."""
-        return Gate(self.kernel, self.files)
+        return Gate(self.kernel, self.files, self.kept_files)
 
     def govern(self, cgroup: str | Path) -> int:
         """Record what runs in this cgroup and all below; returns the workload's number (1 to 1024)."""

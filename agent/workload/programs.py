@@ -13,19 +13,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chaperone.agent.trace.files import Identity, identity_of
+from chaperone.agent.workload.image import Image
 from chaperone.agent.workload.mapped import code_pages, mapped, mount_of, opened_process, own_mounts, reopened
 
 LOOKS_S = (0.0, 0.02, 0.1, 0.4, 1.5, 5.0)  # after the exec: a loader takes milliseconds, an interpreter's import seconds
 YOUNG_LIMIT = 16384  # processes that are looked at again
 GONE = (errno.ENOENT, errno.ESRCH)
-
-
-class Image(NamedTuple):
-    """One program in one process. `number`: how many programs the process has been; -1: not known. `started`: 0 likewise."""
-
-    pid: int
-    started: int
-    number: int
 
 
 class Young(NamedTuple):
@@ -39,13 +32,19 @@ class Young(NamedTuple):
 
 class Programs:
     """Looks into what governed processes run. `attach` takes an open descriptor of a file that is not known; `mark` an image and the
-    pages of code that were known.
+    pages of code that were known; `keep` takes an image and a handle of each file that it has mapped.
 
     `missed`: what there was no room for.
     """
 
-    def __init__(self, attach: Callable[[int], object], knows: Callable[[Identity], bool], mark: Callable[[Image, int], None]) -> None:
-        self.attach, self.knows, self.mark = attach, knows, mark
+    def __init__(
+        self,
+        attach: Callable[[int], object],
+        knows: Callable[[Identity], bool],
+        mark: Callable[[Image, int], None],
+        keep: Callable[[Image, int], None],
+    ) -> None:
+        self.attach, self.knows, self.mark, self.keep = attach, knows, mark, keep
         self.missed = 0
         self._looks: tuple[deque[Young], ...] = tuple(deque() for _ in LOOKS_S)  # by turn: each in the order of `due`
         self._young = 0
@@ -76,7 +75,7 @@ class Programs:
             with opened_process(image.pid, image.started) as folder:
                 code = code_pages(folder)
                 if code and code != seen:
-                    self._look_into(folder)
+                    self._look_into(image, folder)
                     self.mark(image, code)
                 return code
         except OSError as error:
@@ -91,9 +90,10 @@ class Programs:
         pause = LOOKS_S[following] - LOOKS_S[young.turn]
         self._looks[following].append(Young(young.due + pause, young.image, following, code))
 
-    def _look_into(self, folder: int) -> None:
+    def _look_into(self, image: Image, folder: int) -> None:
         mounts: frozenset[int] | None = None
         for descriptor in mapped(folder):
+            self.keep(image, descriptor)
             if self.knows(identity_of(descriptor)):
                 continue
             mounts = own_mounts(folder) if mounts is None else mounts

@@ -9,6 +9,7 @@ from chaperone.agent.gate.layout import ReadRecord
 from chaperone.agent.sockets.values import Flow
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, Lost, NotCovered, Value
+from chaperone.agent.workload.kept import KeptFiles
 
 
 class GateDouble(Gate):
@@ -41,7 +42,7 @@ class TracerDouble(Tracer):
         self.polls, self.final, self.counts = list(polls), final, counts or Lost()
         self.uncovered: set[str] = set()
         self.kept: list[int] = []
-        self.gate = GateDouble()
+        self.gate, self.kept_files = GateDouble(), KeptFiles()
         self.attached: list[str | Path | int] = []
         self.governed: list[str | Path] = []
 

@@ -7,7 +7,7 @@ import pytest
 
 from chaperone.agent.gate import sweep as module
 from chaperone.agent.gate.sweep import LISTS, Sweep
-from chaperone.agent.workload.programs import Image
+from chaperone.agent.workload.image import Image
 
 FILE = (8, 1)
 US, PARENT = os.getpid(), os.getppid()

@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 
 from chaperone.agent.probe.stack import PIECE, UNKNOWN, Stacks
+from chaperone.agent.workload.image import Image
+from chaperone.agent.workload.kept import KeptFiles
 
 SLEEP = Path("/bin/sleep")
+GONE = 2**22 + 7  # no pid that there can be
+
+
+@contextmanager
+def none_kept(pid: int, started: int) -> Iterator[list[int]]:
+    yield []
 
 
 def nothing(descriptor: int) -> bool:
@@ -52,12 +60,12 @@ MARKED = {
 @pytest.mark.parametrize(("text", "expected"), MARKED.items())
 def test_a_text_in_the_program_names_its_stack(tmp_path: Path, text: bytes, expected: str) -> None:
     with sleeping(with_text(tmp_path, text)) as pid:
-        assert Stacks(nothing).of(pid) == expected
+        assert Stacks(nothing, none_kept).of(pid, 0) == expected
 
 
 def test_a_text_that_two_pieces_share_is_found(tmp_path: Path) -> None:
     with sleeping(with_text(tmp_path, b"mbedtls_ssl_read", at=PIECE - 5)) as pid:
-        assert Stacks(nothing).of(pid) == "Mbed TLS"
+        assert Stacks(nothing, none_kept).of(pid, 0) == "Mbed TLS"
 
 
 def test_a_stack_with_probes_is_named_only_if_there_is_no_other(tmp_path: Path) -> None:
@@ -66,7 +74,7 @@ def test_a_stack_with_probes_is_named_only_if_there_is_no_other(tmp_path: Path) 
     assert process.stdout
     process.stdout.readline()
     try:
-        assert Stacks(lambda descriptor: True).of(process.pid) == "OpenSSL"
+        assert Stacks(lambda descriptor: True, none_kept).of(process.pid, 0) == "OpenSSL"
     finally:
         process.kill()
         process.communicate()
@@ -75,12 +83,26 @@ def test_a_stack_with_probes_is_named_only_if_there_is_no_other(tmp_path: Path) 
 def test_a_process_that_is_gone_speaks_nothing_known() -> None:
     process = subprocess.Popen(["/bin/true"])
     process.wait()
-    assert Stacks(nothing).of(process.pid) == UNKNOWN
+    assert Stacks(nothing, none_kept).of(process.pid, 0) == UNKNOWN
+
+
+def test_a_process_that_is_gone_is_named_by_what_was_kept(tmp_path: Path) -> None:
+    kept, program = KeptFiles(), with_text(tmp_path, b"boringssl")
+    handles = [os.open(path, os.O_PATH) for path in (program, with_text(tmp_path, b"", "libnss3.so"))]
+    for handle in handles:
+        kept.keep(Image(GONE, 6, 1), handle)
+        os.close(handle)
+    program.unlink()
+    try:
+        assert Stacks(nothing, kept.of).of(GONE, 6) == "BoringSSL or NSS"
+        assert Stacks(nothing, kept.of).of(GONE, 7) == UNKNOWN
+    finally:
+        kept.close()
 
 
 def test_a_file_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stacks = Stacks(nothing)
+    stacks = Stacks(nothing, none_kept)
     with sleeping(with_text(tmp_path, b"wolfSSL_write")) as pid:
-        assert stacks.of(pid) == "wolfSSL"
+        assert stacks.of(pid, 0) == "wolfSSL"
         monkeypatch.setattr(os, "pread", None)
-        assert stacks.of(pid) == "wolfSSL"
+        assert stacks.of(pid, 0) == "wolfSSL"

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from chaperone.agent.trace.files import Identity, identity_of
-from chaperone.agent.workload.programs import YOUNG_LIMIT, Image, Programs
+from chaperone.agent.workload.image import Image
+from chaperone.agent.workload.programs import YOUNG_LIMIT, Programs
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="/proc/PID/map_files needs root")
 ABSENT = 2**22 + 5
@@ -35,7 +36,7 @@ def names_of(attached: list[str], marked: list[tuple[Image, int]] | None = None)
         attached.append(Path(f"/proc/self/fd/{fd}").readlink().name)
         known.add(identity_of(fd))
 
-    return Programs(attach, known.__contains__, lambda *mark: marks.append(mark))
+    return Programs(attach, known.__contains__, lambda *mark: marks.append(mark), lambda *_: None)
 
 
 def executed(programs: Programs, pid: int) -> None:

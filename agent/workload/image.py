@@ -1,0 +1,11 @@
+"""What is looked into: one program in one process."""
+
+from typing import NamedTuple
+
+
+class Image(NamedTuple):
+    """`number`: how many programs the process has been; -1: not known. `started`: 0 likewise."""
+
+    pid: int
+    started: int
+    number: int
