@@ -123,12 +123,12 @@ class Orders:
         self.perform(judged)
         self._foreseen.add((judged.stream, judged.position))
 
-    def decision(self, key: Key) -> Decision | None:
-        """What becomes of a request; None if rules have not been asked."""
+    def decision(self, key: Key, is_strict: bool = True) -> Decision | None:
+        """What becomes of a request; None if rules have not been asked. `is_strict`: what can be read in two ways is not allowed."""
         said = self._said.get(key)
         if said is None:
             return None
-        decision = self._decided(said)
+        decision = self._decided(said, is_strict)
         if decision.fate is not Fate.WAIT:
             del self._said[key]
         return decision
@@ -148,8 +148,11 @@ class Orders:
         if self._approvals is not None and said.approval:
             self._approvals.left(Wanted(said.judged))
 
-    def _decided(self, said: _Said) -> Decision:
+    def _decided(self, said: _Said, is_strict: bool) -> Decision:
         verdict = said.verdict
+        doubts = said.judged.event.document.get("ambiguous") or ()
+        if is_strict and doubts and (verdict is None or verdict.action is not Action.DENY):
+            return _refused(said, f"it can be read in more than one way: {doubts[0]}")
         if verdict is None:
             return Decision(Fate.GO)
         if verdict.action is Action.KILL:

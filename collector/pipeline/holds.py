@@ -11,7 +11,7 @@ from typing import Protocol
 
 from chaperone.collector.enforce.orders import Decision, Fate, Orders
 from chaperone.collector.pipeline.held import HeldStream
-from chaperone.collector.pipeline.instructions import killed, waiting
+from chaperone.collector.pipeline.instructions import waiting
 from chaperone.collector.pipeline.stream import Stream
 from chaperone.collector.rules.terms import DEFAULT, OnFailure, Terms
 from chaperone.collector.store.document import Refused
@@ -19,13 +19,15 @@ from chaperone.collector.store.rows import Row
 from chaperone.collector.wire.compose.units import Asked
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import StreamId
-from chaperone.proto.records import Hold
+from chaperone.proto.records import Hold, Outcome
 from chaperone.proto.refusals import Refusal
 
 Told = tuple[str, pb.Downward]  # an agent, and what it is told
 LATE = "it was there before what it sends was held"
 MARGIN_NS = 500_000_000  # an order that ends a wait is on its way before the wait does
+UNSEEN = "the agent could not read what it holds"
 UNASKED = "rules could not be asked"
+ALLOWED = "timeout-allow"  # an outcome: nobody decided in time, and the policy lets it go
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class _Under:
     held: HeldStream
     deadline: int = 0
     waited: frozenset[str] = frozenset()  # holds that were told to wait
+    is_ended: bool = False  # whether a rule has said so
 
 
 class Judging(Protocol):
@@ -44,6 +47,10 @@ class Judging(Protocol):
 
     def terms(self, session: str) -> Terms:
         """How a session is governed."""
+        ...
+
+    def judges_channels(self, session: str) -> bool:
+        """Whether any rule that acts is asked about channels."""
         ...
 
     def foresee(self, row: Row) -> None:
@@ -57,13 +64,18 @@ class Holds:
     def __init__(self, orders: Orders, judge: Judging | None = None) -> None:
         self._orders, self._judge = orders, judge
         self._under: dict[StreamId, _Under] = {}
+        self._waiting: dict[str, StreamId] = {}  # holds without an outcome
         self._touched: dict[StreamId, None] = {}
 
     def hold(self, record: Hold, stream: Stream, agent: str, offset: int) -> None:
         """A call waits."""
         under = self._under.get(record.stream) or self._begin(record, stream, agent)
-        stream.hold(record, offset)
+        if len(record.data) == record.size:
+            stream.hold(record, offset)
+        else:
+            under.held.broken = under.held.broken or UNSEEN
         under.held.add(record)
+        self._waiting[record.hold] = record.stream
         self._touched[record.stream] = None
 
     def heard(self, stream: StreamId) -> None:
@@ -71,23 +83,32 @@ class Holds:
         if stream in self._under:
             self._touched[stream] = None
 
-    def decided(self, hold: str) -> None:
-        """The agent has said what became of a hold: it is decided on no more."""
-        for id_, under in self._under.items():
-            if under.held.drop(hold):
-                for asked in under.held.composer.due():
-                    self._orders.abandoned((id_, asked.key))
+    def decided(self, outcome: Outcome) -> None:
+        """The agent has said what became of a hold: it is decided on no more. One that was let go by the agent itself lets go of its
+        whole stream."""
+        id_ = self._waiting.pop(outcome.hold, None)
+        under = self._under.get(id_) if id_ else None
+        if id_ is None or under is None:
+            return
+        if outcome.order == ALLOWED:
+            self.over(id_)
+            under.stream.be_free()
+        elif under.held.drop(outcome.hold):
+            for asked in under.held.composer.due():
+                self._orders.abandoned((id_, asked.key))
 
     def over(self, stream: StreamId) -> None:
         """The stream has ended."""
         if self._under.pop(stream, None):
             self._orders.let_go(stream)
             self._touched.pop(stream, None)
+            self._waiting = {hold: id_ for hold, id_ in self._waiting.items() if id_ != stream}
 
     def settle(self) -> list[Told]:
         """All that could be judged was: the orders of what came."""
         touched, self._touched = self._touched, {}
-        return [(self._under[id_].agent, told) for id_ in touched for told in self._orders_of(self._under[id_])]
+        agents = {id_: self._under[id_].agent for id_ in touched}
+        return [(agent, told) for id_, agent in agents.items() for told in self._orders_of(id_)]
 
     def look_again(self, agent: str) -> list[Told]:
         """The same of every stream of an agent on which something waits: an approval was decided, or time has passed."""
@@ -107,17 +128,19 @@ class Holds:
         under = self._under[record.stream] = _Under(agent, stream, held)
         return under
 
-    def _orders_of(self, under: _Under) -> Iterator[pb.Downward]:
-        pending = self._decide(under) if not under.held.broken else None
-        if under.held.broken:
-            yield from self._end(under)
+    def _orders_of(self, id_: StreamId) -> Iterator[pb.Downward]:
+        under = self._under[id_]
+        held = under.held
+        pending = self._decide(under) if not held.broken else None
+        if held.broken:
+            yield from self._end(id_, under)
             return
-        if pending or under.held.composer.waits:
+        if pending or held.composer.waits:
             yield from self._wait(under, pending)
         else:
             under.deadline, under.waited = 0, frozenset()
-            yield from under.held.write_orders()
-        yield from under.held.read_orders()
+            yield from held.write_orders(self._judge is not None and self._judge.judges_channels(under.stream.home.session))
+        yield from held.read_orders()
 
     def _decide(self, under: _Under) -> Decision | None:
         """Say of each request that can be decided what becomes of it. One that waits for an approval."""
@@ -127,17 +150,18 @@ class Holds:
             if decision.fate is Fate.WAIT:
                 pending = pending or decision
             elif decision.fate is Fate.KILL:
-                under.held.broken = "a rule ends it"
+                under.held.broken, under.is_ended = "a rule ends it", True
             else:
                 self._rule(under, asked.key, decision)
         return pending
 
     def _decision(self, under: _Under, asked: Asked) -> Decision:
         key = under.stream.home.stream, asked.key
-        decision = self._orders.decision(key)
+        is_strict = self._terms(under).unreadable is OnFailure.DENY
+        decision = self._orders.decision(key, is_strict)
         if decision is None and not asked.whole and self._judge and (row := under.stream.begun(asked.key)):
             self._judge.foresee(row)
-            decision = self._orders.decision(key)
+            decision = self._orders.decision(key, is_strict)
         if decision and decision.fate is Fate.WAIT and 0 < under.deadline <= time.monotonic_ns():
             decision = self._orders.expired(key)
         return decision or self._undecided(under, asked)
@@ -167,10 +191,16 @@ class Holds:
                 yield waiting(hold.hold, hold.time + limit)
         under.waited = frozenset(hold.hold for hold in under.held.writes)
 
-    def _end(self, under: _Under) -> Iterator[pb.Downward]:
-        for hold in (*under.held.writes, *under.held.reads):
-            yield killed(hold.hold)
-        under.held.writes, under.held.reads, under.deadline = [], [], 0
+    def _end(self, id_: StreamId, under: _Under) -> Iterator[pb.Downward]:
+        """What can't be read is not allowed, unless the policy says so, or it is no HTTP and so nothing that an apiserver takes."""
+        under.deadline = 0
+        is_allowed = under.held.is_foreign or self._terms(under).unreadable is OnFailure.ALLOW
+        if under.is_ended or not is_allowed:
+            yield from under.held.end()
+            return
+        yield from under.held.free()
+        self.over(id_)
+        under.stream.be_free()
 
 
 def _refused(refusal: Refusal, decision: Decision) -> Refused:

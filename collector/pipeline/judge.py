@@ -28,7 +28,7 @@ from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.memory import Memory
 from chaperone.collector.rules.ruleset import Rules
 from chaperone.collector.rules.terms import Terms
-from chaperone.collector.rules.verdict import Action, Enforce, Verdict
+from chaperone.collector.rules.verdict import Action, Enforce, Moment, Verdict
 from chaperone.collector.store import facts
 from chaperone.collector.store.recall import Docket, Past
 from chaperone.collector.store.rows import Kind, Row, Sink
@@ -98,6 +98,10 @@ class Judge:
     def terms(self, session: str) -> Terms:
         """How a session is governed."""
         return self._courts.of(session).rules.terms
+
+    def judges_channels(self, session: str) -> bool:
+        """Whether any rule that acts is asked about channels."""
+        return any(map(acts, self._courts.of(session).rules.spots.get((Subject.CHANNEL, Moment.CHANNEL), ())))
 
     def foresee(self, row: Row) -> None:
         """A request that can't be waited for is decided by what is known of it. Only rules that act are asked; all are once it is whole."""

@@ -159,7 +159,7 @@ class Pipeline:
             self._holds.hold(record, self._known(record, offset), self._agent, offset)
 
     def _outcome(self, record: records.Outcome, offset: int) -> None:
-        self._holds.decided(record.hold)
+        self._holds.decided(record)
         self._sink.append(facts.outcome(record, offset))
 
     def _connection(self, record: records.Connection, offset: int) -> None:

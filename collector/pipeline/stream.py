@@ -139,6 +139,11 @@ class Stream:
         self._early.clear()
         return True
 
+    def be_free(self) -> None:
+        """Nobody listens any more."""
+        self._held = None
+        self._open.clear()
+
     def hold(self, hold: Hold, offset: int) -> None:
         """Take bytes that wait to be written: the chunk that comes of them is not read again."""
         chunk = Chunk(hold.stream, hold.direction, hold.position, hold.data, hold.time)

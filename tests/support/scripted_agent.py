@@ -119,7 +119,7 @@ class Tap:
     def write(self, data: bytes) -> bytes:
         """What leaves when the client writes this."""
         begin = self._gather(OUT, data)
-        if begin < self.agent.hold_from.get((self.stream, OUT), 0):
+        if begin + len(data) <= self.agent.hold_from.get((self.stream, OUT), 0):
             self.agent.say(Chunk(self.stream, OUT, begin, data, time.monotonic_ns()))
             return data
         hold = Hold(self.agent.new_hold(), self.stream, OUT, begin, len(data), time.monotonic_ns(), data)
@@ -131,7 +131,7 @@ class Tap:
         """What the client gets when the server sends this."""
         begin = self._gather(IN, data)
         chunk = Chunk(self.stream, IN, begin, data, time.monotonic_ns())
-        if begin < self.agent.hold_from.get((self.stream, IN), FAR):
+        if begin + len(data) <= self.agent.hold_from.get((self.stream, IN), FAR):
             self.agent.say(chunk)
             return data
         hold = Hold(self.agent.new_hold(), self.stream, IN, begin, len(data), chunk.time, data)

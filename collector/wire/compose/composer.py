@@ -11,10 +11,10 @@ from typing import Protocol
 
 from chaperone.collector.wire.compose.answers1 import Http1Answers
 from chaperone.collector.wire.compose.answers2 import Http2Answers
-from chaperone.collector.wire.compose.leave import leaving
+from chaperone.collector.wire.compose.leave import leaving, left
 from chaperone.collector.wire.compose.requests1 import Http1Requests
 from chaperone.collector.wire.compose.requests2 import WITHDRAWN, Http2Requests
-from chaperone.collector.wire.compose.units import Asked, Departure, Name, Order, Ruling, Unit
+from chaperone.collector.wire.compose.units import FAR, FREE, Asked, Departure, Name, Order, Part, Ruling, Unit
 from chaperone.collector.wire.events import Event
 from chaperone.collector.wire.http2 import PREFACE
 from chaperone.proto.refusals import Refusal
@@ -106,6 +106,21 @@ class Composer:
         self._await_answers(requests.rulings, departure)
         requests.settle()
         return _order((Name.PASS, Name.WRITE, Name.SKIP), departure, (begin, end, released))
+
+    def give_up(self, begin: int, end: int) -> Order:
+        """A held write, and all that was gathered before it, leaves as the client wrote it. Nothing is composed any more."""
+        if self._requests is None:
+            return Order(Name.PASS) if begin == 0 else Order(Name.WRITE, (Part(0, end),), end)
+        side = self._requests
+        side.units = [replace(unit, key=FREE, template="", block=False, overtakes=False) for unit in side.units]
+        side.units += left([Unit(side.border, FAR)], side.border) if side.border < end else []
+        departure, released = _depart(side)
+        return _order((Name.PASS, Name.WRITE, Name.SKIP), departure, (begin, end, released))
+
+    @property
+    def unheld(self) -> int:
+        """From where on writes must be held: ahead of what came where a request that may go on says how long it is."""
+        return self._requests.unheld if isinstance(self._requests, Http1Requests) else 0
 
     def order_read(self, begin: int, end: int) -> Order:
         """What becomes of a held read."""

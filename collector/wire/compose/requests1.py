@@ -12,6 +12,7 @@ from chaperone.collector.wire.head import Head, asks_upgrade
 from chaperone.proto.records import Direction
 
 TEMPLATE = "http1-harmless"
+DIGITS = 18  # of a length that a position can have
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class _Request:
 
     key: int
     expects: bool
+    body: int = 0  # where its body ends, if its head says so
     whole: bool = False
     end: int = FAR
 
@@ -39,6 +41,14 @@ class Http1Requests:
     def waits(self) -> bool:
         """Whether what came last is not known before the answer to an upgrade."""
         return self._upgrading is not None and self.border < self.end
+
+    @property
+    def unheld(self) -> int:
+        """Up to where nothing needs to be held: the end of a body that may go on; FAR behind an upgrade."""
+        if self.units and self.units[-1].key == FREE and self.units[-1].end == FAR:
+            return FAR
+        last = next(reversed(self._requests.values()), None)
+        return last.body if last and not last.whole and self.rulings.get(last.key, last) is None else 0
 
     def feed(self, data: bytes) -> None:
         """Bytes that follow: the reader has had them."""
@@ -83,7 +93,7 @@ class Http1Requests:
     def _begin(self, event: Request) -> None:
         self.units.append(Unit(self.border, FAR, event.exchange, template=TEMPLATE))
         self.border = FAR
-        self._requests[event.exchange] = _Request(event.exchange, _expects(event))
+        self._requests[event.exchange] = _Request(event.exchange, _expects(event), _body_end(event))
         if asks_upgrade(Head(event.headers, 1, event.method or "")):
             self._upgrading = event.exchange
 
@@ -98,3 +108,11 @@ class Http1Requests:
 
 def _expects(event: Request) -> bool:
     return any(name == "expect" and (value or "").strip().lower() == "100-continue" for name, value in event.headers)
+
+
+def _body_end(event: Request) -> int:
+    """By its Content-Length; 0 where it isn't plain."""
+    sizes = {value or "" for name, value in event.headers if name == "content-length"}
+    is_plain = len(sizes) == 1 and all(name and name != "transfer-encoding" for name, _ in event.headers)
+    size = sizes.pop() if is_plain else ""
+    return event.exchange + event.size + int(size) if size.isascii() and size.isdigit() and len(size) <= DIGITS else 0

@@ -144,3 +144,13 @@ def test_it_is_said_of_a_client_that_it_has_gone() -> None:
         orders.decision(KEY)
         leave(orders)
         assert [wanted.judged.position for wanted in asked.gone] == [100]
+
+
+def test_what_can_be_read_in_two_ways_is_refused_unless_the_policy_allows_it() -> None:
+    for is_strict, fate_ in ((True, Fate.REFUSE), (False, Fate.GO)):
+        orders = Orders()
+        orders.hold(STREAM)
+        orders.perform(judged(document={**POD, "ambiguous": ["two lengths"]}))
+        decision = orders.decision(KEY, is_strict)
+        assert decision and decision.fate is fate_
+        assert decision.refusal is None or decision.refusal.message.endswith("it can be read in more than one way: two lengths")

@@ -169,10 +169,13 @@ def test_a_body_that_cannot_be_waited_for_is_unknown_and_what_is_unknown_denies(
 
 def test_what_is_allowed_by_its_head_is_judged_by_all_of_it_once_it_is_whole() -> None:
     held = Holding(DENY_DELETE + "\n" + SEEN)
-    assert names(held.write(POST)) == ["pass"]
-    assert names(held.write(b'{"data":{"x":"1"},"kind":"abc"}'[:30])) == ["pass"]
+    assert names(held.write(POST)) == ["OUT", "pass"]
+    assert held.told[0].hold_from.position == len(POST) + 30
+    held.batch(Chunk(held.one.stream, Direction.OUT, len(POST), b'{"data":{"x":"2"},"kind":"xyz"}'[:30], held.one.tick()))
+    held.positions[0] += 30
+    assert names(held.write(GET)) == ["pass"], "what follows is held again"
     assert [row.document["rule"] for row in held.of(Kind.VERDICT)] == []
-    assert len(held.of(Kind.CALL)) == 1 and held.of(Kind.CALL)[0].document["requestBody"]["complete"]
+    assert len(held.of(Kind.CALL)) == 2 and held.of(Kind.CALL)[0].document["requestBody"]["complete"]
 
 
 def test_a_body_of_more_than_can_be_gathered_is_decided_by_its_head() -> None:
@@ -183,3 +186,59 @@ def test_a_body_of_more_than_can_be_gathered_is_decided_by_its_head() -> None:
     assert names(held.write(b"x" * 500_000)) == ["IN", "write"]
     assert names(held.write(b"x" * 500_000)) == ["write"], "dropped"
     assert held.told[-1].order.write.parts == []
+
+
+GARBAGE = b"\x00\x01\x02 not http at all\n" * 3
+TORN = b"POST /api/v1/pods HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n"
+TWOFOLD = b'POST /api/v1/pods HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\n{"a":1,"a":2}'
+ALLOWS = "apiVersion: chaperone.dev/v1\nkind: Policy\nmetadata: {name: agents}\nunreadable: allow\nrules:\n" + DENY_DELETE + "\n"
+
+
+def test_what_is_no_http_goes_on_unheld() -> None:
+    held = Holding()
+    told = held.write(GARBAGE)
+    assert names(told) == ["OUT", "IN", "pass"] and told[0].hold_from.position == 2**63 - 1
+    held.batch(Chunk(held.one.stream, Direction.OUT, len(GARBAGE), GARBAGE, held.one.tick()))
+    assert len(held.told) == 3
+
+
+def test_http_that_cannot_be_read_ends_unless_the_policy_allows_it() -> None:
+    assert names(Holding().write(TORN)) == ["kill"]
+    held = Holding(ALLOWS)
+    assert names(held.write(TORN[:30])) == ["skip"]
+    told = held.write(TORN[30:])
+    assert names(told) == ["OUT", "IN", "write"]
+    assert [(part.begin, part.end, part.template) for part in told[2].order.write.parts] == [(0, len(TORN), "")]
+
+
+def test_a_request_that_can_be_read_in_two_ways_is_refused() -> None:
+    held = Holding()
+    assert names(held.write(TWOFOLD)) == ["IN", "write"]
+    assert "more than one way" in held.told[1].order.write.parts[0].refusal.message
+
+
+def test_behind_an_upgrade_nothing_is_held_where_no_rule_asks_for_channels() -> None:
+    upgrade = b"GET /api/v1/namespaces/default/pods/web/exec?command=sh&stdin=true HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\n"
+    upgrade += b"Upgrade: websocket\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
+    answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    answer += b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
+    asks = '\n- {name: rm, when: channel.text.contains("rm -rf"), do: deny, enforce: enforce}'
+    for policy, wanted in ((DENY_DELETE, ["OUT", "pass"]), (DENY_DELETE + asks, ["pass"])):
+        held = Holding(policy)
+        assert names(held.write(upgrade)) == ["pass"]
+        held.read(answer, "")
+        assert names(held.write(b"\x82\x83\0\0\0\0\0ls")) == wanted
+
+
+def test_an_agent_that_let_a_hold_go_lets_go_of_the_stream() -> None:
+    held = Holding(ASKS, People())
+    held.write(DELETE, "h1")
+    held.batch(Outcome("h1", "timeout-allow", held.one.tick()))
+    assert held.look_again() == []
+    held.batch(Chunk(held.one.stream, Direction.OUT, len(DELETE), GET, held.one.tick()))
+    assert len(held.of(Kind.CALL)) == 2
+
+
+def test_a_write_that_the_agent_cannot_read_ends() -> None:
+    held = Holding()
+    assert names(held.batch(Hold("h", held.one.stream, Direction.OUT, 0, 100, held.one.tick(), b""))) == ["kill"]
