@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from chaperone.collector.enforce.alerter import Alerter, alerting_on
+from chaperone.collector.enforce.alerting import read_alerting
 from chaperone.collector.enforce.journal import AlertedJournal
 from chaperone.collector.enforce.orders import Orders
 from chaperone.collector.enforce.outbox import OutboxError
@@ -71,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         policies = PolicyFiles(settings.policies, settings.default_policy, _log)
         text = settled_text(settings.mask) if settings.mask else None
+        if settings.alerts:
+            read_alerting(settings.alerts)  # a bad one is said before anything starts
         with hold(settings.store) as directory:
             if text is not None:
                 directory.remember_masking(text)

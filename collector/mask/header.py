@@ -28,7 +28,7 @@ class Headers:
             **dict.fromkeys(("authorization", "proxy-authorization", "x-authorization", "x-forwarded-authorization"), self._authorization),
             **dict.fromkeys(("cookie", "set-cookie"), fingerprint.mask_text),
             **dict.fromkeys((":path", "location", "content-location", "referer"), self._url),
-            "sec-websocket-protocol": self._protocols,
+            "sec-websocket-protocol": self.protocols,
         }
 
     def forget(self) -> None:
@@ -39,6 +39,12 @@ class Headers:
         """The fields in their order."""
         answers = self._answers
         return tuple([answers.get(header) or self._answer(header) for header in headers])
+
+    def protocols(self, value: str) -> str:
+        """A browser's bearer token hides among the subprotocols (apiserver pkg/authentication/request/websocket)."""
+        encoded = value.encode("utf-8", "surrogatepass")
+        tokens = [match.span(1) for match in _BEARER_PROTOCOL.finditer(encoded) if not is_masked(match.group(1))]
+        return self._texts.replaced(encoded, tokens).decode("utf-8", "surrogatepass") if tokens else self._texts.mask_text(value)
 
     def _answer(self, header: Header) -> MaskedHeader:
         name, value = header
@@ -66,12 +72,6 @@ class Headers:
             return self._fingerprint.mask_text(value)
         scheme, credential = parts.groups()
         return f"{scheme.decode()} {self._fingerprint.mask(credential).decode()}"
-
-    def _protocols(self, value: str) -> str:
-        """A browser's bearer token hides among the subprotocols (apiserver pkg/authentication/request/websocket)."""
-        encoded = value.encode("utf-8", "surrogatepass")
-        tokens = [match.span(1) for match in _BEARER_PROTOCOL.finditer(encoded) if not is_masked(match.group(1))]
-        return self._texts.replaced(encoded, tokens).decode("utf-8", "surrogatepass") if tokens else self._texts.mask_text(value)
 
     def _url(self, value: str) -> str:
         return mask_url(self._texts, value)

@@ -82,7 +82,7 @@ class Masker:
             gaps=call.gaps,
             ambiguous=call.ambiguous,
             pieces=self._pieces.mask(call, secret),
-            subprotocol=self.text(call.subprotocol),
+            subprotocol=MaskedText(self._headers.protocols(call.subprotocol)),
             exit=self._exit(call.exit),
             kubectl_command=self.text(call.kubectl_command),
             kubectl_session=self.text(call.kubectl_session),

@@ -8,7 +8,7 @@ from chaperone.collector.nodes import Place, PolicyError, documents
 from chaperone.collector.rules.condition import Condition, ConditionError, compiled, expanded
 from chaperone.collector.rules.consent import KEYS as CONSENT
 from chaperone.collector.rules.consent import Consent, consent
-from chaperone.collector.rules.literals import refuse_literals
+from chaperone.collector.rules.literals import refuse_literals, without_secrets
 from chaperone.collector.rules.memory import ENTRIES
 from chaperone.collector.rules.message import Message, MessageError, message
 from chaperone.collector.rules.selector import EVERYTHING, Selector, selector
@@ -127,7 +127,10 @@ class Policy:
 
 def policies(text: str, file: str) -> tuple[Policy, ...]:
     """All documents of a file. PolicyError at the first mistake."""
-    found = tuple(_policy(place) for place in documents(text, file))
+    try:
+        found = tuple(_policy(place) for place in documents(text, file))
+    except PolicyError as error:
+        raise without_secrets(error) from None
     if not found:
         raise PolicyError(file, 1, "", "expected a document of kind: Policy, found none")
     return found

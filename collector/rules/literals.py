@@ -19,6 +19,7 @@ CERTAIN = (
 HEAD = 40  # characters of a key behind its first line that must be base64
 _BASE64 = frozenset(string.ascii_letters.encode() + string.digits.encode() + b"+/=\\ \r\n")
 _NO_KEY = Fingerprint(b"")  # nothing is replaced, only looked for
+_ALL = Texts(_NO_KEY)
 _TEXTS = Texts(_NO_KEY, Masking(tuple(pattern for pattern in PATTERNS if pattern.name in CERTAIN), off=frozenset({"manifest"})))
 
 
@@ -29,6 +30,19 @@ def refuse_literals(place: Place) -> None:
             raise PolicyError(
                 place.file, scalar.line, scalar.key, f"expected no literal secret in a policy, found what looks like one ({kind})"
             )
+
+
+def without_secrets(error: PolicyError) -> PolicyError:
+    """The same complaint, for people and logs: what it quotes may be a secret that stands where it must not."""
+    return PolicyError(error.file, error.line, _blanked(error.key), _blanked(error.problem))
+
+
+def _blanked(text: str) -> str:
+    encoded, end, parts = text.encode("utf-8", "surrogatepass"), 0, list[bytes]()
+    for start, stop in _ALL.spans(encoded):
+        parts += [encoded[end:start], b"***"]
+        end = stop
+    return b"".join((*parts, encoded[end:])).decode("utf-8", "replace")
 
 
 def literal_in(text: str) -> str:

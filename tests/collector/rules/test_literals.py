@@ -43,6 +43,21 @@ def test_a_literal_secret_is_refused_and_not_repeated(kind: str, place: str) -> 
     assert secret[:12] not in str(raised.value)
 
 
+MISPLACED = (
+    "do: 'password={0}'",
+    "do: alert, 'password={0}': x",
+    "do: alert, when: 'call.verb == password={0}'",
+    "do: alert, message: '{{password={0}}}'",
+)
+
+
+@pytest.mark.parametrize("rule", MISPLACED)
+def test_a_complaint_does_not_repeat_what_may_be_a_secret(rule: str) -> None:
+    with pytest.raises(PolicyError) as raised:
+        policies(f"{HEAD}rules:\n- {{name: a, when: 'true', {rule.format('hunter2xyz')}}}", "policy.yaml")
+    assert "hunter2xyz" not in str(raised.value) and str(raised.value).startswith("policy.yaml:")
+
+
 @pytest.mark.parametrize("text", LOOKED_FOR)
 def test_what_a_rule_looks_for_is_no_literal_secret(text: str) -> None:
     assert literal_in(text) == ""
