@@ -15,16 +15,19 @@ from dataclasses import asdict
 from importlib.metadata import version
 from types import FrameType
 
+from chaperone.agent.cluster.source import Where
 from chaperone.agent.deliver.cargo import load
 from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.uplink import CONTRACT, Cargo, Uplink
 from chaperone.agent.own_process import guard
+from chaperone.agent.pods.node import Node
+from chaperone.agent.pods.select import Selection
 from chaperone.agent.recording import Ended, Recording, told
-from chaperone.agent.settings import Check, Deliver, Settings, parse
+from chaperone.agent.settings import Check, Deliver, PodSettings, Settings, parse
 from chaperone.agent.trace.requirements import Problem, problems
 from chaperone.agent.trace.tracer import Tracer
-from chaperone.agent.workload.processes import boot_id
+from chaperone.agent.workload.processes import boot_id, hierarchy
 from chaperone.proto import capture_pb2 as wire
 
 WELCOME_S = 10.0
@@ -106,13 +109,21 @@ def record(settings: Settings) -> int:
             recording.note("spool", f"nothing is kept on disk while no collector answers: {trouble}")
         if settings.ready_fd >= 0 and not is_accepted(uplink, stop):
             return fail(settings, Problem(uplink.trouble, "name another directory with --store, or see: chaperone doctor"))
-        tell(settings, {"session": next(iter(recording.sessions.values())).id})
+        if settings.pods:
+            recording.pods = node_of(recording, settings, settings.pods)
+        tell(settings, {"session": next((session.id for session in recording.sessions.values()), "")})
         while not stop.look():
             recording.step()
         if stop.is_abandoned:
             recording.strict.end_all("whoever started the recording is gone")
         recording.end(stop.ended)
         return report(recording, uplink)  # first: nobody should wait for probes to be taken off
+
+
+def node_of(recording: Recording, settings: Settings, pods: PodSettings) -> Node:
+    """Who knows of this node's pods."""
+    where = Where(*pods.api, settings.node, pods.account)
+    return Node(recording, where, Selection(own=pods.own), pods.root or hierarchy(), pods.servers)
 
 
 def greeting(node: str) -> wire.Hello:

@@ -1,12 +1,15 @@
 """The agent at work: values from the tracer become records in the outbox, until somebody says that it is over."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from chaperone.agent.deliver.clock import Steps, sentence
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
+from chaperone.agent.deliver.undecided import Undecided
+from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade, GroupValue
 from chaperone.agent.probe.stack import Stacks
 from chaperone.agent.ready import readable
 from chaperone.agent.settings import Settings
@@ -17,7 +20,7 @@ from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns
-from chaperone.agent.workload.sessions import sessions_of
+from chaperone.agent.workload.sessions import Session, sessions_of
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import NO_SESSION, Cause, Note, Record
 
@@ -33,6 +36,26 @@ class Ended:
     left: int = 0
 
 
+class Pods(Protocol):
+    """Who knows of containers: agent/pods/node.py."""
+
+    def take(self, value: GroupValue) -> None:
+        """What the kernel said about a cgroup."""
+        ...
+
+    def knows(self, number: int, time: int) -> bool:
+        """Whether a workload's number is a container's."""
+        ...
+
+    def step(self, now: int) -> None:
+        """Begin and end sessions."""
+        ...
+
+    def close(self) -> None:
+        """No more of that."""
+        ...
+
+
 class Recording:
     """Everything between `govern` and the last record."""
 
@@ -40,11 +63,14 @@ class Recording:
         """Probe the named files, then open the sessions. `is_over`: whether a step that waits for room should wait no more."""
         self.is_over = is_over
         self.tracer, self.outbox, self.drops = tracer, outbox, settings.drops
+        self.undecided = Undecided(outbox)
+        self.pods: Pods | None = None
         self.clock = Steps(outbox.offset)
         uncovered = [str(file) for file in settings.attach if isinstance(tracer.attach(file), NotCovered)]
         sessions = sessions_of(settings)
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
-        self.lineage = Lineage(boot_id(), {number: session.id for number, session in self.sessions.items()})
+        self.ids = {number: session.id for number, session in self.sessions.items()}
+        self.lineage = Lineage(boot_id(), self.ids)
         self.streams = Streams(self.lineage, lambda process, handle: self.connections.has_begun(process, handle))
         strict = {number: session for number, session in self.sessions.items() if settings.session.record == "strict"}
         groups = {session.id: session.cgroup for session in strict.values()}
@@ -52,12 +78,11 @@ class Recording:
         for number in strict:
             tracer.keep_all(number)
         self.gate = tracer.open_gate()
-        apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
-        self.connections = Connections(
-            self.lineage, Kernel(tracer.flows, tracer.forget, Stacks(self._is_probed, tracer.kept_files.of).of), apiservers
-        )
+        self.apiservers = apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
+        stacks = Stacks(self._is_probed, tracer.kept_files.of)
+        self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, stacks.of), apiservers)
         for session in sessions:
-            self._put(session.begin())
+            self.put(session.begin())
         if self.drops:
             self.note("settings", f"{self.drops} is dropped on purpose")
         if uncovered:
@@ -71,7 +96,9 @@ class Recording:
         values = self.tracer.poll(POLL_MS)
         self._take(values)
         self._read_held()
-        self._put(self.connections.look(now_ns()))
+        self.put(self.connections.look(now_ns()))
+        if self.pods:
+            self.pods.step(now_ns())
         if step := self.clock.look():
             self.note("clock", sentence(step))
         self.outbox.tick()
@@ -100,23 +127,44 @@ class Recording:
 
     def _take(self, values: Iterable[Value]) -> None:
         for value in values:
-            self._put(self._records(self._kept(value)))
+            if isinstance(value, GroupMade | GroupEntered | GroupGone):
+                if self.pods:
+                    self.pods.take(value)
+            elif self._is_whose(value):
+                self.put(self._records(self._kept(value)))
+
+    def _is_whose(self, value: Value) -> bool:
+        """Whether it is known whose it is: something of an ignored container may still have been under way."""
+        number = workload_of(value)
+        return number is None or number in self.sessions or (self.pods is not None and self.pods.knows(number, now_ns()))
 
     def end(self, ended: Ended) -> None:
         """The last records: what is still in the ring, what never came out of it, what the kernel could not do."""
         self.strict.close()
         self.gate.close()
+        if self.pods:
+            self.pods.close()
+            self.pods = None
         for _ in range(LAST_POLLS):
             if not self.step():
                 break
         for value in self.tracer.final_positions():
-            self._put(self._records(value))
+            self.put(self._records(value))
         self._note_strays()
-        self._put(self.connections.end(now_ns()))
+        self.put(self.connections.end(now_ns()))
         self._note_shortcomings()
-        for session in self.sessions.values():
-            self._put(session.end(ended.status, ended.left))
+        for session in set(self.sessions.values()):
+            self.put(session.end(ended.status, ended.left))
         self.outbox.flush()
+
+    def say_last(self, workloads: Collection[int], session: Session) -> None:
+        """The last records of a session that ends before we do."""
+        for value in (value for workload in workloads for value in self.tracer.final_positions(workload)):
+            self.put(self._records(value))
+        self.put(self.connections.end(now_ns(), session.id))
+        for workload in workloads:
+            self._note_kernels(workload, session)
+        self.put(session.end(self.lineage.status_of(session.id), 0))
 
     def _is_probed(self, descriptor: int) -> bool:
         return isinstance(self.tracer.attach(descriptor), Attached)
@@ -161,9 +209,12 @@ class Recording:
             if count:
                 self.note("kernel", f"{count} {what}", complete=False)
         for workload, session in self.sessions.items():
-            for what, count in (*self._kernels(workload), (LEFT_OUT, self.outbox.missed[session.id])):
-                if count:
-                    self.outbox.put(Note(session.id, now_ns(), "kernel", f"{count} {what}", complete=False))
+            self._note_kernels(workload, session)
+
+    def _note_kernels(self, workload: int, session: Session) -> None:
+        for what, count in (*self._kernels(workload), (LEFT_OUT, self.outbox.missed.pop(session.id, 0))):
+            if count:
+                self.put([Note(session.id, now_ns(), "kernel", f"{count} {what}", complete=False)])
 
     def _kernels(self, workload: int) -> Iterator[tuple[str, int]]:
         lost = asdict(self.tracer.lost_of(workload))
@@ -176,17 +227,18 @@ class Recording:
 
     def note(self, subject: str, text: str, complete: bool = True) -> None:
         """Say something in every session."""
-        for session in self.sessions.values():
-            self.outbox.put(Note(session.id, now_ns(), subject, text, complete))
+        for session in dict.fromkeys(session.id for session in self.sessions.values()):
+            self.put([Note(session, now_ns(), subject, text, complete)])
 
     def _note_strict(self, session: SessionId, text: str, complete: bool) -> None:
-        self.outbox.put(Note(session, now_ns(), SUBJECT, text, complete))
+        self.put([Note(session, now_ns(), SUBJECT, text, complete)])
 
-    def _put(self, records: Iterable[Record]) -> None:
+    def put(self, records: Iterable[Record]) -> None:
+        """These are said: to the collector, or when it is known whose they are."""
         for record in records:
-            self.outbox.put(record)
-            for more in self.connections.ties.saw(record):
-                self.outbox.put(more)
+            kept = self.undecided.put(record)
+            for more in self.connections.ties.saw(kept):
+                self.undecided.put(more)
 
 
 LEFT_OUT = "records of processes and streams did not fit into the agent's memory"
@@ -195,6 +247,12 @@ SHORTCOMINGS = {
     "streams": "TLS calls belong to streams beyond the kernel's table",
     "calls": "TLS calls had begun before the probes were in place",
 }
+
+
+def workload_of(value: Value) -> int | None:
+    """The number of the workload that a value is about; None where it tells none."""
+    number: int | None = value.tls.workload if isinstance(value, TlsBytes | TlsLost | TlsClosed) else getattr(value, "workload", None)
+    return number
 
 
 def told(descriptor: int) -> bytes | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from chaperone.agent.cluster.source import ACCOUNT
 from chaperone.agent.deliver.drops import Drops, drops_of
 from chaperone.proto.sealed import KEY_SIZE
 
@@ -51,6 +52,18 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class PodSettings:
+    """`--pods`. `api`: host and port of the API server; `account`: folder with `token` and `ca.crt`; `root`: where to look for the
+    kubelet's cgroups; `own`: Chaperone's namespace; `servers`: further addresses of the API server, host:port."""
+
+    api: tuple[str, int]
+    account: Path = ACCOUNT
+    root: Path | None = None
+    own: str = ""
+    servers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Descriptors are -1 where nobody listens. `memory`: bytes of unconfirmed records kept where the spool can't take them."""
 
@@ -66,6 +79,7 @@ class Settings:
     drops: Drops | None = None
     tls: Path | None = None
     strict_limit_s: float = STRICT_LIMIT_S  # so long at most is a workload held that is recorded strictly
+    pods: PodSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +119,10 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver:
     storage = Storage(options.spool, options.spool_limit << 20, options.collector_key)
     if options.deliver:
         return Deliver(target, storage, dict(options.ended), options.tls)
-    if not options.cgroup:
-        parser.error("name at least one --cgroup")
+    if not options.cgroup and not options.pods:
+        parser.error("name at least one --cgroup, or --pods")
+    if options.pods and not options.api[0]:
+        parser.error("--pods needs --api HOST:PORT where KUBERNETES_SERVICE_HOST does not name the API server")
     return Settings(
         tuple(options.cgroup),
         tuple(options.attach),
@@ -120,6 +136,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver:
         options.simulate_drops,
         options.tls,
         options.strict_limit,
+        _pods(options) if options.pods else None,
     )
 
 
@@ -128,6 +145,30 @@ def _target(socket: Path) -> str:
     if len(os.fsencode(socket)) <= SOCKET_PATH_LIMIT:
         return f"unix:{socket}"
     return f"unix:/proc/self/fd/{os.open(socket.parent, os.O_PATH | os.O_CLOEXEC)}/{socket.name}"
+
+
+def _pods(options: argparse.Namespace) -> PodSettings:
+    own = options.own_namespace or _text(options.service_account / "namespace")
+    return PodSettings(options.api, options.service_account, options.cgroup_root, own, tuple(options.apiserver))
+
+
+def _text(file: Path) -> str:
+    """Of a small file; "" where there is none."""
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _api(text: str) -> tuple[str, int]:
+    """HOST:PORT, IPv6 in brackets."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _in_cluster() -> tuple[str, int]:
+    """Where a pod finds the API server; "" where this is none."""
+    return os.environ.get("KUBERNETES_SERVICE_HOST", ""), int(os.environ.get("KUBERNETES_SERVICE_PORT", "443"))
 
 
 def _session(file: str) -> SessionOptions:
@@ -178,6 +219,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--check", action="store_true", help="list what this machine lacks, then end")
     add("-o", "--output", choices=("table", "json"), default="table", help="form of --check")
     add("--cgroup", type=Path, action="append", default=[], help="govern this cgroup and all below (any number)")
+    add("--pods", action="store_true", help="govern the containers of this node's selected pods, as they come and go")
+    add("--api", type=_api, default=_in_cluster(), metavar="HOST:PORT", help="with --pods: the API server [default: as a pod finds it]")
+    add("--service-account", type=Path, default=ACCOUNT, metavar="DIR", help="with --pods: its token and ca.crt, read again and again")
+    add("--cgroup-root", type=Path, metavar="DIR", help="with --pods: look for the kubelet's cgroups below [default: everywhere]")
+    add("--own-namespace", default="", metavar="NAME", help="with --pods: Chaperone's, never governed [default: the account's]")
+    add("--apiserver", action="append", default=[], metavar="HOST:PORT", help="with --pods: is one too (any number)")
     add("--attach", type=Path, action="append", default=[], help="probe this file from the start (any number)")
     add("--socket", type=Path, default=DEFAULT_SOCKET, help="the collector's Unix socket")
     add("--target", default="", help="the collector as a gRPC target, instead of --socket")

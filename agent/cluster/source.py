@@ -37,14 +37,6 @@ class Where:
     account: Path = ACCOUNT
 
 
-def in_cluster(node: str, environment: dict[str, str]) -> Where:
-    """Where a pod finds the API server. OSError where there is none."""
-    host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "443")
-    if not host or not port.isdigit():
-        raise OSError("this is no pod: KUBERNETES_SERVICE_HOST does not name the API server")
-    return Where(host, int(port), node)
-
-
 class PodSource:
     """`tell` gets what was told; `begin_again` is called before all is told anew."""
 

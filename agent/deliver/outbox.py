@@ -87,7 +87,7 @@ class Outbox:
             owner = self._shares.owner(record)
             size = FACT_SIZE + (len(record.data) if isinstance(record, Chunk) else 0)
             if isinstance(record, Chunk) and not self._has_room(owner, size):
-                record, size = _given_up(record), FACT_SIZE
+                record, size = given_up(record), FACT_SIZE
                 self.lost += record.size
             if isinstance(record, Loss) and owner in self.strict:
                 self.losses.setdefault(owner, record)
@@ -276,7 +276,8 @@ class Outbox:
             self.spool.end(closed.ended)
 
 
-def _given_up(chunk: Chunk) -> Loss:
+def given_up(chunk: Chunk) -> Loss:
+    """What is said instead of payload that there is no memory for."""
     return Loss(chunk.stream, chunk.direction, chunk.position, len(chunk.data), chunk.time, Cause.MEMORY)
 
 

@@ -69,6 +69,10 @@ class Streams:
         stream = self._open.pop(value.tls)
         yield StreamClosed(stream.id, value.time, stream.begin + value.out_position, stream.begin + value.in_position)
 
+    def forget(self, workload: int) -> None:
+        """Of its streams nothing will come any more."""
+        self._open = {tls: stream for tls, stream in self._open.items() if tls.workload != workload}
+
     def _opened(self, tls: Tls, time: int) -> Iterator[Record]:
         if tls in self._open:
             return

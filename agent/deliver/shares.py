@@ -60,6 +60,11 @@ class Shares:
         """More of it waits."""
         self.waiting[owner] += size
 
+    def forget(self, session: SessionId) -> None:
+        """Of its processes and streams nothing will come any more."""
+        self._streams = {stream: owner for stream, owner in self._streams.items() if owner != session}
+        self._processes = {process: owner for process, owner in self._processes.items() if owner != session}
+
     def take(self, sizes: dict[SessionId, int]) -> None:
         """This no longer waits."""
         self.waiting.subtract(sizes)

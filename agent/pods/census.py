@@ -16,11 +16,12 @@ GONE_LIMIT = 2048
 
 @dataclass(slots=True)
 class Census:
-    """`listed`: the kinds that were told whole; `trouble`: why one is not heard now, by kind."""
+    """`listed`: the kinds that were told whole; `trouble`: why one is not heard now, by kind; `changes`: how often it became another."""
 
     servers: Servers = field(default_factory=Servers)
     listed: set[str] = field(default_factory=set)
     trouble: dict[str, str] = field(default_factory=dict)
+    changes: int = 0
     namespaces: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _pods: dict[str, PodFacts] = field(default_factory=dict)  # by namespace/name
     _uids: dict[str, PodFacts] = field(default_factory=dict)
@@ -29,6 +30,7 @@ class Census:
 
     def take(self, message: Message, now: int) -> None:
         """What was told, at a boot time."""
+        self.changes += 1
         match message:
             case PodTold(key, facts):
                 self._pod(key, facts, now)

@@ -1,4 +1,4 @@
-"""Which pods are governed, and how. Pure.
+"""Which containers are governed, and how. Pure.
 
 The policies' selectors say it, and the label `chaperone.dev/govern` on a pod or its namespace, which can raise a mode and never
 lowers it. Nobody governs kube-system or Chaperone's own namespace: who would let them go again?
@@ -7,6 +7,7 @@ lowers it. Nobody governs kube-system or Chaperone's own namespace: who would le
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from fnmatch import fnmatchcase
 
 from chaperone.agent.cluster.messages import GOVERN
 from chaperone.agent.pods.facts import PodFacts
@@ -27,12 +28,28 @@ MODES = {mode.name.lower(): mode for mode in Mode}
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Of one policy: pods with these labels, in one of these namespaces, or in namespaces with these labels. What is empty asks nothing."""
+    """Of one policy, as in collector/rules/selector.py: all that is asked must fit, by one pattern with * each. A container's name
+    that is not known yet fits."""
 
     mode: Mode
     namespaces: tuple[str, ...] = ()
+    service_accounts: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
-    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+
+    def concerns(self, pod: PodFacts, container: str) -> bool:
+        """Does it fit?"""
+        known = pod.containers.get(container)
+        account = f"{pod.namespace}:{pod.service_account}" if pod.service_account else ""
+        facts = (
+            (pod.namespace, self.namespaces),
+            (account, self.service_accounts),
+            (known.name if known else "", self.containers),
+            (pod.node, self.nodes),
+        )
+        is_labelled = all(name in pod.labels and fnmatchcase(pod.labels[name], pattern) for name, pattern in self.labels.items())
+        return is_labelled and all(_fits(fact, patterns) for fact, patterns in facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +59,11 @@ class Selection:
     selectors: tuple[Selector, ...] = ()
     own: str = ""
 
-    def mode_of(self, pod: PodFacts, namespace: Mapping[str, str] | None) -> Mode | None:
-        """How a pod is governed. None: that hangs on its namespace's labels, which are not known yet."""
+    def mode_of(self, pod: PodFacts, namespace: Mapping[str, str] | None, container: str = "") -> Mode | None:
+        """How a container (by id) is governed. None: that hangs on its namespace's labels, which are not known yet."""
         if pod.namespace in (NEVER, self.own):
             return Mode.OFF
-        wanted = [one.mode for one in self.selectors if _matches(one, pod, namespace or {})]
+        wanted = [one.mode for one in self.selectors if one.concerns(pod, container)]
         mode = max([*wanted, *_labelled(pod.labels), *_labelled(namespace or {})], default=Mode.OFF)
         return None if namespace is None and mode is not Mode.ENFORCE else mode
 
@@ -55,6 +72,5 @@ def _labelled(labels: Mapping[str, str]) -> list[Mode]:
     return [MODES[labels[GOVERN]]] if labels.get(GOVERN) in MODES else []
 
 
-def _matches(selector: Selector, pod: PodFacts, namespace: Mapping[str, str]) -> bool:
-    is_there = not selector.namespaces or pod.namespace in selector.namespaces
-    return is_there and selector.labels.items() <= pod.labels.items() and selector.namespace_labels.items() <= namespace.items()
+def _fits(fact: str, patterns: tuple[str, ...]) -> bool:
+    return not patterns or not fact or any(fnmatchcase(fact, pattern) for pattern in patterns)

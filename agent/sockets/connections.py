@@ -75,11 +75,23 @@ class Connections:
             yield from self._listen(cookie, now)
         yield from self.ties.unassociated(now - 2 * SETTLE_NS)
 
-    def end(self, now: int) -> Iterator[Record]:
-        """The recording ends: every connection as far as it has come."""
-        for cookie in list(self._open):
+    def end(self, now: int, session: SessionId | None = None) -> Iterator[Record]:
+        """The recording ends, of all or of one session: every connection as far as it has come."""
+        for cookie in self._of(session):
             yield from self._finish(cookie, self._closing.get(cookie, 0) or now)
         yield from self.ties.unassociated(now)
+
+    def forget(self, session: SessionId) -> None:
+        """Of this session nothing more is said."""
+        for cookie in self._of(session):
+            for table in (self._open, self._closing, self._untied, self._quiet):
+                table.pop(cookie, None)
+            self.ties.forget(cookie)
+            self.kernel.forget(cookie)
+        self.ties.forget_session(session, self.lineage.forget(session))
+
+    def _of(self, session: SessionId | None) -> list[int]:
+        return [cookie for cookie, watched in self._open.items() if session in (None, watched.session)]
 
     def _begin(self, value: SocketOpened) -> Iterator[Record]:
         if len(self._open) >= LIMIT:
@@ -88,7 +100,7 @@ class Connections:
         if key not in self.lineage.living and value.workload in self.lineage.sessions:
             yield from self.lineage.met(key, value.workload, value.time)
         process = self.lineage.living.get(key)
-        session = process.session if process else next(iter(self.lineage.sessions.values()))
+        session = process.session if process else self._session_of(value.workload)
         watched = self._open[value.cookie] = Watched(value, session, process, self.apiservers.get(session, frozenset()))
         if value.protocol == "udp":
             self._quiet[value.cookie] = (value.time, 0)
@@ -97,6 +109,10 @@ class Connections:
             yield from watched.unread(value.time)
         else:
             yield watched.record()
+
+    def _session_of(self, workload: int) -> SessionId:
+        """0, or of one that is over: any."""
+        return self.lineage.sessions.get(workload) or next(iter(self.lineage.sessions.values()))
 
     def _answer(self, watched: Watched, value: SocketAnswer) -> NameAnswer:
         protocol = watched.opened.protocol

@@ -3,12 +3,12 @@
 Fed with the records that go to the collector, so that what is counted here is what was recorded.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from chaperone.agent.sockets.coverage import Plaintext
 from chaperone.agent.sockets.values import SocketTied
-from chaperone.proto.ids import ProcessId, StreamId
+from chaperone.proto.ids import ProcessId, SessionId, StreamId
 from chaperone.proto.records import Bound, Cause, Chunk, Direction, Loss, Note, ProcessEnded, Record, StreamClosed, StreamOpened
 
 SPEAKERS = 65536
@@ -111,6 +111,16 @@ class Ties:
     def forget(self, cookie: int) -> None:
         """The connection is over."""
         self._cookies.pop(cookie, None)
+
+    def forget_session(self, session: SessionId, processes: Collection[ProcessId]) -> None:
+        """Of its streams and processes nothing will come any more."""
+        for stream in [stream for stream, spoken in self._streams.items() if spoken.opened.session == session]:
+            about = self._streams.pop(stream).opened
+            self._handles.pop((about.process, about.handle), None)
+        self._loose = {stream: spoken for stream, spoken in self._loose.items() if spoken.opened.session != session}
+        for process in processes:
+            self._waiting.pop(process, None)
+            self.speaking.pop(process, None)
 
     def _reach(self, stream: StreamId, direction: Direction, position: int) -> None:
         reached = self._streams[stream].reached

@@ -56,6 +56,11 @@ class Gaps:
         if not objects:
             self.open.pop(process, None)
 
+    def forget_workload(self, workload: int) -> None:
+        """Of its objects nothing will come any more."""
+        for tls in [tls for objects in self.open.values() for tls in objects if tls.workload == workload]:
+            self.forget(tls)
+
     def _at(self, tls: Tls) -> list[int]:
         return self.open.setdefault((tls.pid, tls.started), {}).setdefault(tls, [0, 0])
 

@@ -50,10 +50,13 @@ class GovernedCgroups:
             self._unmark(Path(cgroup))
         self._announce()
 
-    def ignore(self, cgroup: Path) -> None:
-        """One in an area that is not governed."""
-        with suppress(FileNotFoundError):
-            self._mark(cgroup, IGNORED)
+    def ignore(self, id_: int, cgroup: Path) -> None:
+        """One in an area that is not governed, by its id; and all below, if that is its folder."""
+        if self.kernel.entry("groups", Group, GroupKey(id_)) is not None:
+            self.kernel.store("groups", Group(IGNORED, 1), GroupKey(id_))
+        with suppress(OSError):
+            if group_id(cgroup) == id_:
+                self._mark(cgroup, IGNORED)
 
     def area(self, cgroup: Path) -> None:
         """Give each cgroup in it that has processes, now or later, a number of its own."""
@@ -62,10 +65,10 @@ class GovernedCgroups:
         self.supply()
         self._mark(cgroup, AREA, keep=True)
 
-    def settle(self, cgroup: Path) -> int:
-        """A number for a cgroup of an area that has processes already; 0: the kernel has given it one."""
+    def settle(self, cgroup: Path, is_known: bool = False) -> int:
+        """A number for a cgroup of an area that has processes already; 0: the kernel has given it one. `is_known`: it was ignored."""
         slot, id_ = self._next(), group_id(cgroup)
-        if not self.kernel.insert("claimed", Number(slot), GroupKey(id_)):
+        if not is_known and not self.kernel.insert("claimed", Number(slot), GroupKey(id_)):
             self._free.appendleft(slot)
             return 0
         self.taken[slot] = id_

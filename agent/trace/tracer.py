@@ -130,10 +130,9 @@ class Tracer:
         self.sockets.detach(workload)
         self.cgroups.remove(workload, self.tops.pop(workload, None))
         self.before[workload] = self._counted(workload)
-        for key in list(self.kernel.entries("streams", StreamKey)):
-            stream = self.kernel.entry("streams", Stream, key)
-            if stream and stream.workload == workload:
-                self._remove(key, stream)
+        self.gaps.forget_workload(workload)
+        for key, stream in self._streams_of(workload):
+            self._remove(key, stream)
 
     def govern_area(self, cgroup: Path) -> int:
         """Record each cgroup in this one as a workload of its own, from its first process on: see `cgroups`. A number below 0."""
@@ -143,13 +142,17 @@ class Tracer:
         self.tops[area] = cgroup
         return area
 
-    def settle(self, cgroup: Path) -> int:
-        """The number of a cgroup of an area that has processes already; 0: it has one, which will be told."""
-        return self.cgroups.settle(cgroup)
+    def settle(self, cgroup: Path, is_known: bool = False) -> int:
+        """The number of a cgroup of an area that has processes already; 0: it has one, which will be told. `is_known`: it was ignored."""
+        return self.cgroups.settle(cgroup, is_known)
 
-    def ignore(self, workload: int, cgroup: Path) -> None:
+    def owner(self, workload: int) -> int:
+        """The id of the cgroup of an area that the kernel gave a number; 0: none has it."""
+        return self.cgroups.owner(workload)
+
+    def ignore(self, workload: int, id_: int, cgroup: Path) -> None:
         """Record a cgroup of an area no more, nor what will be made in it; its number is another's some day."""
-        self.cgroups.ignore(cgroup)
+        self.cgroups.ignore(id_, cgroup)
         self.release(workload)
 
     def flows(self, cookie: int) -> tuple[Flow, Flow] | None:
@@ -194,10 +197,11 @@ class Tracer:
         except OSError:
             yield from self.gaps.follow(TlsLost(tls, direction, position, end - position, raw.head.time, CAUSES[raw.cause]))
 
-    def final_positions(self) -> Iterator[Value]:
-        """A TlsLost for each direction whose last bytes never came out of the ring. Right only after a last `poll`."""
+    def final_positions(self, workload: int = 0) -> Iterator[Value]:
+        """A TlsLost for each direction whose last bytes never came out of the ring, of one workload or all. Right only after a
+        last `poll`."""
         now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        for key in list(self.kernel.entries("streams", StreamKey)):
+        for key, _ in self._streams_of(workload):
             yield from self._remaining(key, now)
 
     @property
@@ -261,6 +265,11 @@ class Tracer:
                 self.exited[key.pid, key.started].append(key)
         for key in self.exited.pop((of.pid, of.started), ()):
             yield from self._remaining(key, of.time)
+
+    def _streams_of(self, workload: int) -> list[tuple[StreamKey, Stream]]:
+        """The streams that the kernel knows of one workload, or of all (0)."""
+        found = ((key, self.kernel.entry("streams", Stream, key)) for key in self.kernel.entries("streams", StreamKey))
+        return [(key, stream) for key, stream in found if stream and workload in (0, stream.workload)]
 
     def _remove(self, key: StreamKey, stream: Stream) -> None:
         self.kernel.remove("streams", key)

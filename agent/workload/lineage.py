@@ -22,6 +22,8 @@ class Lineage:
     def __init__(self, boot_id: str, sessions: Mapping[int, SessionId]) -> None:
         self.boot_id, self.sessions = boot_id, sessions
         self.living: dict[Key, ProcessSeen] = {}
+        self._first: dict[SessionId, Key] = {}  # the first that executed anything: a container's own process
+        self._status: dict[SessionId, int] = {}  # with which it ended
         self._before: set[Key] = set()  # of these, the ones whose program ran before the recording began
 
     def id_of(self, key: Key) -> ProcessId:
@@ -32,6 +34,7 @@ class Lineage:
         """A process became another program."""
         parent = (value.parent_pid, value.parent_started)
         known = self.living.get((value.pid, value.started)) or self.living.get(parent)
+        self._first.setdefault(self.sessions[value.workload], (value.pid, value.started))
         now = describe(value.pid)
         self._before.discard((value.pid, value.started))
         arguments = (argv(value.pid) if value.argv_cut else ()) or value.argv
@@ -49,6 +52,9 @@ class Lineage:
 
     def exited(self, value: ProcessExit) -> ProcessEnded:
         """The last thread of a process ended."""
+        session = self.sessions.get(value.workload)
+        if session and self._first.get(session) == (value.pid, value.started):
+            self._status[session] = value.status
         self.living.pop((value.pid, value.started), None)
         self._before.discard((value.pid, value.started))
         return ProcessEnded(self.id_of((value.pid, value.started)), value.time, value.status)
@@ -65,6 +71,20 @@ class Lineage:
         self._remember(key, seen)
         self._before.add(key)
         yield seen
+
+    def forget(self, session: SessionId) -> frozenset[ProcessId]:
+        """Its processes are nobody's any more; which they were."""
+        self._first.pop(session, None)
+        self._status.pop(session, None)
+        gone = {key: seen for key, seen in self.living.items() if seen.session == session}
+        for key in gone:
+            del self.living[key]
+            self._before.discard(key)
+        return frozenset(seen.process for seen in gone.values())
+
+    def status_of(self, session: SessionId) -> int:
+        """How the first program of a session ended; -1 if it did not, or nobody knows."""
+        return self._status.get(session, -1)
 
     def was_before(self, key: Key) -> bool:
         """Whether a process may have what it had before the recording began."""

@@ -54,6 +54,15 @@ def members(cgroup: Path) -> frozenset[int]:
     return frozenset(pid for file in files for pid in _pids(file))
 
 
+def hierarchy() -> Path:
+    """Where the unified hierarchy of cgroups is mounted. OSError where it is not."""
+    mounts = (line.split() for line in (PROC / "self/mounts").read_text().splitlines())
+    found = next((fields[1] for fields in mounts if fields[2] == "cgroup2"), "")
+    if not found:
+        raise OSError("no cgroup v2 hierarchy is mounted")
+    return Path(found)
+
+
 def boot_id() -> str:
     """Of the running kernel."""
     return (PROC / "sys/kernel/random/boot_id").read_text().strip()

@@ -12,12 +12,13 @@ from chaperone.proto.records import Note, Record, SessionEnded, SessionStarted
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One workload's recording, from the agent's start to its end."""
+    """One workload's recording. `mode`: of a container, "record" or "enforce"."""
 
     id: SessionId
     cgroup: Path
     started: SessionStarted
     notes: tuple[str, ...] = ()
+    mode: str = ""
 
     def begin(self) -> Iterator[Record]:
         """What comes before anything its processes do."""

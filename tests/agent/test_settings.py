@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chaperone.agent.settings import Check, Deliver, Ended, SessionOptions, Settings, Storage, parse
+from chaperone.agent.settings import Check, Deliver, Ended, PodSettings, SessionOptions, Settings, Storage, parse
 
 
 def settings(*arguments: str) -> Settings:
@@ -86,3 +86,22 @@ def test_a_collector_on_tcp_needs_certificates(tmp_path: Path, capsys: pytest.Ca
     with pytest.raises(SystemExit):
         parse(["--cgroup", "/a", "--target", "host:7443"])
     assert "--target needs --tls" in capsys.readouterr().err
+
+
+def test_pods_are_asked_for_where_a_pod_finds_the_api_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "namespace").write_text("chaperone\n")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+    settings = parse(["--pods", "--service-account", str(tmp_path), "--apiserver", "api.example:443"])
+    assert isinstance(settings, Settings) and settings.cgroups == ()
+    assert settings.pods == PodSettings(("fd00::1", 6443), tmp_path, None, "chaperone", ("api.example:443",))
+    told = parse(["--pods", "--api", "[::1]:7443", "--own-namespace", "x", "--cgroup-root", "/sys/fs/cgroup"])
+    assert isinstance(told, Settings) and told.pods
+    assert (told.pods.api, told.pods.own, told.pods.root) == (("::1", 7443), "x", Path("/sys/fs/cgroup"))
+
+
+def test_pods_need_an_api_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(SystemExit):
+        parse(["--pods"])
+    assert "--pods needs --api HOST:PORT" in capsys.readouterr().err

@@ -18,14 +18,18 @@ class GateDouble(Gate):
     def __init__(self) -> None:
         self.refused = self.unseen = 0
         self.watched: list[tuple[int, Path]] = []
+        self.welcomed: list[Path] = []
         self.is_closed = False
 
     @property
     def missed(self) -> int:
         return self.unseen
 
-    def watch(self, slot: int, cgroup: Path) -> None:
+    def watch(self, slot: int, cgroup: Path, is_new: bool = False) -> None:
         self.watched.append((slot, cgroup))
+
+    def welcome(self, cgroup: Path) -> None:
+        self.welcomed.append(cgroup)
 
     @contextmanager
     def held(self) -> Iterator[ReadRecord | None]:
@@ -45,6 +49,9 @@ class TracerDouble(Tracer):
         self.gate, self.kept_files = GateDouble(), KeptFiles()
         self.attached: list[str | Path | int] = []
         self.governed: list[str | Path] = []
+        self.areas: list[Path] = []
+        self.ignored: list[tuple[int, int, Path]] = []
+        self.released: list[int] = []
 
     def govern(self, cgroup: str | Path) -> int:
         self.governed.append(cgroup)
@@ -52,6 +59,19 @@ class TracerDouble(Tracer):
 
     def keep_all(self, workload: int) -> None:
         self.kept.append(workload)
+
+    def govern_area(self, cgroup: Path) -> int:
+        self.areas.append(cgroup)
+        return -len(self.areas)
+
+    def settle(self, cgroup: Path, is_known: bool = False) -> int:
+        return 50
+
+    def ignore(self, workload: int, id_: int, cgroup: Path) -> None:
+        self.ignored.append((workload, id_, cgroup))
+
+    def release(self, workload: int) -> None:
+        self.released.append(workload)
 
     def attach(self, file: str | Path | int) -> Attached | NotCovered:
         self.attached.append(file)
@@ -69,7 +89,7 @@ class TracerDouble(Tracer):
     def forget(self, cookie: int) -> None:
         return None
 
-    def final_positions(self) -> Iterator[Value]:
+    def final_positions(self, workload: int = 0) -> Iterator[Value]:
         yield from self.final
 
     def lost_of(self, workload: int) -> Lost:

@@ -9,8 +9,7 @@ import pytest
 from support.pod_api import PodApi, namespace, pod, pod_api
 
 from chaperone.agent.cluster import source as module
-from chaperone.agent.cluster.messages import Trouble
-from chaperone.agent.cluster.source import PodSource, Where, in_cluster
+from chaperone.agent.cluster.source import PodSource, Where
 from chaperone.agent.pods.census import Census
 
 PODS, NAMESPACES = "/api/v1/pods", "/api/v1/namespaces"
@@ -111,10 +110,3 @@ def test_words_that_make_no_sense_end_the_process(api: PodApi, node: Node, monke
         api.put(PODS, pod("b", "u2"))
         node.until(lambda: node.census.trouble)
     node.until(lambda: node.source.pid not in (0, first) and node.census.pod("u2"))
-
-
-def test_a_pod_is_told_where_the_server_is() -> None:
-    assert in_cluster("n1", {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}) == Where("10.0.0.1", 443, "n1")
-    with pytest.raises(OSError, match="this is no pod"):
-        in_cluster("n1", {})
-    assert Trouble("pods", 401, "").status == 401

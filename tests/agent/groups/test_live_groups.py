@@ -92,7 +92,7 @@ def test_what_is_made_in_one_with_a_number_belongs_to_it(area: Workload, server:
 def test_what_is_ignored_is_not_seen_nor_what_is_made_in_it(area: Workload, server: TlsServer) -> None:
     with cgroup(area.path, "container") as container:
         (number,) = numbers(area.run(["/bin/true"], path=container)).values()
-        area.tracer.ignore(number, container)
+        area.tracer.ignore(number, group_id(container), container)
         with cgroup(container, "nested") as nested:
             for path in (container, nested):
                 assert area.run(command(server), path=path).values == []

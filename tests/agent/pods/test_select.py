@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaperone.agent.pods.facts import PodFacts
+from chaperone.agent.pods.facts import Container, PodFacts
 from chaperone.agent.pods.select import Mode, Selection, Selector
 
 LABEL = "chaperone.dev/govern"
@@ -13,7 +13,7 @@ def pod(namespace: str = "demo", **labels: str) -> PodFacts:
 
 
 RECORDED = Selection((Selector(Mode.RECORD, ("demo",)),))
-ENFORCED = Selection((Selector(Mode.RECORD), Selector(Mode.ENFORCE, labels={"app": "agent"}, namespace_labels={"team": "red"})))
+ENFORCED = Selection((Selector(Mode.RECORD), Selector(Mode.ENFORCE, ("d*", "x"), labels={"app": "ag*"})))
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,9 @@ ENFORCED = Selection((Selector(Mode.RECORD), Selector(Mode.ENFORCE, labels={"app
         (RECORDED, pod("other"), {}, Mode.OFF),
         (RECORDED, pod(govern="enforce"), {}, Mode.ENFORCE),
         (RECORDED, pod(govern="off"), {LABEL: "off"}, Mode.RECORD),
-        (ENFORCED, pod(app="agent"), {"team": "red", "more": "x"}, Mode.ENFORCE),
-        (ENFORCED, pod(app="agent"), {"team": "blue"}, Mode.RECORD),
+        (ENFORCED, pod(app="agent"), {}, Mode.ENFORCE),
+        (ENFORCED, pod(app="other"), {}, Mode.RECORD),
+        (ENFORCED, pod("other", app="agent"), {}, Mode.RECORD),
         (ENFORCED, pod(govern="record"), {}, Mode.RECORD),
     ],
 )
@@ -48,3 +49,12 @@ def test_nobody_governs_the_cluster_itself_nor_us() -> None:
 def test_a_namespace_that_is_not_known_yet_may_raise_it() -> None:
     assert Selection().mode_of(pod(), None) is RECORDED.mode_of(pod(), None) is None
     assert Selection().mode_of(pod(govern="enforce"), None) is Mode.ENFORCE, "nothing is above"
+
+
+def test_a_selector_asks_for_a_containers_name_account_and_node() -> None:
+    known = PodFacts(("u",), "demo", "p", "n1", "bot", containers={"id": Container("id", "side-car")})
+    for selector in (Selector(Mode.RECORD, containers=("side*",)), Selector(Mode.RECORD, service_accounts=("demo:b*",), nodes=("n?",))):
+        assert Selection((selector,)).mode_of(known, {}, "id") is Mode.RECORD
+    assert Selection((Selector(Mode.RECORD, containers=("main",)),)).mode_of(known, {}, "id") is Mode.OFF
+    assert Selection((Selector(Mode.RECORD, containers=("main",)),)).mode_of(known, {}, "other") is Mode.RECORD, "it has no name yet"
+    assert Selection((Selector(Mode.RECORD, nodes=("n2",)),)).mode_of(known, {}, "id") is Mode.OFF

@@ -114,6 +114,9 @@ def test_who_is_there_already_is_settled_unless_the_kernel_was_first(governed: G
 
 def test_what_is_ignored_is_ignored_with_all_below(governed: GovernedCgroups, kernel: FakeKernel, tmp_path: Path) -> None:
     top, below = folders(tmp_path, "a", "a/b")
-    governed.ignore(top)
-    governed.ignore(tmp_path / "gone")
-    assert kernel.groups == {group_id(top): (IGNORED, 1), group_id(below): (IGNORED, 0)}
+    number = governed.add(top)
+    governed.ignore(group_id(top), top)
+    governed.remove(number)
+    governed.ignore(77, tmp_path / "gone")
+    governed.ignore(78, below)
+    assert kernel.groups == {group_id(top): (IGNORED, 1), group_id(below): (IGNORED, 0)}, "and no other folder's"

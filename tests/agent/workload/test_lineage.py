@@ -99,3 +99,21 @@ def test_a_child_of_a_program_that_was_executed_since_is_not_from_before() -> No
     known.executed(executed(GONE))
     known.forked(ProcessFork(GONE + 1, 40, 41, 1, 1000, GONE, 10))
     assert not known.was_before((GONE + 1, 40))
+
+
+def test_a_sessions_status_is_its_first_programs() -> None:
+    known = Lineage("boot", {1: SessionId("s")})
+    for pid in (5, 6):
+        known.executed(ProcessExec(pid, 10, 12, 1, "/bin/sh", ("sh",), False, 0, 1, 1))
+    assert known.status_of(SessionId("s")) == -1
+    known.exited(ProcessExit(6, 10, 13, 1, 9))
+    known.exited(ProcessExit(5, 10, 14, 1, 3))
+    assert known.status_of(SessionId("s")) == 3
+
+
+def test_the_processes_of_a_session_are_forgotten() -> None:
+    known = Lineage("boot", {1: SessionId("s"), 2: SessionId("t")})
+    for pid, workload in ((5, 1), (6, 2)):
+        known.executed(ProcessExec(pid, 10, 12, workload, "/bin/sh", ("sh",), False, 0, 1, 1))
+    assert known.forget(SessionId("s")) == {known.id_of((5, 10))}
+    assert list(known.living) == [(6, 10)] and known.status_of(SessionId("s")) == -1

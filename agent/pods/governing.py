@@ -1,0 +1,84 @@
+"""What becomes of containers in the recording: their sessions wait, begin, end, or leave nothing behind."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from chaperone.agent.pods.workloads import Group
+from chaperone.agent.recording import Recording
+from chaperone.agent.workload.processes import now_ns
+from chaperone.agent.workload.sessions import Session
+from chaperone.proto.ids import SessionId
+
+
+class Governing:
+    """Workloads' Recorder (agent/pods/workloads.py) with a recording behind it. `apiservers`: those that are known now."""
+
+    def __init__(self, recording: Recording, apiservers: Callable[[int], tuple[str, ...]]) -> None:
+        self.recording, self.apiservers = recording, apiservers
+        self._waiting: set[SessionId] = set()
+
+    def meet(self, areas: Iterable[Path]) -> None:
+        """The hooks sit on the area itself, so that no packet of a new container comes before them."""
+        for area in areas:
+            number = self.recording.tracer.govern_area(area)
+            self.recording.gate.watch(number, area, is_new=True)
+
+    def settle(self, folder: Path, is_known: bool) -> int:
+        """One that ends meanwhile has none."""
+        with suppress(FileNotFoundError):
+            return self.recording.tracer.settle(folder, is_known)
+        return 0
+
+    def owner(self, number: int) -> int:
+        """As the kernel has it."""
+        return self.recording.tracer.owner(number)
+
+    def admit(self, number: int, session: Session) -> None:
+        """What already runs there is looked into: who was moved there executes nothing."""
+        recording = self.recording
+        if session.id not in recording.ids.values():
+            recording.undecided.keep(session.started)
+            self._waiting.add(session.id)
+        if number not in recording.sessions:
+            recording.gate.welcome(session.cgroup)
+        recording.sessions[number] = session
+        recording.ids[number] = session.id
+        recording.apiservers[session.id] = frozenset(self.apiservers(now_ns()))
+
+    def has_spoken(self, session: Session) -> bool:
+        """Whether anything but processes waits."""
+        return self.recording.undecided.has_spoken(session.id)
+
+    def begin(self, session: Session) -> None:
+        """Its beginning, then what waited."""
+        self._waiting.discard(session.id)
+        self.recording.undecided.begin(session.id, session.begin())
+
+    def ignore(self, cgroups: dict[int, Group], session: Session | None) -> None:
+        """The kernel sees no more of it; what it had seen is forgotten."""
+        for number, (id_, folder) in cgroups.items():
+            self.recording.tracer.ignore(number, id_, folder)
+        self._forget(cgroups, session, is_dropped=True)
+
+    def end(self, numbers: Iterable[int], session: Session, has_begun: bool) -> None:
+        """The last that is known, then its end."""
+        recording, numbers = self.recording, tuple(numbers)
+        if has_begun:
+            recording.say_last(numbers, session)
+        for number in numbers:
+            recording.tracer.release(number)
+        self._forget(numbers, session, is_dropped=not has_begun)
+        recording.outbox.flush()
+
+    def _forget(self, numbers: Iterable[int], session: Session | None, is_dropped: bool) -> None:
+        recording = self.recording
+        for number in numbers:
+            recording.streams.forget(number)
+            recording.sessions.pop(number, None)
+            recording.ids.pop(number, None)
+        if session is not None:
+            if is_dropped:
+                recording.undecided.drop(session.id)
+            recording.connections.forget(session.id)
+            recording.apiservers.pop(session.id, None)
