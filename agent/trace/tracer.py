@@ -126,11 +126,11 @@ class Tracer:
 
     def release(self, workload: int) -> None:
         """Stop recording what `govern` began, or what the kernel gave a number to in an area; or to meet who is in an area."""
-        self.kernel.store("strict", ctypes.c_uint32(0), workload)
         self.sockets.detach(workload)
         self.cgroups.remove(workload, self.tops.pop(workload, None))
         if workload < 0:
             return
+        self.kernel.store("strict", ctypes.c_uint32(0), workload)
         self.before[workload] = self._counted(workload)
         self.gaps.forget_workload(workload)
         for key, stream in self._streams_of(workload):
