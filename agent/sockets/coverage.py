@@ -8,6 +8,7 @@ the first records of a server; a closing alert, the last record of 2 bytes; or, 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from math import gcd
 
 from chaperone.agent.sockets.suite import Suite
 from chaperone.agent.sockets.values import Flow
@@ -15,6 +16,9 @@ from chaperone.proto.records import Direction
 
 TICKETS = 4  # at most, before a server's first answer
 ALERT = 2
+TAG = 16  # what a record of 1.3 has beyond its content, the content's type and padding
+ENOUGH = 3  # records that show how they are rounded
+SMALLEST_BLOCK = 16
 KEY_UPDATE = 5  # bytes of its message, RFC 8446 §4.6.3
 
 
@@ -83,6 +87,11 @@ class _Sizes:
         self.count = flow.records - flow.handshake_records
         self.app = flow.bytes - flow.handshake - suite.overhead * self.count
         self.first = first
+        self.block = gcd(*(size - TAG for size in (*flow.first, *flow.last))) if self.hidden and self.count >= ENOUGH else 0
+
+    def padding(self) -> int:
+        """Fewer bytes than this may be padding (RFC 8446 §5.4): the sizes of the records show how they are rounded. 0: they do not."""
+        return self.block * self.count if self.block >= SMALLEST_BLOCK else 0
 
     def without_handshake(self) -> int:
         """Application bytes of a client: all behind its Finished."""
@@ -94,6 +103,8 @@ def _judged(direction: Direction, sizes: _Sizes, plain: Plaintext) -> Coverage:
     for extra, why in _explanations(direction, sizes) if plain.tied else ():
         if app - plain.reached == extra:
             return _compared(app - extra, plain, why)
+    if plain.tied and plain.captured == plain.reached and 0 < app - plain.reached < sizes.padding():
+        return Coverage("unproven", app, why=f"records are padded to multiples of {sizes.block} bytes")
     return _compared(app, plain, "")
 
 

@@ -50,6 +50,16 @@ def test_what_was_not_captured_is_a_gap_of_its_size() -> None:
     assert str(Coverage("gap", 150, 50)) == "gap: 50 bytes"
 
 
+def test_padded_records_prove_nothing_but_what_they_may_hide() -> None:
+    padded = [256 * blocks + 16 for blocks in (1, 1, 1, 3, 1)]  # two tickets, 100 bytes, 600 bytes, an alert
+    said = coverage(IN, flow(padded, [300]), NEW, whole(700))
+    assert (said.state, said.why) == ("unproven", "records are padded to multiples of 256 bytes")
+    assert coverage(IN, flow(padded, [300]), NEW, Plaintext(700, 600)).state == "gap"  # we know that we lost something
+    assert coverage(IN, flow(padded, [300]), NEW, Plaintext(700, 700, tied=False)).state == "gap"
+    assert coverage(IN, flow([*padded, 256 * 8 + 16], [300]), NEW, whole(700)).state == "gap"  # more than padding
+    assert coverage(IN, flow([*padded, 300], [300]), NEW, whole(900)).state == "gap"  # not all of one size
+
+
 def test_early_data_is_a_gap_of_its_size_and_nothing_is_said_of_the_answer() -> None:
     sizes = flow([317, 21, *FINISHED, 117])  # 300 bytes, EndOfEarlyData, Finished, 100 bytes
     assert coverage(OUT, sizes, NEW, Plaintext(400, 100, early=300)) == Coverage("gap", 400, 300)

@@ -110,22 +110,25 @@ def test_kubectl_is_tied_and_counted_to_the_byte(tracer: Tracer, tmp_path: Path)
     assert len(of(records, Bound)) == len(logged)
 
 
-def test_a_removed_chunk_is_a_gap_of_its_size(tracer: Tracer, server: TlsServer) -> None:
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("change", [("", ""), OLD], ids=["1.3", "1.2"])
+def test_a_removed_chunk_is_a_gap_of_its_size(tracer: Tracer, server: TlsServer, change: tuple[str, str], direction: Direction) -> None:
     removed: list[TlsBytes] = []
 
     def without_one(values: list[Value]) -> list[Value]:
         for value in values:
-            if not removed and isinstance(value, TlsBytes) and value.direction is Direction.OUT and len(value.data) > 1000:
+            if not removed and isinstance(value, TlsBytes) and value.direction is direction and len(value.data) > 1000:
                 removed.append(value)
         return [value for value in values if value not in removed]
 
-    records = recorded(Altered(tracer, without_one), client(server, PROGRAMS["sync"]), "--attach", libssl())
+    records = recorded(Altered(tracer, without_one), client(server, PROGRAMS["sync"], change), "--attach", libssl())
     size = len(removed[0].data)
     [one], [loss] = over(records), of(records, Loss)
-    assert (one.coverage_out, one.coverage_in, loss.size) == (f"gap: {size} bytes", "complete", size)
+    said = {Direction.OUT: one.coverage_out, Direction.IN: one.coverage_in}
+    assert (said.pop(direction), said.popitem()[1], loss.size) == (f"gap: {size} bytes", "complete", size)
     [note] = of(records, Note)
     assert not note.complete
-    assert note.text.startswith(f"{size} bytes out were carried and not captured: ")
+    assert note.text.startswith(f"{size} bytes {direction.name.lower()} were carried and not captured: ")
 
 
 def test_nothing_probed_is_an_event_at_once_and_a_gap_of_everything(tracer: Tracer, server: TlsServer, tmp_path: Path) -> None:

@@ -1,17 +1,15 @@
 """Live: bytes that go through TLS and that no probe can read are stated with their size and cause."""
 
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from support.c_peer import built
 from support.kernel import skip_without_kernel
 from support.live_recording import of, recorded
-from support.tls_server import libssl, make_certificate, patterned, tls_server
+from support.s_server import s_server
+from support.tls_server import libssl, patterned, tls_server
 
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 from chaperone.proto.records import Cause, Chunk, Connection, Direction, Loss, Record
@@ -35,38 +33,6 @@ def tracer() -> Iterator[Tracer]:
     skip_without_kernel()
     with Tracer(TracerSettings(ring_pages=1024)) as opened:
         yield opened
-
-
-@dataclass
-class Server:
-    """openssl s_server, and what it printed: everything that it got."""
-
-    port: int
-    certificate: Path
-    printed: bytes = b""
-
-
-@contextmanager
-def s_server(directory: Path, *options: str) -> Iterator[Server]:
-    certificate, key = make_certificate(directory)
-    argv = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-tls1_3", *options]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdin and process.stdout
-        line = b""
-        while not line.startswith(b"ACCEPT "):
-            line = process.stdout.readline()
-        server = Server(int(line.rpartition(b":")[2]), certificate)
-
-        def read() -> None:
-            server.printed = process.stdout.read()  # type: ignore[union-attr]
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        try:
-            yield server
-        finally:
-            process.terminate()
-            reader.join()
 
 
 def over(records: list[Record]) -> list[Connection]:

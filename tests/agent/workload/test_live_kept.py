@@ -37,7 +37,7 @@ def test_the_stack_of_a_program_that_is_gone_is_named(tmp_path: Path) -> None:
     program = built("stays", tmp_path, "-static", "-s", "-lssl", "-lcrypto")
     with tls_server(tmp_path) as server, Tracer(TracerSettings(ring_pages=1024)) as tracer:
         argv = ["/bin/sh", "-c", '"$0" "$@" </dev/null; true', program, str(server.port), server.certificate]
-        for _ in range(5):
+        for _ in range(2):
             records = recorded(Altered(tracer, behind_its_end()), argv, statuses=[0])
             [connection] = [one for one in of(records, Connection) if one.ended]
             assert connection.unread == "OpenSSL"
