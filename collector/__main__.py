@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +20,7 @@ import grpc
 
 from chaperone.collector.enforce.alerter import Alerter, alerting_on
 from chaperone.collector.enforce.alerting import read_alerting
+from chaperone.collector.enforce.approvals.office import Office
 from chaperone.collector.enforce.journal import AlertedJournal
 from chaperone.collector.enforce.orders import Orders
 from chaperone.collector.enforce.outbox import OutboxError
@@ -34,6 +35,7 @@ from chaperone.collector.lookup.pods import Pods
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.pipeline import Pipeline
+from chaperone.collector.pipeline.approving import approving, decided
 from chaperone.collector.pipeline.holds import Holds
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.judged import JudgedPipeline
@@ -144,8 +146,10 @@ async def _run(directory: StoreDirectory, settings: CollectorSettings, policies:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with opened(directory, pace) as store, alerting_on(directory.path, settings.alerts) as alerter:
-        activity = Activity()
-        async with _serving(directory, settings, Parts(store, activity, alerter, policies, pods)):
+        activity, new_gate = Activity(), _gates(directory)
+        parts = partial(Parts, store, activity, alerter, policies, pods, new_gate)
+        opening = approving(directory, store, alerter, new_gate().text, activity)
+        async with opening as office, _serving(directory, settings, parts(office)):
             _say_ready(settings.ready_fd)
             await _until_done(stopped, activity, settings.idle_s)
             while not stopped.is_set():
@@ -163,10 +167,12 @@ async def _tell(stopped: asyncio.Event, alerter: Alerter) -> None:
         task.cancel()
 
 
-def _asking(store: Ask, alerts: Ask) -> Ask:
-    """Questions about alerts to those who keep them, all others to the store."""
+def _asking(store: Ask, alerts: Ask, office: Office) -> Ask:
+    """Questions about alerts to those who keep them, words about approvals to the office, all others to the store."""
 
     async def ask(name: str, parameters: str) -> list[dict[str, Any]]:
+        if name == "approvals.decide":
+            return await decided(office, parameters)
         return await (alerts if name.startswith("alerts.") else store)(name, parameters)
 
     return ask
@@ -180,20 +186,26 @@ class Parts:
     activity: Activity
     alerter: Alerter
     policies: PolicyFiles
-    pods: Pods | None = None
+    pods: Pods | None
+    new_gate: Callable[[], Masker]
+    office: Office
 
 
 def _status(policies: PolicyFiles, pods: Pods | None) -> dict[str, Any]:
     return {**policies.status(), "look-ups": pods.status() if pods else "none"}
 
 
+def _gates(directory: StoreDirectory) -> Callable[[], Masker]:
+    masking = remembered(directory.masking(), str(directory.path / MASKING))
+    return partial(Masker, directory.key(), masking, directory.key_number())
+
+
 @asynccontextmanager
 async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts: Parts) -> AsyncIterator[None]:
     rows: list[Row] = []
     store, activity, alerter, policies = parts.store, parts.activity, parts.alerter, parts.policies
-    masking = remembered(directory.masking(), str(directory.path / MASKING))
-    new_gate = partial(Masker, directory.key(), masking, directory.key_number())
-    orders = Orders()
+    new_gate, orders = parts.new_gate, Orders(parts.office)
+    alerter.asks = orders.carries_out
     judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders], parts.pods)
     holds = Holds(orders, judge)
     pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds)
@@ -203,12 +215,13 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     journal = AlertedJournal(store, alerter)
     tally = Tally()
     intake = PipelineIntake(TalliedPipeline(pipeline, tally), rows, TalliedJournal(journal, tally), Clock)
+    parts.office.on_change = intake.look
     reviews = _reviews(settings.listening)
     limits = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)]
     server = grpc.aio.server(options=limits, interceptors=[Guard(reviews)])
     capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
-    answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, _asking(store.ask, alerter.ask))
+    answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, _asking(store.ask, alerter.ask, parts.office))
     admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(admission.ask, activity), server)
     metrics = _metrics(settings.listening, tally, parts)
@@ -219,6 +232,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         metrics.close()
         watching.cancel()
         await server.stop(STOP_GRACE_S)
+        parts.office.on_change = lambda: None
         intake.close()
         journal.close()
         if reviews:

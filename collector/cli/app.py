@@ -14,6 +14,7 @@ import typer
 from chaperone.collector.cli import (
     accesses,
     alerts,
+    approvals,
     calls,
     certificates,
     clients,
@@ -43,6 +44,7 @@ app.add_typer(mask.app, name="mask")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(certificates.app, name="certificates")
 app.add_typer(accesses.app, name="accesses")
+app.add_typer(approvals.app, name="approvals")
 app.add_typer(verdicts.app, name="verdicts")
 app.command("replay")(replay.replay)
 app.command("decode")(decode.decode)

@@ -7,7 +7,7 @@ alert. Texts are bounded here, so that no receiver has to cope with more.
 import hashlib
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from chaperone.collector.rules.event import CONNECTIONS, Subject
@@ -86,20 +86,41 @@ class Alert:
     labels: Mapping[str, str]
     replay: str
     inspect: str
+    approval: Mapping[str, Any] = field(default_factory=dict)  # of one that asks people, or tells them what became of it
 
 
 def alerts_of(judged: Judged, store: str = "") -> list[Alert]:
     """The alerts of an event's verdicts: of all but those that allow. `store`: options that name it in commands."""
-    return [_alert(judged, verdict, store) for verdict in judged.verdicts if verdict.action in TOLD]
+    return [alert_of(judged, verdict, store) for verdict in judged.verdicts if verdict.action in TOLD]
 
 
 def document(alert: Alert) -> dict[str, Any]:
     """The alert as JSON values: docs/alert.schema.json."""
     evidence = [{"word": word, "value": value} for word, value in alert.evidence]
-    return {"schema": SCHEMA, **asdict(alert), "mitre": [*alert.mitre], "evidence": evidence, "unknown": [*alert.unknown]}
+    found = {"schema": SCHEMA, **asdict(alert), "mitre": [*alert.mitre], "evidence": evidence, "unknown": [*alert.unknown]}
+    if not alert.approval:
+        del found["approval"]
+    return found
 
 
-def _alert(judged: Judged, verdict: Verdict, store: str) -> Alert:
+def alert_from(found: Document) -> Alert:
+    """The alert whose document this is."""
+    texts = {key: value for key, value in found.items() if key != "schema"}
+    return Alert(
+        **texts
+        | {
+            "mitre": tuple(found["mitre"]),
+            "what": What(**found["what"]),
+            "who": Who(**found["who"]),
+            "process": Acting(**found["process"]),
+            "evidence": tuple((item["word"], item["value"]) for item in found["evidence"]),
+            "unknown": tuple(found["unknown"]),
+        }
+    )
+
+
+def alert_of(judged: Judged, verdict: Verdict, store: str = "") -> Alert:
+    """The alert of one verdict."""
     found, session = judged.event.document, str(judged.event.document.get("session", ""))
     subject = judged.event.subject
     call = str(found["call"]) if subject is Subject.SECRET else verdict.evidence.subject

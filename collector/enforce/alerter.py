@@ -11,13 +11,14 @@ import shlex
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from chaperone.collector.enforce import questions
-from chaperone.collector.enforce.alert import alerts_of
+from chaperone.collector.enforce.alert import Alert, alerts_of
 from chaperone.collector.enforce.alerting import NOBODY, read_alerting
 from chaperone.collector.enforce.counters import Counters, Event
 from chaperone.collector.enforce.deliver import Deliverer
@@ -29,7 +30,7 @@ from chaperone.collector.enforce.routes import likeness
 from chaperone.collector.enforce.send import tried
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.judged import Judged
-from chaperone.collector.rules.verdict import Action, Moment
+from chaperone.collector.rules.verdict import Action, Enforce, Moment, Verdict
 from chaperone.collector.settings import store_directory
 
 RETRY_S = 1.0
@@ -54,18 +55,29 @@ class Alerter:
         self._changing = asyncio.Lock()
         self._deliverers: dict[str, tuple[Deliverer, asyncio.Task[None]]] = {}
         self.counters = Counters()
+        self.asks: Callable[[Action, str, Moment], bool] = lambda *_: False  # whether people are asked about such a stream
 
     def carries_out(self, action: Action, _stream: str, _moment: Moment) -> bool:
         """People are told of every action; of these nothing else is done."""
         return action is Action.ALERT
 
     def perform(self, judged: Judged) -> None:
-        """Gather the alerts of an event. Called in the pipeline's thread."""
-        for alert in alerts_of(judged, self._store):
+        """Gather the alerts of an event, but for what people are asked: that is told as approvals are. In the pipeline's thread."""
+        verdicts = tuple(verdict for verdict in judged.verdicts if not self._is_asked(judged, verdict))
+        for alert in alerts_of(replace(judged, verdicts=verdicts), self._store):
             self._gathering.add(likeness(self._alerting.grouping, alert), alert)
 
     def foresee(self, _judged: Judged) -> None:
         """People are told when it is judged for good."""
+
+    def _is_asked(self, judged: Judged, verdict: Verdict) -> bool:
+        acts = verdict.action is Action.APPROVE and verdict.effective is Enforce.ENFORCE
+        return acts and self.asks(verdict.action, judged.stream, judged.event.moment)
+
+    async def tell(self, alert: Alert, likeness: str) -> None:
+        """One that no event made; alerts of the same `likeness` are told as one. It is in the outbox when this returns."""
+        self._gathering.add(likeness, alert)
+        await self.keep()
 
     @property
     def is_pending(self) -> bool:
@@ -186,7 +198,7 @@ class Alerter:
             deliverer.wake.set()
 
 
-def _options(directory: Path) -> str:
+def named(directory: Path) -> str:
     """What names the store in a command, unless it is where the command looks anyway."""
     usual = store_directory(None, {name: value for name, value in os.environ.items() if name != "CHAPERONE_STORE"}, os.getuid())
     return "" if directory.absolute() == usual else f" --store {shlex.quote(str(directory.absolute()))}"
@@ -219,7 +231,7 @@ def _given(parameters: str) -> dict[str, Any]:
 async def alerting_on(directory: Path, file: Path | None) -> AsyncIterator[Alerter]:
     """Alerts of the store in `directory`. PolicyError when `file` is bad; when the remembered one has become so, one line says it."""
     desk = await open_desk(directory / FILE)
-    alerter = Alerter(desk, _options(directory))
+    alerter = Alerter(desk, named(directory))
     try:
         try:
             await alerter.use(file)

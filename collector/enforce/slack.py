@@ -46,7 +46,7 @@ def _notification(message: Message) -> str:
 
 def _one(entry: Entry, message: Message) -> list[Block]:
     alert = entry.alert
-    title = f"{_SIGNS[alert['severity']]} {alert['severity'].upper()}: {alert['rule']}"
+    title = f"{_SIGNS[alert['severity']]} {_kind(alert)}: {alert['rule']}"
     blocks: list[Block] = [HeaderBlock(text=_text(title, HEADER)), SectionBlock(text=_text(alert["message"], SECTION))]
     if message.kind is Kind.TEST:
         return blocks
@@ -57,6 +57,12 @@ def _one(entry: Entry, message: Message) -> list[Block]:
     blocks.append(SectionBlock(fields=[_markdown(f"*{name}*\n{text}", FIELD) for name, text in _fields(alert)]))
     blocks += [_section(f"*{name}*\n{text}") for name, text in _long(alert)]
     return [*blocks, _context(_about(alert))]
+
+
+def _kind(alert: dict[str, Any]) -> str:
+    """How bad it is, or how an approval stands."""
+    state = alert.get("approval", {}).get("state")
+    return str(alert["severity"]).upper() if state is None else "APPROVAL WANTED" if state == "pending" else f"APPROVAL {state.upper()}"
 
 
 def _fields(alert: dict[str, Any]) -> list[tuple[str, str]]:
@@ -88,7 +94,24 @@ def _long(alert: dict[str, Any]) -> list[tuple[str, str]]:
     unknown = f"\nunknown: {', '.join(alert['unknown'])}" if alert["unknown"] else ""
     commands = "\n".join(command for command in (alert["replay"], alert["inspect"]) if command)
     found = {"Command line": alert["process"]["command"], "Evidence (masked)": (evidence + unknown).strip(), "Replay": commands}
+    found = _approval(alert.get("approval", {})) | found
     return [(name, fenced(text, SECTION - 100)) for name, text in found.items() if text]
+
+
+def _approval(found: dict[str, Any]) -> dict[str, str]:
+    """What somebody who decides looks at first. A command is no link: deciding is a call by somebody who is known."""
+    if not found:
+        return {}
+    votes = [f"{vote['who']} {'approves' if vote['approves'] else 'denies'}: {vote['why']}" for vote in found["votes"]]
+    needs = [f"{need['rule']}: {need['approvals']} of {', '.join(need['approvers'])}" for need in found["needs"]]
+    shell = f"A shell ({found['shell']})" if found.get("shell") else "Command inside"
+    return {
+        shell: found.get("command", ""),
+        "Would change (masked)": "\n".join(found.get("diff", [])),
+        "Said": "\n".join(votes),
+        f"Wants, until {found['until']}": "\n".join(needs) if found["state"] == "pending" else "",
+        "Decide": "\n".join(found["decide"]),
+    }
 
 
 def _about(alert: dict[str, Any]) -> Iterable[str]:

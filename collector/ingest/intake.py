@@ -111,6 +111,12 @@ class PipelineIntake:
         """What has waited is asked about once more: somebody has decided, or time has passed."""
         self._journal.commit((await self._run(self._again)).rows)
 
+    def look(self) -> None:
+        """`look_again`, soon. Called in the event loop."""
+        task = asyncio.ensure_future(self.look_again())
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
     def close(self) -> None:
         """No more batches."""
         if self._looking:
@@ -135,12 +141,7 @@ class PipelineIntake:
         if self._looking:
             self._looking.cancel()
         delay_s = max(0.0, (deadline - time.monotonic_ns()) / 1e9)
-        self._looking = asyncio.get_running_loop().call_later(delay_s, self._look) if deadline else None
-
-    def _look(self) -> None:
-        task = asyncio.ensure_future(self.look_again())
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self._looking = asyncio.get_running_loop().call_later(delay_s, self.look) if deadline else None
 
     def _through(self, records: list[Record], arrival: Arrival, tell: Tell) -> _Through:
         for record in records:

@@ -36,6 +36,8 @@ NEEDS = {
     "alerts.list": Need(Right.VIEW, Where.EVERYWHERE),
     "status": Need(Right.VIEW, Where.EVERYWHERE),
     "rules.status": Need(Right.VIEW, Where.EVERYWHERE),
+    "approvals.list": Need(Right.VIEW, Where.OF_SESSION),
+    "approvals.decide": Need(Right.APPROVE, Where.EVERYWHERE),
     "accesses.list": Need(Right.ADMIN, Where.EVERYWHERE),
 }
 OTHERS = Need(Right.ADMIN, Where.EVERYWHERE)

@@ -13,6 +13,7 @@ from chaperone.collector.store.marks import StreamMark
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
 
+_URGENT = (Kind.SESSION, Kind.APPROVAL)  # somebody waits for them
 Run = Callable[[Callable[[], None]], Awaitable[None]]  # runs a function in the store's thread
 
 
@@ -113,4 +114,4 @@ class Committer:
 
     def _is_urgent(self, portion: Portion) -> bool:
         many = sum(len(waiting.rows) for waiting in self._waiting.portions) >= self._pace.rows
-        return many or any(row.kind is Kind.SESSION for row in portion.rows)
+        return many or any(row.kind in _URGENT for row in portion.rows)

@@ -3,7 +3,7 @@
 `lock` (flock, with the holder's pid), `version`, `fingerprint.key` (32 random bytes; after a rotation with its number behind them),
 `marks.key` (the first one, after a rotation), `masking.yaml` (what is masked besides the built-ins), `spool.key` (X25519, made once:
 opens what agents left in their spools) and its public half `spool.pub` in base64, `clickhouse/`, `alerts.sqlite` (the outbox of
-alerts) and `collector.sock`. A `run`'s agent has its `spool/` here too. The directory is 0700, files and socket 0600.
+alerts), `collector.sock` and `decide.sock`. A `run`'s agent has its `spool/` here too. The directory is 0700, files and socket 0600.
 """
 
 import base64
@@ -20,11 +20,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from chaperone.proto.sealed import public_of
 
 SOCKET = "collector.sock"
+DECISIONS = "decide.sock"  # where people decide on approvals: its peers are known by the kernel
 SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
 MASKING = "masking.yaml"
 KEY_SIZE = 32
 _KEYS = {"fingerprint.key", "fingerprint.new", "marks.key", "marks.new", "spool.key", "spool.pub", "spool.new"}
-_OURS = {"lock", "version", "version.new", MASKING, "masking.new", "clickhouse", "spool", SOCKET} | _KEYS
+_OURS = {"lock", "version", "version.new", MASKING, "masking.new", "clickhouse", "spool", SOCKET, DECISIONS} | _KEYS
 
 
 class DirectoryError(Exception):
@@ -138,13 +139,18 @@ def holder(path: Path) -> int | None:
 
 
 def socket_target(store: Path) -> str:
-    """The gRPC target of the store's socket. A path too long for a socket address goes through an open descriptor of
-    the directory, which stays open as long as this process lives."""
-    path = store.absolute() / SOCKET
+    """The gRPC target of the store's socket."""
+    return f"unix:{socket_path(store, SOCKET)}"
+
+
+def socket_path(store: Path, name: str) -> str:
+    """A path of one of the store's sockets. One too long for a socket address goes through an open descriptor of the directory,
+    which stays open as long as this process lives."""
+    path = store.absolute() / name
     if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
-        return f"unix:{path}"
+        return str(path)
     descriptor = os.open(store, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    return f"unix:/proc/self/fd/{descriptor}/{SOCKET}"
+    return f"/proc/self/fd/{descriptor}/{name}"
 
 
 def _refuse_others(path: Path) -> None:

@@ -3,17 +3,20 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from chaperone.collector.settings import version
 from chaperone.collector.store import queries, writer
+from chaperone.collector.store.approvals import approval_row, recent_approvals
 from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
 from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.governed import governed
 from chaperone.collector.store.marks import Marks, StreamMark
+from chaperone.collector.store.objects import object_before
 from chaperone.collector.store.recall import Docket, Past, docket, past
 from chaperone.collector.store.rows import Row
 from chaperone.collector.store.schema import migrate
@@ -52,6 +55,22 @@ class Store:
     async def docket(self, horizon_ns: int) -> Docket:
         """What an earlier collector judged of them."""
         return await self.run(lambda: docket(self._engine, horizon_ns))
+
+    async def approvals(self) -> list[dict[str, Any]]:
+        """Those that may still matter to a request."""
+        return await self.run(lambda: recent_approvals(self._engine))
+
+    async def keep_approvals(self, documents: Sequence[Mapping[str, Any]]) -> str:
+        """Versions of approvals; none: wait for those before. As `commit`."""
+        return await self.commit([approval_row(document) for document in documents])
+
+    async def object_before(self, call: Mapping[str, Any]) -> Any:
+        """What the traffic showed last of the object that a call is about."""
+        return await self.run(lambda: object_before(self._engine, call))
+
+    async def governed(self, person: str) -> str:
+        """Why somebody can't decide on approvals; "" when nothing is known against it."""
+        return await self.run(lambda: governed(self._engine, person))
 
     async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
         """Answer a named question (store/queries.py); "status" also says which process answers."""

@@ -12,6 +12,8 @@ from typing import Any
 from chaperone.collector.store import bodies, judgements
 from chaperone.collector.store.access import ACCESS_PARAMETERS, accesses_list
 from chaperone.collector.store.activity import sessions_activity
+from chaperone.collector.store.approvals import PARAMETERS as APPROVALS
+from chaperone.collector.store.approvals import approvals_list
 from chaperone.collector.store.clock import SINCE, STEADY, UNTIL, clocks
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine, Parameter
@@ -149,6 +151,7 @@ QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozense
     "calls.list": (calls_list, _FILTERS | {"session", "limit", "bodies"}),
     "connections.list": (connections_list, frozenset({"session", "limit"})),
     "verdicts.list": (verdicts_list, judgements.VERDICT_PARAMETERS),
+    "approvals.list": (approvals_list, APPROVALS),
     "events.list": (events_list, frozenset({"session"})),
     "events.documents": (events_documents, frozenset({"session", "things", "pieces"})),
     "accesses.list": (accesses_list, ACCESS_PARAMETERS),

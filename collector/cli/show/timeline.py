@@ -34,6 +34,7 @@ class Timeline:
             "piece": self._piece,
             "exchange": _exchange,
             "verdict": self._verdict,
+            "approval": _approval,
             "loss": self._trouble,
             "gap": self._trouble,
             "note": self._trouble,
@@ -144,6 +145,12 @@ def _session(session: Document) -> list[str]:
 
 def _process(process: Document) -> list[str]:
     return [escape(f"{_name(process)} starts: {shlex.join(process.get('argv') or ())}")]
+
+
+def _approval(found: Document) -> list[str]:
+    """That somebody was asked, and all that became of it."""
+    votes = [f"{vote['who']} {'approves' if vote['approves'] else 'denies'}: {vote['why']}" for vote in found["votes"]]
+    return [escape(line) for line in (f"approval {short(found['id'])} of {found['alert']['rule']}: {found['state']}", *votes)]
 
 
 def _exit(process: Document) -> list[str]:

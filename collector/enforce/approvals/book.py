@@ -71,6 +71,15 @@ class Book:
         """Those whose ids begin so."""
         return [approval for id_, approval in self._all.items() if id_.startswith(prefix)]
 
+    def id_of(self, asking: Asking) -> str:
+        """The approval that a request has asked for last; "" for none."""
+        return self._latest.get(key_of(asking), "")
+
+    def describe(self, id_: str, asking: Asking) -> None:
+        """The same, told better: it is no change."""
+        if found := self._all.get(id_):
+            self._all[id_] = replace(found, asking=asking)
+
     def ask(self, asking: Asking, now: int) -> Answer:
         """A request came that rules want approval for."""
         if not asking.binding:

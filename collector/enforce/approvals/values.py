@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaperone.collector.enforce.alert import Alert
 from chaperone.collector.enforce.approvals.state import State
 
 
@@ -39,7 +40,7 @@ class Need:
 @dataclass(frozen=True, slots=True)
 class Asking:
     """One request that waits. `binding`: digest of it; `requester`: whose it is, beyond one session; `identities`: who it is made
-    as, none of whom may decide. `shown`: the alert's document (alert.py), for people. Spans in ns."""
+    as, none of whom may decide. `alert`: what people are told; `sent`: the call's document, kept only until they are. Spans in ns."""
 
     binding: str
     requester: str
@@ -50,7 +51,8 @@ class Asking:
     call: str
     hold_ns: int
     expires_ns: int
-    shown: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    alert: Alert = field(repr=False, compare=False)
+    sent: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

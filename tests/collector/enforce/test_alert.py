@@ -4,7 +4,7 @@ from dataclasses import replace
 from support.judged_events import egress
 from support.made_alerts import alert, judged, verdict
 
-from chaperone.collector.enforce.alert import LONG, SCHEMA, TEXT, TOLD, alerts_of, cut, document
+from chaperone.collector.enforce.alert import LONG, SCHEMA, TEXT, TOLD, alert_from, alerts_of, cut, document
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action, Enforce
 
@@ -70,3 +70,9 @@ def test_its_document_is_json_with_a_schema() -> None:
     found = json.loads(json.dumps(document(alert())))
     assert found["schema"] == SCHEMA
     assert found["evidence"] == [{"word": "call.name", "value": "one"}]
+
+
+def test_an_alert_is_made_of_its_document_again() -> None:
+    for one in (alert(1), replace(alert(2), approval={"state": "pending"}, evidence=(("call.name", "x"),), unknown=("target",))):
+        assert alert_from(json.loads(json.dumps(document(one)))) == one
+    assert "approval" not in document(alert(1))

@@ -4,11 +4,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.made_alerts import judged, verdict
+from support.made_alerts import alert, judged, verdict
 from support.receivers import serving
 
 from chaperone.collector.enforce import alerter as module
@@ -17,7 +18,7 @@ from chaperone.collector.enforce.counters import Count, Event
 from chaperone.collector.enforce.desk import BROKEN
 from chaperone.collector.enforce.outbox import FILE, Outbox
 from chaperone.collector.nodes import PolicyError
-from chaperone.collector.rules.verdict import Action
+from chaperone.collector.rules.verdict import Action, Enforce
 
 WAIT_S = 60.0
 
@@ -283,3 +284,27 @@ def test_the_store_directory_shows_no_address_and_no_key(tmp_path: Path) -> None
     (tmp_path / "alerts.yaml").unlink()
     found = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"hook-s3cret" not in found and b"k" * 32 not in found and b"secrets <read> & more" in found
+
+
+def test_what_no_event_made_is_told_too(tmp_path: Path) -> None:
+    with serving() as server:
+
+        async def then(alerter: Alerter) -> None:
+            await alerter.tell(alert(1, message="an approval"), "approval 1")
+            await until(lambda: server.got)
+
+        run(tmp_path, file(tmp_path, server.url), then)
+        assert [document["alerts"][0]["alert"]["message"] for document in server.documents()] == ["an approval"]
+
+
+def test_what_people_are_asked_for_is_told_by_those_who_ask(tmp_path: Path) -> None:
+    async def then(alerter: Alerter) -> None:
+        alerter.asks = lambda action, stream, moment: stream == "held"
+        event = judged(1).event
+        wanted = verdict(event, Action.APPROVE, effective=Enforce.ENFORCE)
+        for one, stream, is_told in ((wanted, "held", False), (wanted, "other", True), (verdict(event, Action.APPROVE), "held", True)):
+            alerter.perform(replace(judged(1, one), stream=stream))
+            assert alerter.is_pending is is_told
+            await alerter.keep()
+
+    run(tmp_path, None, then)

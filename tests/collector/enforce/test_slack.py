@@ -1,14 +1,19 @@
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.approving import NOW, no, yes
+from support.approving import asking as made_asking
 from support.made_alerts import alert, slack
 from support.receivers import serving
 
-from chaperone.collector.enforce.alert import document
+from chaperone.collector.enforce.alert import Alert, document
 from chaperone.collector.enforce.alerting import Slack
+from chaperone.collector.enforce.approvals.book import Book
+from chaperone.collector.enforce.approvals.news import news
 from chaperone.collector.enforce.message import LISTED, Entry, Kind, Message, trial
 from chaperone.collector.enforce.slack import payload, send, what
 
@@ -106,3 +111,36 @@ def test_it_is_posted_as_json() -> None:
             asyncio.run(send(to, one))
         assert [got.document["blocks"][0]["type"] for got in server.got] == ["header", "header"]
         assert "test" in json.dumps(server.got[1].document)
+
+
+def asking(*words: str) -> Alert:
+    """What is told of an approval after these words."""
+    book = Book()
+    about = {"command": "env <b>bash</b>", "shell": "bash, interactive", "diff": ['+ rules.[0].verbs: ["*"]']}
+    one = made_asking(1)
+    book.ask(replace(one, alert=replace(one.alert, approval=about)), NOW)
+    for word in words:
+        book.vote(book.changed[0].id, (yes if word == "yes" else no)(why="planned in CHG-1"))
+    found = news(book.changed[-1])
+    assert found
+    return found
+
+
+def test_an_approval_says_what_a_person_needs_to_decide() -> None:
+    told = asking()
+    found = payload(Message(told.id, Kind.FIRST, (Entry(document(told), 1, 0, LAST),)))
+    assert_within_limits(found)
+    whole = "\n".join(texts(found))
+    for wanted in (
+        "APPROVAL WANTED: roles", "*A shell (bash, interactive)*", "env &lt;b&gt;bash&lt;/b&gt;", "+ rules.[0].verbs",
+        "roles: 1 of unix:root, user:ann", "chaperone approvals approve", "ask for approval (enforce)",
+    ):  # fmt: skip
+        assert wanted in whole
+    assert "Said" not in whole and "http" not in whole, "deciding is no link"
+
+
+def test_its_outcome_says_whose_word_it_was_and_why() -> None:
+    told = asking("no")
+    whole = "\n".join(texts(payload(Message(told.id, Kind.FIRST, (Entry(document(told), 1, 0, LAST),)))))
+    assert "APPROVAL DENIED: roles" in whole and "unix:root denies: planned in CHG-1" in whole
+    assert "Wants" not in whole and "approvals approve" not in whole

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+from support.approving import asking, yes
 from support.made_alerts import KEY, alert, webhook
 from support.receivers import serving
 
 from chaperone.collector.enforce.alert import document
 from chaperone.collector.enforce.alerting import Webhook
+from chaperone.collector.enforce.approvals.book import Book
+from chaperone.collector.enforce.approvals.news import news
 from chaperone.collector.enforce.message import Entry, Kind, Message, trial
 from chaperone.collector.enforce.webhook import send, signature
 
@@ -43,7 +46,12 @@ def test_the_signature_is_over_time_and_body() -> None:
 def test_the_body_is_what_the_schema_says() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     strange = message(name="\ud800\x00<&>", userAgent=None, session={"labels": {"team": "pay"}})
-    for one in (message(), strange, trial("ab" * 16, "2026-01-02T03:04:05.000000000Z")):
+    book = Book()
+    book.ask(asking(1), 1)
+    book.vote(book.changed[0].id, yes(time=2))
+    told = [found for one in book.take() if (found := news(one))]
+    approvals = [Message(one.id, Kind.FIRST, (Entry(document(one), 1, 0, {"time": "", "message": "", "call": ""}),)) for one in told]
+    for one in (message(), strange, *approvals, trial("ab" * 16, "2026-01-02T03:04:05.000000000Z")):
         jsonschema.validate(posted(one).document, SCHEMA)
 
 

@@ -14,7 +14,7 @@ def test_steps_are_numbered_from_one_without_gaps() -> None:
 def test_a_new_store_gets_every_step_and_records_the_last(engine: Engine, tmp_path: Path) -> None:
     assert version_in(tmp_path / "version") == max(steps())
     tables = {row["name"] for row in engine.rows("SHOW TABLES")}
-    assert tables == {"records", "bodies", "agents", "marks", "clocks", "calls"}
+    assert tables == {"records", "bodies", "agents", "marks", "clocks", "calls", "approvals"}
 
 
 def test_a_step_that_was_cut_off_is_done_again(engine: Engine, tmp_path: Path) -> None:

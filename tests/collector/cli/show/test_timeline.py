@@ -67,3 +67,14 @@ def test_raw_bytes_are_as_recorded() -> None:
 
 def test_trouble_is_one_sentence() -> None:
     assert trouble({"direction": "in", "position": 7, "size": 0, "reason": "bad frame"}) == "not readable (in at 7): bad frame"
+
+
+def test_an_approval_is_told_with_everybody_s_word() -> None:
+    found = {
+        "id": "ab" * 16,
+        "state": "denied",
+        "alert": {"rule": "roles"},
+        "votes": [{"who": "unix:root", "approves": False, "why": "no\x1b"}],
+    }
+    first, second = Timeline(None, colour=False).lines(moment("approval", 5, found))
+    assert first.endswith("approval abababab of roles: denied") and second.endswith("unix:root denies: no\\x1b")

@@ -1,0 +1,168 @@
+"""`chaperone approvals`: requests that wait for people, and their word about them."""
+
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chaperone.collector.cli.ask import StoreOption, Whom, ask, directory, whom
+from chaperone.collector.cli.connect import reach
+from chaperone.collector.cli.failed import CommandError
+from chaperone.collector.cli.options import FormOption, SinceOption, instant
+from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
+from chaperone.collector.cli.show.approval import COLUMNS, approval_lines, row
+from chaperone.collector.cli.show.escape import escape
+from chaperone.collector.cli.show.table import table
+from chaperone.collector.enforce.approvals.state import State
+from chaperone.collector.store.directory import DECISIONS, socket_path
+
+app = typer.Typer(no_args_is_help=True, help="Requests that wait for people, and their word about them.", rich_markup_mode=None)
+Document = dict[str, Any]
+FOLLOW_S = 1.0
+ANSWER_S = 60.0
+TRIES = 3
+FOLLOW_WIDTHS = (8, 5, 8, 5, 8, 16, 24, 24)
+NEXT = "chaperone approvals list shows them"
+
+
+def known(incomplete: str) -> list[str]:
+    """For the shell's completion: what waits in the usual store, while its collector runs."""
+    try:
+        found = list(ask(directory(None), "approvals.list", state=str(State.PENDING)))
+    except CommandError:
+        return []
+    return [approval["id"][:12] for approval in found if approval["id"].startswith(incomplete.lower())]
+
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The beginning of an approval's id", autocompletion=known)]
+Reason = Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why: it is recorded, and told to who asked")]
+
+
+@app.command("list", epilog="Examples: chaperone approvals list --state pending | chaperone approvals list -o jsonl -f")
+def list_(
+    state: Annotated[State | None, typer.Option(help="Only those that are so now")] = None,
+    session: Annotated[str | None, typer.Option(help="Of one session: the beginning of its id")] = None,
+    since: SinceOption = None,
+    rule: Annotated[str | None, typer.Option(help="That this rule asks for")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more come, or change")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many, the newest")] = 1000,
+    output: FormOption = Form.TABLE,
+    store: StoreOption = None,
+) -> None:
+    """List approvals, the newest last."""
+    if follow and output in (Form.JSON, Form.YAML):
+        raise typer.BadParameter("--follow goes with -o table or -o jsonl")
+    given: Document = {"state": state and str(state), "session": session and session.lower(), "since": since and instant(since)}
+    given = {key: value for key, value in (given | {"rule": rule, "limit": limit}).items() if value is not None}
+    place = whom(store)
+    found = list(ask(place, "approvals.list", **given))
+    _print(found, output)
+    if follow:
+        _follow(place, given, found, output)
+
+
+@app.command(epilog="Example: chaperone approvals show 3f2a9c")
+def show(approval: Id, output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
+    """Show one: the request and what it would change, whose word it wants, and what was said."""
+    found = list(ask(whom(store), "approvals.list", id=approval.lower(), limit=2))
+    if len(found) != 1:
+        raise CommandError(f"{'no' if not found else 'more than one'} approval's id begins with {approval!r}", NEXT)
+    _show(_without_cursor(found[0]), output)
+
+
+@app.command(epilog="Example: chaperone approvals approve 3f2a9c --reason 'planned in CHG-1042'")
+def approve(approval: Id, reason: Reason, output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
+    """Let the request pass, once. Only who is one of the rule's approvers, and neither makes the request nor runs inside it."""
+    _decide(whom(store), {"approval": approval.lower(), "approve": True, "why": reason}, output)
+
+
+@app.command(epilog="Example: chaperone approvals deny 3f2a9c --reason 'ask again on Monday'")
+def deny(approval: Id, reason: Reason, output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
+    """Refuse the request, also one that was approved and is not used yet."""
+    _decide(whom(store), {"approval": approval.lower(), "approve": False, "why": reason}, output)
+
+
+def _decide(place: Whom, word: Document, output: Form) -> None:
+    found = _answer(place, word) if isinstance(place, Path) else next(ask(place, "approvals.decide", **word))
+    if output is not Form.TABLE:
+        document(found, output)
+    elif found["state"] == State.PENDING:
+        typer.echo(f"approval {found['id'][:12]} has your word; it wants more people's")
+    else:
+        typer.echo(f"approval {found['id'][:12]} {escape(found['state'])}")
+
+
+def _answer(place: Path, word: Document) -> Document:
+    """Of a collector that was just ending another is started; a word that may have been heard is not said twice."""
+    for _ in range(TRIES):
+        reach(place)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(ANSWER_S)
+            try:
+                connection.connect(socket_path(place, DECISIONS))
+            except (ConnectionRefusedError, FileNotFoundError):
+                continue
+            return _settled(_told(connection, word))
+    raise CommandError("nobody listens for decisions", "try again")
+
+
+def _settled(answer: Document) -> Document:
+    if problem := answer.get("error"):
+        raise CommandError(str(problem), NEXT)
+    found: Document = answer["approval"]
+    return found
+
+
+def _told(connection: socket.socket, word: Document) -> Document:
+    """A line there, a line back."""
+    try:
+        connection.sendall(json.dumps(word).encode() + b"\n")
+        with connection.makefile("rb") as lines:
+            found: Document = json.loads(lines.readline())
+    except (OSError, ValueError):
+        raise CommandError("the collector did not answer", "chaperone approvals show says how it stands") from None
+    return found
+
+
+def _print(found: list[Document], output: Form) -> None:
+    if output is not Form.TABLE:
+        documents(map(_without_cursor, found), output)
+    elif found:
+        say(_table(found, ()))
+    else:
+        typer.echo("No approvals found.", err=True)
+
+
+def _show(found: Document, output: Form) -> None:
+    if output is Form.TABLE:
+        say(approval_lines(found))
+    else:
+        document(found, output)
+
+
+def _follow(place: Whom, given: Document, found: list[Document], output: Form) -> None:
+    """Ask for what changed since, until interrupted."""
+    cursor = max((approval["cursor"] for approval in found), default=0)
+    try:
+        while True:
+            time.sleep(FOLLOW_S)
+            news = list(ask(place, "approvals.list", **given, after=cursor))
+            cursor = max((approval["cursor"] for approval in news), default=cursor)
+            if output is Form.JSONL:
+                documents(map(_without_cursor, news), Form.JSONL)
+            elif news:
+                say(_table(news, FOLLOW_WIDTHS)[1:])
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _table(found: list[Document], widths: tuple[int, ...]) -> list[str]:
+    now = time.time_ns()
+    return list(table(list(COLUMNS), [row(approval, now) for approval in found], is_coloured(), widths))
+
+
+def _without_cursor(approval: Document) -> Document:
+    return {key: value for key, value in approval.items() if key != "cursor"}

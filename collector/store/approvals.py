@@ -1,0 +1,49 @@
+"""Approvals as they are stored, asked for, and taken up again by a restarted collector. Documents: enforce/approvals/document.py."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from chaperone.collector.rules.evaluate import time_ns
+from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.facts import BEGUN
+from chaperone.collector.store.questions import ROW_LIMIT, bound, number
+from chaperone.collector.store.rows import Kind, Row
+
+DAYS = 3  # one waits a day at most to be given, and then a day to be used
+_FILTERS = {
+    "since": ("time", "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')"),
+    "session": ("id", "startsWith(session, {session:String})"),
+    "id": ("id", "startsWith(id, {id:String})"),
+    "state": ("text", "JSONExtractString(document, 'state') = {state:String}"),
+    "rule": ("text", "JSONExtractString(document, 'alert', 'rule') = {rule:String}"),
+}
+PARAMETERS = frozenset(_FILTERS) | {"limit", "after"}
+
+
+def approval_row(document: Mapping[str, Any]) -> Row:
+    """One version."""
+    time, version = time_ns(document["time"]), int(document["version"])
+    key = Kind.APPROVAL, str(document["session"]), str(document["id"])
+    return Row(*key, BEGUN, version, time, dict(document), stream=str(document["stream"]), call=str(document["call"]))
+
+
+def approvals_list(engine: Engine, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`session since id state rule`, `limit` (default 1000) → the newest approvals as they are now, oldest first. To follow, ask again
+    with `after`, the highest `cursor` so far: then they come in order of their last change."""
+    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
+    given = bound(parameters, {key: kind for key, (kind, _) in _FILTERS.items()})
+    after, order = (number(parameters, "after"), "arrived") if "after" in parameters else (0, "time DESC, id")
+    conditions = " AND ".join([_FILTERS[key][1] for key in given] + ["arrived > {after:UInt64}"])
+    statement = f"SELECT document, arrived FROM approvals WHERE {conditions} ORDER BY {order} LIMIT {{limit:UInt64}}"
+    found = [
+        json.loads(row["document"]) | {"cursor": row["arrived"]}
+        for row in engine.rows(statement, {**given, "after": after, "limit": limit})
+    ]
+    return found if "after" in parameters else found[::-1]
+
+
+def recent_approvals(engine: Engine) -> list[dict[str, Any]]:
+    """All that may still matter to a request, oldest first."""
+    statement = "SELECT document FROM approvals WHERE time > now() - toIntervalDay({days:UInt64}) ORDER BY time, id"
+    return [json.loads(row["document"]) for row in engine.rows(statement, {"days": DAYS})]
