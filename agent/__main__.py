@@ -27,8 +27,9 @@ from chaperone.agent.recording import Ended, Recording, told
 from chaperone.agent.settings import Check, Deliver, PodSettings, Settings, parse
 from chaperone.agent.trace.requirements import Problem, problems
 from chaperone.agent.trace.tracer import Tracer
-from chaperone.agent.workload.processes import boot_id, hierarchy
+from chaperone.agent.workload.processes import boot_id, hierarchy, now_ns
 from chaperone.proto import capture_pb2 as wire
+from chaperone.proto.records import NO_SESSION, Note
 
 WELCOME_S = 10.0
 LAST_ACK_S = 10.0
@@ -114,8 +115,10 @@ def record(settings: Settings) -> int:
         tell(settings, {"session": next((session.id for session in recording.sessions.values()), "")})
         while not stop.look():
             recording.step()
+            state(cargo)
         if stop.is_abandoned:
             recording.strict.end_all("whoever started the recording is gone")
+        state(cargo)
         recording.end(stop.ended)
         return report(recording, uplink)  # first: nobody should wait for probes to be taken off
 
@@ -124,6 +127,19 @@ def node_of(recording: Recording, settings: Settings, pods: PodSettings) -> Node
     """Who knows of this node's pods."""
     where = Where(*pods.api, settings.node, pods.account)
     return Node(recording, where, Selection(own=pods.own), pods.root or hierarchy(), pods.servers)
+
+
+def state(cargo: Cargo) -> None:
+    """What is wrong with what dead agents left: in our log, and in the store, where it belongs to no session."""
+    for text in cargo.leftovers.news() if cargo.leftovers else ():
+        log(text)
+        cargo.outbox.put(Note(NO_SESSION, now_ns(), "spool", text, complete=False))
+
+
+def log(text: str) -> None:
+    """One line."""
+    sys.stderr.write(f"chaperone agent: {text}\n")
+    sys.stderr.flush()
 
 
 def greeting(node: str) -> wire.Hello:
@@ -141,6 +157,8 @@ def deliver(settings: Deliver) -> int:
     while leftovers.under_way() and not uplink.is_refused and time.monotonic() < deadline:
         time.sleep(0.02)
     uplink.finish(0)
+    for text in leftovers.news():
+        log(text)
     leftovers.close()
     refusals = [start.refusal for start in leftovers.starts.values() if start.refusal]
     trouble = "; ".join(dict.fromkeys(refusals)) or (uplink.trouble if leftovers.starts else "")
@@ -183,7 +201,7 @@ def tell(settings: Settings, message: dict[str, object]) -> None:
 def fail(settings: Settings, problem: Problem) -> int:
     """Say why nothing is recorded."""
     tell(settings, {"failed": problem.what, "fix": problem.fix})
-    sys.stderr.write(f"chaperone agent: {problem.what}: {problem.fix}\n")
+    log(f"{problem.what}: {problem.fix}")
     return 1
 
 

@@ -1,78 +1,27 @@
 """What agents before us left in the spool because they died, or because no collector came: passed on as it lies there, then removed.
 
 We can't read it. An agent is dead when its folder's lock can be taken; we hold that until the end, so that nobody else passes it on
-meanwhile. At the end its open sessions are ended, with a note that says what is not known. What no collector can open stays, up to
-a limit; the oldest goes first.
+meanwhile. At the end its open sessions are ended, with notes that say what is not known: of what it did after its last batch, of what
+is damaged, and of what was given up. What this collector can't open stays for another, up to a limit; the oldest is given up first.
+Nothing is dropped before a collector has stored that it was, and `news` says at once what is wrong.
 """
 
-import base64
-import json
-import os
-import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import zstandard
 
-from chaperone.agent.deliver.clock import wall_offset_ns
-from chaperone.agent.deliver.segment import SUFFIX, Frame, frames_in
-from chaperone.agent.deliver.spool import START, last_sign, lock_of, own_folder
+from chaperone.agent.deliver.spool import own_folder
+from chaperone.agent.deliver.start import Start, found_in
 from chaperone.agent.settings import Ended
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import Note, Record, SessionEnded, pack
+from chaperone.proto.records import NO_SESSION, Note, Record, SessionEnded, pack
 
 DIED, UNRECORDED = "the agent that recorded it died", "what followed was not recorded"
-
-
-@dataclass(slots=True)
-class Start:
-    """A dead agent's folder. `sessions`: those that it had not ended."""
-
-    folder: Path
-    lock: int
-    sealed_key: bytes
-    sessions: tuple[SessionId, ...]
-    highest: int = 0  # number of the last frame that was passed on
-    missing: int = 0  # numbers between frames that are not there
-    refusal: str = ""
-    is_told: bool = False  # to its end, in this conversation
-    died_ns: int = 0  # boot time of the last sign of life
-    offset: int = 0  # of the wall clock to it then
-    boot: str = ""
-
-    @property
-    def agent(self) -> str:
-        """Its id."""
-        return self.folder.name
-
-    def leftover(self, number: int = 0, frame: bytes = b"", last: wire.Batch | None = None) -> wire.Leftover:
-        """Something of it, as it is passed on."""
-        return wire.Leftover(agent=self.agent, boot_id=self.boot, sealed_key=self.sealed_key, number=number, frame=frame, last=last)
-
-    def frames(self) -> Iterator[Frame]:
-        """What it wrote, in order; counts what is missing in between."""
-        self.highest = self.missing = 0
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
-            for frame in frames_in(path):
-                if frame.number > self.highest:
-                    self.missing += frame.number - self.highest - 1 if self.highest else 0
-                    self.highest = frame.number
-                    yield frame
-
-    def size(self) -> int:
-        """Bytes on disk."""
-        return sum(path.stat().st_size for path in self.folder.glob(f"*{SUFFIX}"))
-
-    def remove(self) -> None:
-        """Nobody needs it any more."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.close()
-
-    def close(self) -> None:
-        """Let others have it."""
-        os.close(self.lock)
+NO_KEY, NO_ROOM = "it had met no collector that could open it", "the spool has reached its limit"
 
 
 @dataclass(slots=True)
@@ -84,18 +33,29 @@ class Leftovers:
     known: Mapping[str, Ended] = field(default_factory=dict)
     starts: dict[str, Start] = field(default_factory=dict)
     ended: list[SessionId] = field(default_factory=list)  # of folders that were delivered
+    _news: dict[str, bool] = field(default_factory=dict)  # sentences, and whether they were told
+    _telling: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self) -> None:
         """Look for them; beyond the limit the oldest are given up. OSError."""
         folders = [path for path in own_folder(self.root).iterdir() if path.is_dir() and not path.name.startswith(".")]
-        found = sorted(filter(None, map(_start, folders)), key=lambda start: -start.died_ns - start.offset)
         room = self.limit
-        for start in found:
-            room -= start.size()
-            if not start.sealed_key or not (start.sessions or start.size()) or room < 0:
-                start.remove()  # nobody can ever open it, or there is nothing, or it must make way
-            else:
+        for start in sorted(self._looked_into(folders), key=lambda start: -start.died_ns - start.offset):
+            size = start.size()
+            room -= size
+            if size and (start.given_up or not start.sealed_key or room < 0):
+                self._give_up(start, NO_ROOM if start.sealed_key else NO_KEY)
+            if start.sessions or size or start.given_up:
                 self.starts[start.agent] = start
+            else:
+                start.remove()  # there is nothing to say
+
+    def news(self) -> list[str]:
+        """What nobody was told yet."""
+        with self._telling:
+            found = [text for text, is_told in self._news.items() if not is_told]
+            self._news.update(dict.fromkeys(found, True))
+        return found
 
     def messages(self) -> Iterator[wire.Upward]:
         """Everything, for one conversation with a collector."""
@@ -119,8 +79,14 @@ class Leftovers:
 
     def refuse(self, agent: str, reason: str) -> None:
         """This collector can't open it: another may."""
-        if agent in self.starts:
-            self.starts[agent].refusal = reason
+        if start := self.starts.get(agent):
+            start.refusal = reason
+            self._say(f"the {start.size()} bytes that agent {agent} left wait in {start.folder}: {reason}")
+
+    def refuse_all(self, reason: str) -> None:
+        """This collector takes nothing of the kind."""
+        for agent in list(self.starts):
+            self.refuse(agent, reason)
 
     def under_way(self) -> bool:
         """Whether there is anything left that this collector may take."""
@@ -131,30 +97,39 @@ class Leftovers:
         for start in self.starts.values():
             start.close()
 
+    def _looked_into(self, folders: list[Path]) -> Iterator[Start]:
+        for folder in folders:
+            try:
+                if (start := found_in(folder)) is not None:
+                    yield start
+            except OSError as error:
+                self._say(f"what lies in {folder} can't be read and stays there: {error.strerror}")
+
+    def _give_up(self, start: Start, why: str) -> None:
+        try:
+            start.give_up(why)
+        except OSError as error:
+            self._say(f"what lies in {start.folder} can't be removed: {error.strerror}")
+        self._say(f"what agent {start.agent} left is given up: {start.given_up}")
+
+    def _say(self, text: str) -> None:
+        with self._telling:
+            self._news.setdefault(text, False)
+
     def _last(self, start: Start) -> wire.Batch:
         """The end of its sessions, at the time of its last sign of life. Always the same, whoever says it how often."""
-        data = pack(self._ending(start, start.died_ns))
+        data = pack(self._ending(start))
         frame = zstandard.ZstdCompressor(level=1).compress(data)
         return wire.Batch(wall_offset_ns=start.offset, records=frame, size=len(data))
 
-    def _ending(self, start: Start, time: int) -> Iterator[Record]:
-        for session in start.sessions:
+    def _ending(self, start: Start) -> Iterator[Record]:
+        """A session that it had ended itself needs only what is missing; whose that was, nobody knows."""
+        for session in start.sessions or (NO_SESSION,):
             ended = self.known.get(session, Ended())
-            yield Note(session, time, "agent", f"{ended.why or DIED}: {UNRECORDED}", complete=False)
-            if start.missing:
-                yield Note(session, time, "spool", f"{start.missing} batches were damaged on disk", complete=False)
-            yield SessionEnded(session, time, ended.status)
-
-
-def _start(folder: Path) -> Start | None:
-    """A folder whose agent is dead; None if it lives."""
-    if (lock := lock_of(folder)) is None:
-        return None
-    died_ns, offset = last_sign(folder, wall_offset_ns)
-    try:
-        told = json.loads((folder / START).read_text())
-        sessions = tuple(SessionId(str(session)) for session in told["sessions"])
-        key, boot = base64.b64decode(told["sealed_key"]), str(told.get("boot_id", ""))
-        return Start(folder, lock, key, sessions, died_ns=died_ns, offset=offset, boot=boot)
-    except (OSError, ValueError, KeyError, TypeError):
-        return Start(folder, lock, b"", (), died_ns=died_ns, offset=offset)  # it died before it had anything to say
+            if session is not NO_SESSION:
+                yield Note(session, start.died_ns, "agent", f"{ended.why or DIED}: {UNRECORDED}", complete=False)
+            for text in start.damages():
+                of = text if session is not NO_SESSION else f"of what agent {start.agent} left: {text}"
+                yield Note(session, start.died_ns, "spool", of, complete=False)
+            if session is not NO_SESSION:
+                yield SessionEnded(session, start.died_ns, ended.status)

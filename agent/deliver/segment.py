@@ -2,13 +2,13 @@
 
     length u32 | number u64 | CRC-32 of these two u32 | frame | CRC-32 of the frame u32      (little endian)
 
-A frame that was cut off at the end of the file was never sent: its writer died in it. A damaged frame is left out and counted;
-where a head is damaged nobody knows where the next one begins, and the rest of the file is left out.
+A frame that was cut off at the end of the file was never sent: its writer died in it. A damaged frame is left out; where a head
+is damaged nobody knows where the next one begins, and the rest of the file is left out. How many bytes that were is told.
 """
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
@@ -59,7 +59,7 @@ class Segment:
         found = next(_frames(self._file, at), None)
         if found is None:
             raise DamagedError(f"no whole frame at {at} of {self.path.name}")
-        return found
+        return found[1]
 
     def remove(self) -> None:
         """Nobody needs it any more."""
@@ -71,16 +71,22 @@ class Segment:
         os.close(self._file)
 
 
-def frames_in(path: Path) -> Iterator[Frame]:
-    """The whole frames of a file, in order. Numbers that are missing were damaged."""
+def frames_in(path: Path, spoil: Callable[[int], None] = lambda size: None) -> Iterator[Frame]:
+    """The whole frames of a file, in order; `spoil` is told the size of whatever else is in it. OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        yield from _frames(descriptor, 0, skips=True)
+        end = 0
+        for begin, frame in _frames(descriptor, 0, skips=True):
+            spoil(begin - end)
+            end = begin + HEAD.size + len(frame.data) + TAIL.size
+            yield frame
+        spoil(os.fstat(descriptor).st_size - end)
     finally:
         os.close(descriptor)
 
 
-def _frames(file: int, at: int, skips: bool = False) -> Iterator[Frame]:
+def _frames(file: int, at: int, skips: bool = False) -> Iterator[tuple[int, Frame]]:
+    """Where each begins, and it."""
     while (told := _head(os.pread(file, HEAD.size, at))) is not None:
         length, number = told
         data = os.pread(file, length + TAIL.size, at + HEAD.size)
@@ -88,7 +94,7 @@ def _frames(file: int, at: int, skips: bool = False) -> Iterator[Frame]:
             return
         frame, (checksum,) = data[:length], TAIL.unpack_from(data, length)
         if crc32(frame) == checksum:
-            yield Frame(number, frame)
+            yield at, Frame(number, frame)
         elif not skips:
             return
         at += HEAD.size + len(data)

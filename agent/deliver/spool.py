@@ -70,7 +70,7 @@ class Spool:
         """The key of a collector that welcomed us: for now, and for a start that meets no collector. One that is no key is none."""
         try:
             self.seal_to(public)
-            _replaced(self.folder.parent / KNOWN, base64.b64encode(public))
+            replaced(self.folder.parent / KNOWN, base64.b64encode(public))
         except (OSError, ValueError) as error:
             self.trouble = f"the collector's key can't be used: {type(error).__name__}"
 
@@ -155,7 +155,7 @@ class Spool:
 
     def _write_start(self) -> None:
         start = {"agent": self.agent, "boot_id": self.boot, "sealed_key": base64.b64encode(self._sealed).decode()}
-        _replaced(self.folder / START, json.dumps(start | {"sessions": list(self._sessions)}).encode())
+        replaced(self.folder / START, json.dumps(start | {"sessions": list(self._sessions)}).encode())
         self._is_described = True
 
 
@@ -208,7 +208,7 @@ def _locked_folder(root: Path, agent: str) -> tuple[Path, int]:
     return folder, lock
 
 
-def _replaced(path: Path, data: bytes) -> None:
+def replaced(path: Path, data: bytes) -> None:
     """Whole or not at all."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.write_bytes(data)

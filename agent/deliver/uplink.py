@@ -145,7 +145,9 @@ class _Conversation:
         """What earlier agents left, once a collector that takes such things has welcomed us; None: not yet."""
         while not self.welcomed.is_set():
             yield None
-        if self.takes_leftovers and self.cargo.leftovers:
+        if self.cargo.leftovers and not self.takes_leftovers:
+            self.cargo.leftovers.refuse_all("this collector takes nothing that dead agents left")
+        elif self.cargo.leftovers:
             yield from self.cargo.leftovers.messages()
 
     def _is_over(self) -> bool:

@@ -27,6 +27,7 @@ from chaperone.collector.cli import (
     rules,
     run,
     sessions,
+    status,
     verdicts,
 )
 from chaperone.collector.cli.failed import CommandError
@@ -46,6 +47,7 @@ app.add_typer(certificates.app, name="certificates")
 app.add_typer(accesses.app, name="accesses")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(verdicts.app, name="verdicts")
+app.command("status")(status.status)
 app.command("replay")(replay.replay)
 app.command("decode")(decode.decode)
 app.command("collector", context_settings=halves.ALL_ARGUMENTS)(halves.collector)

@@ -18,7 +18,7 @@ import grpc
 from chaperone.collector.fault import place_of
 from chaperone.collector.ingest.backlog import Backlog
 from chaperone.collector.ingest.batches import records_in
-from chaperone.collector.ingest.leftovers import Opener
+from chaperone.collector.ingest.leftovers import Damages, Opener
 from chaperone.collector.ingest.outgoing import Line, Outgoing
 from chaperone.collector.settings import CollectorSettings, version
 from chaperone.proto import capture_pb2 as pb
@@ -117,6 +117,7 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
     ) -> None:
         self._intake, self._settings, self._activity, self._opener = intake, settings, activity, opener or Opener()
         self._agents: dict[str, _Agent] = {}
+        self._damages = Damages()
 
     async def Stream(self, upward: AsyncIterator[pb.Upward], context: Any) -> AsyncIterator[pb.Downward]:  # noqa: N802 - named by gRPC
         """One agent's call: Hello, Welcome, then acks as batches become durable."""
@@ -180,14 +181,15 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
             await under_way.put(None)
 
     async def _left(self, leftover: pb.Leftover) -> _UnderWay | pb.Downward | None:
-        """Take a dead agent's batch. None: it is damaged, and what follows will show what was in it."""
+        """Take a dead agent's batch. None: it is damaged, which is said at the end; what follows will show what was in it."""
         try:
             batch = self._opener.batch(leftover)
         except SealError as error:
             return pb.Downward(leftover_refused=pb.LeftoverRefused(agent=leftover.agent, reason=str(error)))
-        if batch is None:
-            return None
         agent = self._agent(leftover)
+        if batch is None:
+            self._damages.add(agent.name, leftover.number)
+            return None
         await self._welcome(agent)  # as far as it had come when another collector heard it
         async with agent.turn:
             number = agent.taken + 1 if leftover.HasField("last") else batch.number
@@ -195,12 +197,12 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
                 return _UnderWay(number, self._intake.settled(agent.name), agent.name)
             batch.number = number
             agent.taken = number - 1
-            return await self._inherited(agent, batch)
+            return await self._inherited(agent, batch, leftover.HasField("last"))
 
-    async def _inherited(self, agent: _Agent, batch: pb.Batch) -> _UnderWay | None:
+    async def _inherited(self, agent: _Agent, batch: pb.Batch, is_last: bool) -> _UnderWay | None:
         """A batch that is none has left a note; the living agent, who can't read it, has no part in it."""
         try:
-            return _UnderWay(batch.number, await self._next(agent, batch), agent.name)
+            return _UnderWay(batch.number, await self._next(agent, batch, is_last), agent.name)
         except RefusedError as refused:
             if refused.status is not grpc.StatusCode.INVALID_ARGUMENT:
                 raise
@@ -216,16 +218,19 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
                 raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, reason)
             return await self._next(agent, batch)
 
-    async def _next(self, agent: _Agent, batch: pb.Batch) -> Taken:
+    async def _next(self, agent: _Agent, batch: pb.Batch, is_last: bool = False) -> Taken:
         if reason := self._intake.refusal():
             _refuse_full(reason)
-        taken = await self._take(agent, batch)
+        taken = await self._take(agent, batch, is_last)
         agent.taken = batch.number
         return taken
 
-    async def _take(self, agent: _Agent, batch: pb.Batch) -> Taken:
-        limit = self._settings.batch_limit
-        arrival = Arrival(agent.name, batch.number, batch.wall_offset_ns, lambda: records_in(batch, limit), batch.size, agent.boot)
+    async def _take(self, agent: _Agent, batch: pb.Batch, is_last: bool) -> Taken:
+        def records() -> list[Record]:
+            found = records_in(batch, self._settings.batch_limit)
+            return self._damages.told(agent.name, found) if is_last else found
+
+        arrival = Arrival(agent.name, batch.number, batch.wall_offset_ns, records, batch.size, agent.boot)
         try:
             return await self._intake.take(arrival)
         except ValueError as error:

@@ -4,9 +4,11 @@ import json
 import os
 from pathlib import Path
 
+import pytest
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from chaperone.agent.deliver import start
 from chaperone.agent.deliver.leftovers import DIED, UNRECORDED, Leftovers
 from chaperone.agent.deliver.spool import ALIVE, LIFE, Spool
 from chaperone.agent.settings import Ended
@@ -105,16 +107,92 @@ def test_what_a_collector_cannot_open_stays_for_another(tmp_path: Path) -> None:
     assert len(said(leftovers)) == 100, "in the next conversation"
 
 
-def test_what_nobody_can_open_is_removed(tmp_path: Path) -> None:
+def texts(last: wire.Leftover) -> list[str]:
+    records = unpack(zstandard.ZstdDecompressor().decompress(last.last.records))
+    return [f"{record.session}: {record.text}" for record in records if isinstance(record, Note)]
+
+
+def test_what_nobody_can_open_is_given_up_and_stated_in_its_sessions(tmp_path: Path) -> None:
     folder = dead(tmp_path, "a", range(1, 3), sealed=False)
-    assert found(tmp_path).starts == {} and not folder.exists()
+    size = sum(path.stat().st_size for path in folder.glob("*.segment"))
+    leftovers = found(tmp_path)
+    assert not list(folder.glob("*.segment")) and folder.exists()
+    why = f"{size} bytes, since it had met no collector that could open it"
+    assert leftovers.news() == [f"what agent a left is given up: {why}"] and leftovers.news() == []
+    leftovers.close()
+    again = found(tmp_path)
+    [last] = said(again)
+    assert texts(last)[1:] == [f"session of a: its last batches were given up: {why}"]
+    again.acknowledge("a", 1)
+    assert not folder.exists()
 
 
-def test_beyond_the_limit_the_oldest_make_way(tmp_path: Path) -> None:
+def test_beyond_the_limit_the_oldest_is_given_up_and_stated(tmp_path: Path) -> None:
     for age, agent in enumerate("abc"):
         (dead(tmp_path, agent, range(1, 3), MIB) / ALIVE).write_bytes(LIFE.pack(10**12 + age, 10**18))
-    assert sorted(found(tmp_path, limit=5 * MIB).starts) == ["b", "c"]
-    assert not (tmp_path / "a").exists()
+    leftovers = found(tmp_path, limit=5 * MIB)
+    assert [len(list((tmp_path / agent).glob("*.segment"))) for agent in "abc"] == [0, 1, 1]
+    assert ["the spool has reached its limit" in text for text in leftovers.news()] == [True]
+    assert [message.agent for message in said(leftovers)] == ["c", "c", "c", "b", "b", "b", "a"]
+    assert "given up" in texts(said(leftovers)[-1])[1]
+
+
+def test_what_is_given_up_of_no_known_session_is_stated_all_the_same(tmp_path: Path) -> None:
+    folder = dead(tmp_path, "a", range(1, 3))
+    (folder / "start.json").write_text("{")
+    [last] = said(found(tmp_path))
+    assert texts(last) == [f": of what agent a left: its last batches were given up: {(folder / 'given-up').read_text()}"]
+
+
+def test_a_frame_that_was_cut_off_is_stated_with_its_size(tmp_path: Path) -> None:
+    folder = dead(tmp_path, "a", range(1, 4), 1000)
+    path = next(folder.glob("*.segment"))
+    path.write_bytes(path.read_bytes()[:-100])
+    *frames, last = said(found(tmp_path))
+    assert [one.number for one in frames] == [1, 2]
+    cut = path.stat().st_size - sum(len(one.frame) + 20 for one in frames)
+    assert texts(last)[1:] == [f"session of a: {cut} bytes on disk could not be read, or were cut off when it died"]
+
+
+def test_a_segment_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
+    folder = dead(tmp_path, "a", range(1, 4))
+    segment = next(folder.glob("*.segment"))
+    (folder / "0000000000000000.segment").symlink_to(segment)
+    (folder / "0000000000000009.segment").mkdir()
+    *frames, last = said(found(tmp_path))
+    assert [one.number for one in frames] == [1, 2, 3]
+    assert any("bytes on disk could not be read" in text for text in texts(last))
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_harms_no_other(tmp_path: Path) -> None:
+    dead(tmp_path, "a", range(1, 3))
+    (tmp_path / "broken/lock").mkdir(parents=True)
+    leftovers = found(tmp_path)
+    assert list(leftovers.starts) == ["a"] and (tmp_path / "broken").exists()
+    assert leftovers.news() == [f"what lies in {tmp_path / 'broken'} can't be read and stays there: Is a directory"]
+
+
+def test_one_that_cannot_be_given_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead(tmp_path, "a", range(1, 3), sealed=False)
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(start, "replaced", full)
+    leftovers = found(tmp_path)
+    assert any("can't be removed: No space left on device" in text for text in leftovers.news())
+    assert "given up" in texts(said(leftovers)[-1])[1]
+
+
+def test_a_refusal_is_told_once(tmp_path: Path) -> None:
+    dead(tmp_path, "a", range(1, 3))
+    leftovers = found(tmp_path)
+    for _ in range(3):
+        leftovers.refuse("a", "sealed to another key, or damaged")
+    [text] = leftovers.news()
+    assert text.endswith(f"bytes that agent a left wait in {tmp_path / 'a'}: sealed to another key, or damaged")
+    leftovers.refuse_all("no")
+    assert leftovers.news()[0].endswith(": no")
 
 
 def test_sessions_end_at_the_last_sign_of_life_whatever_the_wall_clock_was_set_to(tmp_path: Path) -> None:

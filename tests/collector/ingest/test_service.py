@@ -286,6 +286,21 @@ def test_a_frame_that_does_not_open_is_passed_over(tmp_path: Path) -> None:
     assert acks_of(inherited(tmp_path, Living(), *messages)) == [("dead", 2)]
 
 
+def test_frames_that_did_not_open_are_told_at_the_end(tmp_path: Path) -> None:
+    class Reading(Living):
+        records: tuple[Any, ...] = ()
+
+        async def take(self, arrival: Arrival) -> Taken:
+            self.records += tuple(arrival.records())
+            return await super().take(arrival)
+
+    intake, messages = Reading(), heirloom(1, 2, 3, last=True)
+    for message in messages[:2]:
+        message.leftover.frame = b"spoilt"
+    inherited(tmp_path, intake, *messages)
+    assert [record.text for record in intake.records] == ["y", "2 batches of agent dead could not be opened", "y"]
+
+
 def test_an_inherited_batch_that_is_none_does_not_stop_the_heir(tmp_path: Path) -> None:
     intake = Living()
     too_large = [Note(SessionId("s"), 1, "x", "y" * 2000)]

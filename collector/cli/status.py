@@ -1,0 +1,38 @@
+"""`chaperone status`: who keeps the store, what is in it, and what is wrong that no session tells of."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from chaperone.collector.cli.ask import StoreOption, ask, whom
+from chaperone.collector.cli.options import FormOption
+from chaperone.collector.cli.output import Form, document, say
+from chaperone.collector.cli.show.body import amount
+from chaperone.collector.cli.show.escape import escape
+from chaperone.collector.cli.show.times import SECOND, age
+
+COUNTED = {"session": "sessions", "call": "calls", "exchange": "exchanges with others", "verdict": "verdicts"}
+LABEL = 12
+
+
+def status(output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
+    """Show who keeps the store, how much is in it, and what is wrong that belongs to no session.
+
+    Examples: chaperone status | chaperone status -o json
+    """
+    found = next(ask(whom(store), "status"))
+    if output is not Form.TABLE:
+        return document(found, output)
+    return say(lines(found))
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """The answer as text."""
+    counts = ", ".join(f"{found['counts'].get(kind, 0)} {name}" for kind, name in COUNTED.items())
+    facts = {
+        "Collector": f"{found['version']}, process {found['pid']}, for {age(int(found['uptime_s'] * SECOND))}",
+        "Recorded": f"{counts}; {amount(int(found['size']))} on disk",
+        "Refuses": found["refusal"],
+    }
+    yield from (f"{name + ':':<{LABEL}} {escape(text)}" for name, text in facts.items() if text)
+    for note in found.get("notes", []):
+        yield f"{'Trouble:':<{LABEL}} {escape(note['time'][:19])}Z {escape(note['subject'])}: {escape(note['text'])}"
