@@ -43,6 +43,13 @@ class Life:
         assert self.process.stdout
         self.told += (line.strip() for line in self.process.stdout)
 
+    def until(self, kept: int) -> None:
+        """It has put so many records into batches, or it is over."""
+        deadline = time.monotonic() + 60
+        while self.kept < kept and self.process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def kill(self) -> None:
         self.process.kill()
         self.end()
@@ -88,7 +95,8 @@ def test_what_was_put_into_a_batch_survives_the_deaths_of_both(tmp_path: Path, s
     process, lives = start(store), list[Life]()
     for number in range(LIVES):
         lives.append(Life(store, f"{seed}-{number}"))
-        time.sleep(dice.uniform(0.4, 1.2))
+        lives[-1].until(dice.choice([0, 40, 80]) if number else 40)
+        time.sleep(dice.uniform(0, 0.5))
         victims = dice.choice(["agent", "both", "collector first", "agent"])
         if victims != "agent":
             kill(process)
@@ -100,7 +108,7 @@ def test_what_was_put_into_a_batch_survives_the_deaths_of_both(tmp_path: Path, s
     assert last.end() == 0, last.told
     kill(process)
     with collector(store):
-        assert sum(len(answered(life.kept, life.name)) > 3 for life in lives) >= 2, "some lived long enough to say something"
+        assert sum(len(answered(life.kept, life.name)) > 3 for life in lives) >= 1, "some lived long enough to say something"
         for life in lives:
             assert_recorded(store, life) if life.kept else None
     assert [path.name for path in (store / "spool").iterdir()] == ["collector.key"]
