@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEER := .venv-bench
 FUZZ_SECONDS ?= 600
+CLIENTS ?= 10000
 KERNEL ?= linux-image-amd64
 .DEFAULT_GOAL := help
 
@@ -50,6 +51,9 @@ test-kernel: setup .venv-kernel/.ready ## the live tests under another kernel in
 fuzz: setup ## the parsers' properties on every recording, for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
+soak: setup ## CLIENTS short-lived clients of fresh files, agent and collector killed at random, nothing lost in silence; as root
+	PYTHONPATH=tests $(BIN)/python -m soak.run --clients $(CLIENTS)
+
 zoo: setup ## record every client we know of, compare with the servers' logs, write docs/clients.md; as root
 	mkdir -p .zoo
 	tests/zoo/make.sh $(PYTHON) $(CURDIR)/.zoo
@@ -59,4 +63,4 @@ proto: setup ## regenerate proto/*_pb2*
 	$(BIN)/python -m grpc_tools.protoc -I chaperone/proto=proto --python_out=typings --pyi_out=typings \
 	  --grpc_python_out=typings proto/capture.proto proto/query.proto
 
-.PHONY: help setup demo test test-kernel lint bench fuzz zoo proto
+.PHONY: help setup demo test test-kernel lint bench fuzz soak zoo proto

@@ -222,7 +222,7 @@ class Recording:
 
     def _own_shortcomings(self) -> Iterator[tuple[str, int]]:
         yield LEFT_OUT, self.outbox.missed[NO_SESSION]
-        yield "programs, libraries or connects were not looked into, too many at once", self.gate.missed
+        yield from self.gate.shortcomings()
         yield "files that speak TLS got no probes from the kernel", self.gate.refused
 
     def note(self, subject: str, text: str, complete: bool = True) -> None:

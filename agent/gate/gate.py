@@ -54,8 +54,16 @@ class Gate(threading.Thread):
     @property
     def missed(self) -> int:
         """Connects, programs and files that went unlooked."""
+        return sum(count for _what, count in self.shortcomings())
+
+    def shortcomings(self) -> Iterator[tuple[str, int]]:
+        """What went unlooked and why, and how often. What came before threads could be stopped is known only behind `close`."""
         state = self.kernel.entry("gate_state", GateState) or GateState()
-        return int(state.missed) + self.programs.missed + self.late + self.door.late + self.broken
+        yield "connects were told to nobody, too many at once", int(state.missed)
+        yield "programs or libraries were not looked into, too many at once", self.programs.missed
+        yield f"threads went on unlooked after {PATIENCE_NS // 10**9} s at the connect gate", self.late
+        yield "connects were over before their thread could be stopped", self.door.late
+        yield "connect gate failed: whoever connected afterwards went unlooked", int(self.broken)
 
     def watch(self, slot: int, cgroup: Path, is_new: bool = False) -> None:
         """Let no thread of this cgroup connect unlooked; look into what already runs there, unless that `is_new`."""

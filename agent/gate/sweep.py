@@ -14,7 +14,7 @@ from chaperone.agent.workload.image import Image
 from chaperone.agent.workload.processes import started_ns
 from chaperone.agent.workload.programs import Programs
 
-PAUSE_S = 10.0
+PAUSE_S = 3.0
 SHARE = 50  # of our time, one part in so many goes into looking for what is to be dropped
 LISTS = 20  # with somebody new on each: so many are born that we had better wait
 

@@ -127,7 +127,7 @@ def test_what_the_gate_could_not_do_makes_the_recording_incomplete() -> None:
     tracer = TracerDouble()
     tracer.gate.refused, tracer.gate.unseen = 1, 2
     unlooked, refused = incomplete(recorded(tracer))
-    assert unlooked == "2 programs, libraries or connects were not looked into, too many at once"
+    assert unlooked == "2 connects were not met"
     assert refused == "1 files that speak TLS got no probes from the kernel"
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chaperone.agent.gate.gate import Gate
-from chaperone.agent.gate.layout import ReadRecord
+from chaperone.agent.gate.held import Held
 from chaperone.agent.sockets.values import Flow
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, Lost, NotCovered, Value
@@ -21,9 +21,8 @@ class GateDouble(Gate):
         self.welcomed: list[Path] = []
         self.is_closed = False
 
-    @property
-    def missed(self) -> int:
-        return self.unseen
+    def shortcomings(self) -> Iterator[tuple[str, int]]:
+        yield "connects were not met", self.unseen
 
     def watch(self, slot: int, cgroup: Path, is_new: bool = False) -> None:
         self.watched.append((slot, cgroup))
@@ -32,7 +31,7 @@ class GateDouble(Gate):
         self.welcomed.append(cgroup)
 
     @contextmanager
-    def held(self) -> Iterator[ReadRecord | None]:
+    def held(self) -> Iterator[Held | None]:
         yield None
 
     def close(self) -> None:
