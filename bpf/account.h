@@ -5,6 +5,19 @@ static void count_call_unknown(u32 slot) {
   if (count) __sync_fetch_and_add(&count->calls, 1);
 }
 
+/* The call that returns now. 0: not one that we saw begin; if it is a watched task's, it is counted. */
+static int take_call(struct call_key *key, struct call *call) {
+  struct call *found = calls.lookup(key);
+  if (!found) {
+    u32 slot = watched();
+    if (slot) count_call_unknown(slot);
+    return 0;
+  }
+  *call = *found;
+  calls.delete(key);
+  return 1;
+}
+
 static void count_stream(u32 slot, int is_over) {
   struct counters *count = counters.lookup(&slot);
   if (count) __sync_fetch_and_add(is_over ? &count->ended : &count->begun, 1);

@@ -33,17 +33,10 @@ static u64 moved(u64 buffer, struct call *call, u64 depth, u64 stack) {
 }
 
 static int go_leave(struct pt_regs *ctx) {
-  u32 slot = watched();
-  if (!slot) return 0;
   u64 depth = goroutine_depth(ctx);
   struct call_key key = go_call(ctx, depth);
-  struct call *found = calls.lookup(&key);
-  if (!found) {
-    count_call_unknown(slot);
-    return 0;
-  }
-  struct call call = *found;
-  calls.delete(&key);
+  struct call call = {};
+  if (!take_call(&key, &call)) return 0;
   s64 size = ctx->ax;
   call.buffer = moved(call.buffer, &call, depth, ctx->sp);
   if (size > 0) account(&call, size, LIBRARY_GO);

@@ -21,17 +21,8 @@ static int openssl_enter(struct pt_regs *ctx, u32 direction, u64 length) {
 
 /* The call that returns now; 0: not one that we saw begin. The address that the stack pointer pointed to at entry has been popped. */
 static int openssl_leave(struct pt_regs *ctx, struct call *call) {
-  u32 slot = watched();
-  if (!slot) return 0;
   struct call_key key = openssl_call(ctx, ctx->sp - 8);
-  struct call *found = calls.lookup(&key);
-  if (!found) {
-    count_call_unknown(slot);
-    return 0;
-  }
-  *call = *found;
-  calls.delete(&key);
-  return 1;
+  return take_call(&key, call);
 }
 
 /* Threads that are inside of SSL_write_early_data, which goes on in SSL_write_ex. LRU, as `calls`. */

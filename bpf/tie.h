@@ -23,7 +23,9 @@ struct tie {
 static void about_to_write(u64 handle, u64 size) {
   u64 task = bpf_get_current_task();
   struct pending pending = {handle, size, bpf_ktime_get_boot_ns(), bpf_get_current_pid_tgid() >> 32, 0};
-  writing.update(&task, &pending);
+  struct pending *before = writing.lookup(&task); /* written over where it is: to insert takes twice as long */
+  if (before) *before = pending;
+  else writing.update(&task, &pending);
 }
 
 /* Whether a record body of `length` is the first one of a write of `size`: 1.3 adds 17 bytes, AES-GCM in 1.2 24, ChaCha20 in
@@ -48,7 +50,7 @@ static void tell_tied(u64 cookie) {
   struct pending *pending = writing.lookup(&task);
   if (!pending) return;
   struct tie tie = {pending->handle, cookie, pending->pid};
-  writing.delete(&task);
+  pending->size = 0;
   if (ties.lookup(&tie)) return;
   struct socket_tied tied = {};
   tied.head = head_of_task(task, KIND_SOCKET_TIED, 0);
