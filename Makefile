@@ -59,8 +59,15 @@ zoo: setup ## record every client we know of, compare with the servers' logs, wr
 	tests/zoo/make.sh $(PYTHON) $(CURDIR)/.zoo
 	PYTHONPATH=tests $(BIN)/python tests/zoo/run.py
 
+image: setup ## images of agent and collector as OCI archives in dist/, without pulling one; as root
+	deploy/image.sh agent $(BIN)/python dist
+	deploy/image.sh collector $(BIN)/python dist
+
+manifests: setup ## deploy/manifests from deploy/chart
+	$(BIN)/python deploy/manifests.py
+
 proto: setup ## regenerate proto/*_pb2*
 	$(BIN)/python -m grpc_tools.protoc -I chaperone/proto=proto --python_out=typings --pyi_out=typings \
 	  --grpc_python_out=typings proto/capture.proto proto/query.proto
 
-.PHONY: help setup demo test test-kernel lint bench fuzz soak zoo proto
+.PHONY: help setup demo test test-kernel lint bench fuzz soak zoo image manifests proto

@@ -20,10 +20,10 @@ HostOption = Annotated[list[str] | None, typer.Option("--host", help="A name or 
 
 @app.command(epilog="Example: chaperone certificates folder /etc/chaperone/tls --host collector.example")
 def folder(
-    path: Annotated[Path, typer.Argument(metavar="DIR", help="Gets the folders authority, collector, agent and admin")],
+    path: Annotated[Path, typer.Argument(metavar="DIR", help="Gets the folders authority, collector, agent, admin and metrics")],
     host: HostOption = None,
 ) -> None:
-    """Make what is missing in a directory, and renew what ends soon. Run it daily; --tls takes DIR/collector, DIR/agent, DIR/admin."""
+    """Make what is missing in a directory, and renew what ends soon: run it daily. --tls takes one of its folders, such as DIR/agent."""
     _kept(Folder(path), host)
 
 
@@ -51,6 +51,7 @@ def _kept(shelf: Shelf, hosts: list[str] | None, close: Callable[[], Awaitable[N
         "collector": Subject("chaperone-collector", hosts=tuple(hosts or ("localhost",))),
         "agent": Subject("chaperone-agent", (AGENTS,)),
         "admin": Subject("chaperone-admin", (ADMINS,)),
+        "metrics": Subject("chaperone-metrics"),
     }
     try:
         changes: list[Change] = asyncio.run(_then(keep(shelf, subjects, datetime.now(UTC)), close))

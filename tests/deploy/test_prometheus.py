@@ -10,7 +10,7 @@ from support.promtool import promtool
 from chaperone.collector.pipeline.tally import Tally, alert_family, troubles_family
 from chaperone.collector.serve.metrics import PREFIX, Kind
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
+FOLDER = Path(__file__).parents[2] / "deploy" / "chart" / "files"
 SUFFIXES = {Kind.COUNTER: ("_total",), Kind.GAUGE: ("",), Kind.HISTOGRAM: ("_bucket", "_sum", "_count")}
 
 

@@ -15,10 +15,14 @@ RUN = CliRunner().invoke
 
 def test_a_directory_gets_what_collector_agents_and_administrators_need(tmp_path: Path) -> None:
     command = ["certificates", "folder", str(tmp_path), "--host", "collector.test", "--host", "10.0.0.1"]
-    assert RUN(app, command).stdout.split("\n")[:4] == [f"{name}: renewed" for name in ("authority", "collector", "agent", "admin")]
+    assert RUN(app, command).stdout.split("\n")[:5] == [
+        f"{name}: renewed" for name in ("authority", "collector", "agent", "admin", "metrics")
+    ]
     assert RUN(app, command).stdout == "nothing to renew\n"
     assert caller_of((tmp_path / "agent" / "tls.crt").read_bytes()).is_agent
     assert caller_of((tmp_path / "admin" / "tls.crt").read_bytes()).is_admin
+    scraper = caller_of((tmp_path / "metrics" / "tls.crt").read_bytes())
+    assert not scraper.is_agent and not scraper.is_admin
 
 
 def test_secrets_get_the_same(tmp_path: Path) -> None:

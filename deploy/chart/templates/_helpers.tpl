@@ -1,0 +1,72 @@
+{{- define "chaperone.name" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}{{ end -}}
+{{- end -}}
+
+{{- define "chaperone.labels" -}}
+app.kubernetes.io/name: chaperone
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "chaperone.selector" -}}
+app.kubernetes.io/name: chaperone
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "chaperone.image" -}}
+{{- $tag := .image.tag | default .root.Chart.AppVersion -}}
+{{- if .image.digest }}{{ .image.repository }}@{{ .image.digest }}{{ else }}{{ .image.repository }}:{{ $tag }}{{ end -}}
+{{- end -}}
+
+{{- define "chaperone.agentAccount" -}}
+{{- .Values.agent.serviceAccount.name | default (printf "%s-agent" (include "chaperone.name" .)) -}}
+{{- end -}}
+
+{{- define "chaperone.collectorAccount" -}}
+{{- .Values.collector.serviceAccount.name | default (printf "%s-collector" (include "chaperone.name" .)) -}}
+{{- end -}}
+
+{{- define "chaperone.collectorHost" -}}
+{{ include "chaperone.name" . }}-collector.{{ .Release.Namespace }}.svc
+{{- end -}}
+
+{{- define "chaperone.certificatesJob" -}}
+backoffLimit: 6
+ttlSecondsAfterFinished: 86400
+template:
+  metadata:
+    labels: {{- include "chaperone.labels" .root | nindent 6 }}
+      app.kubernetes.io/component: certificates
+  spec:
+    serviceAccountName: {{ include "chaperone.name" .root }}-certificates
+    restartPolicy: OnFailure
+    {{- with .root.Values.imagePullSecrets }}
+    imagePullSecrets: {{- toYaml . | nindent 6 }}
+    {{- end }}
+    securityContext:
+      runAsNonRoot: true
+      runAsUser: 65532
+      seccompProfile: {type: RuntimeDefault}
+    containers:
+      - name: certificates
+        image: {{ include "chaperone.image" (dict "image" .root.Values.collector.image "root" .root) | quote }}
+        imagePullPolicy: {{ .root.Values.collector.image.pullPolicy }}
+        command: [/usr/local/bin/chaperone, certificates, secrets]
+        args:
+          - --namespace={{ .root.Release.Namespace }}
+          - --prefix={{ include "chaperone.name" .root }}-tls-
+          {{- range .hosts }}
+          - --host={{ . }}
+          {{- end }}
+        securityContext:
+          allowPrivilegeEscalation: false
+          readOnlyRootFilesystem: true
+          capabilities: {drop: [ALL]}
+        resources:
+          requests: {cpu: 10m, memory: 64Mi}
+          limits: {memory: 256Mi}
+{{- end -}}

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Does an image's root do its work? Runs the agent's own check of the kernel, or a collector that serves, in it. Usage: try-root.sh ROLE ROOT
+set -eu
+role=$1
+root=$2
+
+# A mount namespace of our own: whatever is mounted ends with it.
+exec unshare --mount --propagation private sh -eu -c '
+	mount -t proc proc "$2/proc"
+	mount --rbind /sys "$2/sys"
+	mount -t tmpfs tmpfs "$2/tmp"
+	mount --bind /dev "$2/dev"
+	if [ "$1" = agent ]; then
+		chroot "$2" /usr/bin/python3 -m chaperone.agent --check
+		echo "image: the agent finds all that it needs of this kernel"
+		exit
+	fi
+	mkfifo "$2/tmp/ready"
+	chmod 666 "$2/tmp/ready"
+	chroot --userspec=65532:65532 "$2" sh -eu -c "
+		exec 3<>/tmp/ready
+		/usr/local/bin/chaperone collector --store /tmp/store --ready-fd 3 --exit-when-idle 1 &
+		head -n 1 <&3
+		/usr/local/bin/chaperone sessions list --store /tmp/store
+		wait"
+	echo "image: the collector serves as nobody, in a root that it cannot write"
+' sh "$role" "$root"

@@ -1,0 +1,202 @@
+"""The chart: rendered by Helm's own library for many values, against the schemas of the oldest and newest Kubernetes it is for."""
+
+import itertools
+import json
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import kubernetes_validate
+import pytest
+import yaml
+from cel_expr_python import cel
+
+from chaperone.agent.settings import parse
+from chaperone.collector.__main__ import _settings
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+CHART = DEPLOY / "chart"
+OTHERS = {"Certificate", "Issuer", "ServiceMonitor", "PrometheusRule"}  # of operators, whose schemas are not here
+POLICY = {"apiVersion": "chaperone.dev/v1", "kind": "Policy", "metadata": {"name": "agents"}, "rules": []}
+MATRIX: list[dict[str, Any]] = [
+    dict(itertools.chain.from_iterable(choice.items() for choice in choices))
+    for choices in itertools.product(
+        [{}, {"certificates": {"method": "certManager"}}],
+        [
+            {},
+            {
+                "policies": {"agents.yaml": POLICY, "more": yaml.safe_dump(POLICY)},
+                "defaultPolicy": False,
+                "apiservers": ["api.example:6443"],
+            },
+        ],
+        [
+            {},
+            {
+                "agent": {"privileged": True, "tolerations": [], "podLabels": {"a": "b"}, "extraEnv": [{"name": "A", "value": "b"}]},
+                "collector": {
+                    "persistence": {"enabled": False},
+                    "alerts": "kind: Alerting\n",
+                    "masking": "kind: Masking\n",
+                    "alertsSecret": "slack",
+                    "lookup": False,
+                    "image": {"digest": "sha256:" + "0" * 64},
+                },
+                "metrics": {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")},
+                "rbac": {"viewers": [{"kind": "Group", "name": "auditors", "apiGroup": "rbac.authorization.k8s.io"}]},
+                "imagePullSecrets": [{"name": "registry"}],
+            },
+            {"agent": {"enabled": False}, "networkPolicy": {"enabled": False}, "admissionPolicy": {"enabled": False}},
+        ],
+    )
+]
+
+
+def rendered(values: dict[str, Any], release: str = "chaperone", namespace: str = "chaperone") -> list[dict[str, Any]]:
+    with helm_python.Chart.load(CHART) as chart:
+        chart.validate_schema(values)
+        files = chart.render(values, name=release, namespace=namespace)
+    texts = [text for name, text in files.items() if name.endswith(".yaml")]
+    return [found for text in texts for found in yaml.safe_load_all(text) if found]
+
+
+def named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    (found,) = [one for one in objects if (one["kind"], one["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for one in objects:
+        spec = one.get("spec", {})
+        if "template" in (spec := spec.get("jobTemplate", {}).get("spec", spec)):
+            yield spec["template"]["spec"]
+
+
+def test_helm_lints_it() -> None:
+    report = helm_python.lint(CHART, strict=True)
+    assert report["errors"] == []
+    assert [message["error"] for message in report["messages"]] == ["icon is recommended"]
+
+
+@pytest.mark.parametrize("values", MATRIX, ids=range(len(MATRIX)))
+def test_all_objects_are_what_kubernetes_takes(values: dict[str, Any]) -> None:
+    release, namespace = ("chaperone", "chaperone") if len(values) % 2 else ("x", "security")
+    version = "1.30" if "agent" in values else "1.36"
+    for one in rendered(values, release, namespace):
+        if one["kind"] not in OTHERS:
+            kubernetes_validate.validate(one, version, strict=True)
+
+
+@pytest.mark.parametrize("values", MATRIX, ids=range(len(MATRIX)))
+def test_what_pods_mount_is_there(values: dict[str, Any]) -> None:
+    """Secrets are made by the job or by cert-manager, ConfigMaps by the chart, or named by whoever installs it."""
+    objects = rendered(values)
+    maps = {one["metadata"]["name"] for one in objects if one["kind"] == "ConfigMap"}
+    secrets = {f"chaperone-tls-{who}" for who in ("collector", "agent")} | {"slack"}
+    for pod in pods(objects):
+        volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
+        for container in pod["containers"]:
+            assert {mount["name"] for mount in container.get("volumeMounts", [])} <= set(volumes) | {"store"}
+        assert {volume["configMap"]["name"] for volume in volumes.values() if "configMap" in volume} <= maps
+        assert {volume["secret"]["secretName"] for volume in volumes.values() if "secret" in volume} <= secrets
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"agnet": {}}, "agnet"),
+        ({"agent": {"spool": {"hostPath": "relative"}}}, "hostPath"),
+        ({"certificates": {"method": "openssl"}}, "method"),
+        ({"collector": {"image": {"digest": "sha256:short"}}}, "digest"),
+        ({"rbac": {"viewers": [{"name": "x"}]}}, "kind"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused(values: dict[str, Any], reason: str) -> None:
+    with pytest.raises(helm_python.HelmError, match=reason):
+        rendered(values)
+
+
+def test_every_default_is_allowed_by_the_schema_and_every_value_has_one() -> None:
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert set(json.loads((CHART / "values.schema.json").read_text())["properties"]) == set(defaults) | {"global"}
+    assert rendered(defaults) == rendered({})
+
+
+def test_a_stolen_token_of_the_agent_reads_no_secret_and_changes_nothing() -> None:
+    objects = rendered({})
+    bound = [one for one in objects if one["kind"].endswith("Binding") and "subjects" in one]
+    rules = [
+        rule
+        for one in bound
+        if any(subject["name"] == "chaperone-agent" for subject in one["subjects"])
+        for rule in named(objects, one["roleRef"]["kind"], one["roleRef"]["name"])["rules"]
+    ]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"list", "watch"}
+    assert {resource for rule in rules for resource in rule["resources"]} == {"pods", "namespaces", "services", "endpointslices"}
+
+
+def test_only_the_agent_has_rights_on_its_node() -> None:
+    for pod in pods(rendered({})):
+        (container,) = pod["containers"]
+        context = container["securityContext"]
+        assert context["readOnlyRootFilesystem"]
+        if container["name"] == "agent":
+            assert "privileged" not in context and context["capabilities"]["drop"] == ["ALL"]
+            assert pod["hostPID"] and "hostNetwork" not in pod
+        else:
+            assert pod["securityContext"]["runAsNonRoot"] and context["capabilities"] == {"drop": ["ALL"]}
+            assert not any("hostPath" in volume for volume in pod.get("volumes", []))
+
+
+def test_never_two_agents_on_a_node() -> None:
+    strategy = named(rendered({}), "DaemonSet", "chaperone-agent")["spec"]["updateStrategy"]["rollingUpdate"]
+    assert strategy == {"maxUnavailable": 1}, "maxSurge would run the new one beside the old one"
+
+
+def test_the_options_are_options_of_the_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    objects = rendered(MATRIX[-2] | {"apiservers": ["api.example:6443"]})
+    collector = named(objects, "StatefulSet", "chaperone-collector")["spec"]["template"]["spec"]["containers"][0]
+    assert _settings(collector["args"]).listening.reviews == "in-cluster"
+    agent = named(objects, "DaemonSet", "chaperone-agent")["spec"]["template"]["spec"]["containers"][0]
+    assert parse(agent["args"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "groups", "is_allowed"),
+    [
+        ({}, {}, [], True),
+        ({}, {"chaperone.dev/govern": "record"}, [], True),
+        ({"chaperone.dev/govern": "record"}, {"chaperone.dev/govern": "enforce"}, [], True),
+        ({"chaperone.dev/govern": "record"}, {"chaperone.dev/govern": "record", "x": "y"}, [], True),
+        ({"chaperone.dev/govern": "enforce"}, {"chaperone.dev/govern": "record"}, [], False),
+        ({"chaperone.dev/govern": "record"}, {}, ["system:authenticated"], False),
+        ({"chaperone.dev/govern": "record"}, None, [], False),
+        ({"chaperone.dev/govern": "record"}, {}, ["system:masters"], True),
+    ],
+)
+def test_nobody_frees_a_governed_pod(before: Any, after: Any, groups: list[str], is_allowed: bool) -> None:
+    """The admission policy's own expressions, evaluated."""
+    spec = named(rendered({}), "ValidatingAdmissionPolicy", "chaperone-labels")["spec"]
+    facts = {
+        "oldObject": {"metadata": {"labels": before}},
+        "object": {"metadata": {} if after is None else {"labels": after}},
+        "request": {"userInfo": {"groups": groups}},
+    }
+    concerned = all(evaluated(condition["expression"], facts) for condition in spec["matchConditions"])
+    variables = {one["name"]: evaluated(one["expression"], facts) for one in spec["variables"]} if concerned else {}
+    allowed = not concerned or all(evaluated(one["expression"], facts | {"variables": variables}) for one in spec["validations"])
+    assert allowed is is_allowed
+
+
+def evaluated(expression: str, facts: dict[str, Any]) -> Any:
+    kinds = dict.fromkeys(facts, cel.Type.DYN)
+    program = cel.NewEnv(variables=kinds).compile(expression)
+    return program.eval(data=facts).plain_value()
+
+
+def test_the_committed_manifests_are_the_chart() -> None:
+    made = runpy.run_path(str(DEPLOY / "manifests.py"))["rendered"]()
+    assert (DEPLOY / "manifests" / "chaperone.yaml").read_text() == made, "run: make manifests"
