@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from chaperone.agent.sockets import connections as module
 from chaperone.agent.sockets.connections import QUIET_NS, SETTLE_NS, SUSPECT_NS, Connections, Kernel
 from chaperone.agent.sockets.peers import of_peer
 from chaperone.agent.sockets.suite import Suite
@@ -125,6 +126,26 @@ def test_a_udp_socket_is_over_when_it_was_quiet(kept: Kept) -> None:
     [over] = kept.connections.look(9 + 2 * QUIET_NS)
     assert isinstance(over, Connection)
     assert (over.protocol, over.wire_out, over.wire_in, over.coverage_out) == ("udp", 40, 80, "")
+
+
+def test_peers_without_number_displace_each_other_and_no_tcp(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DATAGRAMS", 2)
+    kept.take(OPENED)
+    peers = [replace(OPENED, cookie=of_peer(9, peer), time=peer, protocol="udp") for peer in range(10, 15)]
+    over = [record for record in kept.take(*peers) if isinstance(record, Connection) and record.ended]
+    assert [(one.time, one.protocol) for one in over] == [(10, "udp"), (11, "udp"), (12, "udp")]
+    assert set(kept.connections._open) == {9, of_peer(9, 13), of_peer(9, 14)}
+
+
+def test_the_peer_that_was_quiet_longest_goes_first(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DATAGRAMS", 2)
+    first, second, third = (replace(OPENED, cookie=of_peer(9, peer), time=peer, protocol="udp") for peer in (10, 11, 12))
+    kept.flows[first.cookie] = (Flow(40), Flow())
+    kept.take(first, second)
+    assert list(kept.connections.look(10 + QUIET_NS)) == []  # the first has moved bytes since
+    [over, _begun] = kept.take(third)
+    assert isinstance(over, Connection)
+    assert over.time == 11
 
 
 def test_quic_is_said_at_its_first_packet(kept: Kept) -> None:
