@@ -243,7 +243,7 @@ class Recording:
 
 LEFT_OUT = "records of processes and streams did not fit into the agent's memory"
 SHORTCOMINGS = {
-    "events": "process events did not fit into the kernel's ring",
+    "events": "events of processes and connections did not fit into the kernel's ring",
     "streams": "TLS calls belong to streams beyond the kernel's table",
     "calls": "TLS calls had begun before the probes were in place",
 }

@@ -29,6 +29,7 @@ static void fill_answer(struct __sk_buff *skb, struct span *span, struct socket_
   about->head = head;
   about->head.time = bpf_ktime_get_boot_ns();
   about->head.kind = KIND_SOCKET_ANSWER;
+  about->head.workload = slot_of(skb);
   about->cookie = span->cookie;
   about->position = position;
   about->peer = span->peer;
@@ -49,6 +50,7 @@ static int tell_short(struct __sk_buff *skb, struct span *span, u64 position) {
   if (!answer) return 0;
   fill_answer(skb, span, &answer->about, position);
   answer->about.kept = copy_answer(skb, span, answer->data, sizeof(answer->data));
+  count_sent(answer->about.head.workload, sizeof(*answer));
   events.ringbuf_submit(answer, wake());
   return 1;
 }
@@ -58,6 +60,7 @@ static int tell_long(struct __sk_buff *skb, struct span *span, u64 position) {
   if (!answer) return 0;
   fill_answer(skb, span, &answer->about, position);
   answer->about.kept = copy_answer(skb, span, answer->data, sizeof(answer->data));
+  count_sent(answer->about.head.workload, sizeof(*answer));
   events.ringbuf_submit(answer, wake());
   return 1;
 }
@@ -69,12 +72,12 @@ static int is_told(struct __sk_buff *skb, struct span *span, struct flow *flow) 
   return flow->answers && !flow->broken && flow->wire < ANSWERS_LIMIT;
 }
 
-/* A packet's payload, before it is counted. The ring's last half is for others: nobody's name servers may fill it. */
+/* A packet's payload, before it is counted. */
 static void look_for_answer(struct __sk_buff *skb, struct span *span, struct flow *flow) {
   u16 port = 0;
   bpf_skb_load_bytes(skb, span->transport, &port, 2);
   if (port != __builtin_bswap16(NAMES_PORT) || !is_told(skb, span, flow)) return;
   int is_short = span->end - span->at <= ANSWER_SHORT;
-  if (!has_left(RING_SIZE / 2) || !(is_short ? tell_short(skb, span, flow->wire) : tell_long(skb, span, flow->wire)))
+  if (!may_tell(slot_of(skb)) || !(is_short ? tell_short(skb, span, flow->wire) : tell_long(skb, span, flow->wire)))
     count_event_lost(slot_of(skb));
 }

@@ -1,4 +1,4 @@
-/* UDP: whom a socket speaks with, and whether that begins as QUIC does. */
+/* UDP: whom a socket speaks with, what that carried, and whether it begins as QUIC does. */
 
 /* A socket may send to many. Seeded anew with each load, so that nobody can make two of his peers look like one. Never 0. */
 static u32 peer_of(struct __sk_buff *skb, struct span *span) {
@@ -12,6 +12,13 @@ static u32 peer_of(struct __sk_buff *skb, struct span *span) {
     hash ^= hash >> 15;
   }
   return hash | 1;
+}
+
+static struct flow *flow_at(struct flow_key *key) { return key->peer ? datagrams.lookup(key) : flows.lookup(key); }
+
+static void begin_flow(struct flow_key *key, struct flow *fresh) {
+  if (key->peer) datagrams.update(key, fresh);
+  else flows.update(key, fresh);
 }
 
 #define QUIC_SMALLEST 1200 /* RFC 9000 §14.1: of a datagram with a client's Initial */

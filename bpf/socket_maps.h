@@ -6,9 +6,12 @@ BPF_TABLE("lru_hash", u64, struct pending, writing, 16384);
 /* A tie that user space knows. LRU, so that one is told again at worst. */
 BPF_TABLE("lru_hash", struct tie, u8, ties, 65536);
 
-/* Cookie, direction and peer -> what it carried; from the first packet (here) until user space has counted it. LRU: beyond the limit the
+/* Cookie and direction of TCP -> what it carried; from the first packet (here) until user space has counted it. LRU: beyond the limit the
  * connection quiet longest loses its counts, which user space finds missing. */
 BPF_TABLE("lru_hash", struct flow_key, struct flow, flows, 65536);
+
+/* The same of UDP, by peer too. One socket may have any number of peers: they displace each other and no TCP. */
+BPF_TABLE("lru_hash", struct flow_key, struct flow, datagrams, 16384);
 
 /* Direction -> the program that counts the records of a packet; written by SocketHooks. */
 BPF_PROG_ARRAY(records, 2);

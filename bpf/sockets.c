@@ -96,7 +96,9 @@ static void tell_opened(struct __sk_buff *skb, struct span *span) {
   opened.family = span->family;
   opened.protocol = span->protocol;
   opened.late = span->protocol == TCP && !(span->flags & SYN);
-  if (events.ringbuf_output(&opened, sizeof(opened), wake())) count_event_lost(opened.head.workload);
+  u32 slot = opened.head.workload;
+  if (may_tell(slot) && !events.ringbuf_output(&opened, sizeof(opened), wake())) count_sent(slot, sizeof(opened));
+  else count_event_lost(slot);
 }
 
 /* Only what begins as a TLS handshake is copied: of other protocols nothing leaves the node but name servers' answers. */
@@ -151,14 +153,14 @@ static int is_new(struct flow *flow, struct span *span) {
 
 static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
   struct flow_key key = {span->cookie, span->direction, span->peer};
-  struct flow *flow = flows.lookup(&key);
+  struct flow *flow = flow_at(&key);
   if (flow || !slot_of(skb)) return flow;
   struct flow fresh = {};
   fresh.next = span->sequence + (span->flags & SYN ? 1 : 0);
   if (span->protocol == TCP && !(span->flags & SYN)) fresh.broken = BROKEN_LATE;
-  flows.update(&key, &fresh);
+  begin_flow(&key, &fresh);
   if (span->direction == DIRECTION_OUT) tell_opened(skb, span);
-  return flows.lookup(&key);
+  return flow_at(&key);
 }
 
 /* Whether there are records to count. */
@@ -178,7 +180,7 @@ static int look(struct __sk_buff *skb, u32 direction) {
   if (!is_concerned(skb) || !find_transport(skb, &span) || !find_payload(skb, &span)) return 0;
   span.cookie = bpf_get_socket_cookie(skb);
   struct flow_key other = {span.cookie, !direction, span.peer};
-  struct flow *back = flows.lookup(&other);
+  struct flow *back = flow_at(&other);
   if (direction == DIRECTION_IN && !back) return 0; /* nothing was sent there: a listening socket, or a packet to nobody */
   struct flow *flow = flow_of(skb, &span);
   if (!flow) return 0;

@@ -22,7 +22,8 @@ from chaperone.proto.records import Direction, NameAnswer, Record
 SETTLE_NS = 300_000_000  # behind a FIN, for the rest to come
 SUSPECT_NS = 200_000_000  # between a record and its tie lies one poll of the ring
 QUIET_NS = 10_000_000_000
-LIMIT = 65536  # connections at once, as the kernel's table
+LIMIT = 65536  # connections at once, as the kernel's tables
+DATAGRAMS = 16384  # of these UDP
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Connections:
         self._open: dict[int, Watched] = {}
         self._closing: dict[int, int] = {}  # cookie → time of the first FIN or RST
         self._untied: dict[int, int] = {}  # cookie of TLS without a stream → since when it speaks; 0: not yet
-        self._quiet: dict[int, tuple[int, int]] = {}  # cookie of UDP → since when, at how many bytes
+        self._quiet: dict[int, tuple[int, int]] = {}  # cookie of UDP → since when, at how many bytes; the longest first
 
     def take(self, value: SocketValue) -> Iterator[Record]:
         """What the kernel said about a socket."""
@@ -71,8 +72,8 @@ class Connections:
             yield from self._suspect(cookie, now)
         for cookie in [cookie for cookie, time in self._closing.items() if now - time > SETTLE_NS]:
             yield from self._finish(cookie, self._closing[cookie])
-        for cookie in list(self._quiet):
-            yield from self._listen(cookie, now)
+        while self._quiet and now - next(iter(self._quiet.values()))[0] >= QUIET_NS:
+            yield from self._listen(next(iter(self._quiet)), now)
         yield from self.ties.unassociated(now - 2 * SETTLE_NS)
 
     def end(self, now: int, session: SessionId | None = None) -> Iterator[Record]:
@@ -94,7 +95,9 @@ class Connections:
         return [cookie for cookie, watched in self._open.items() if session in (None, watched.session)]
 
     def _begin(self, value: SocketOpened) -> Iterator[Record]:
-        if len(self._open) >= LIMIT:
+        if value.protocol == "udp" and len(self._quiet) >= DATAGRAMS:
+            yield from self._finish(next(iter(self._quiet)), value.time)
+        elif len(self._open) >= LIMIT:
             yield from self._finish(next(iter(self._open)), value.time)
         key = (value.pid, value.started)
         if key not in self.lineage.living and value.workload in self.lineage.sessions:
@@ -151,9 +154,8 @@ class Connections:
             yield from watched.unread(now)
 
     def _listen(self, cookie: int, now: int) -> Iterator[Record]:
-        since, size = self._quiet[cookie]
-        if now - since < QUIET_NS:
-            return
+        """One that may have been quiet for as long as ends it."""
+        _since, size = self._quiet.pop(cookie)
         flows = self.kernel.flows(cookie)
         moved = sum(flow.wire for flow in flows) if flows else size
         if moved == size:

@@ -50,13 +50,17 @@ class SocketHooks:
 
     def flows(self, cookie: int) -> tuple[Flow, Flow] | None:
         """Both directions of a connection as far as it has come: OUT, IN; None if the kernel has forgotten it."""
-        out, into = (self.kernel.entry("flows", FlowRecord, key) for key in _keys(cookie))
+        out, into = (self.kernel.entry(_table(key), FlowRecord, key) for key in _keys(cookie))
         return (flow_of(out), flow_of(into or FlowRecord())) if out else None
 
     def forget(self, cookie: int) -> None:
         """The connection is over and counted."""
         for key in _keys(cookie):
-            self.kernel.remove("flows", key)
+            self.kernel.remove(_table(key), key)
+
+
+def _table(key: FlowKey) -> str:
+    return "datagrams" if key.peer else "flows"
 
 
 def _keys(name: int) -> tuple[FlowKey, FlowKey]:

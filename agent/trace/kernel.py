@@ -38,6 +38,7 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "halted": ("thread", "thread"),
     "gate_state": (None, "gate_state"),
     "flows": ("flow_key", "flow"),
+    "datagrams": ("flow_key", "flow"),
     "streams": ("stream_key", "stream"),
     "counters": (None, "counters"),
     "taken": (None, "taken"),

@@ -2,10 +2,11 @@
 
 from collections import Counter
 
+from chaperone.agent.sockets.layout import SocketKind
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Head, Kind, Taken
 
-COUNTED = frozenset({Kind.BYTES, Kind.LOST, Kind.EXEC, Kind.FORK, Kind.EXIT})  # as the kernel counts
+COUNTED = frozenset({Kind.BYTES, Kind.LOST, Kind.EXEC, Kind.FORK, Kind.EXIT, SocketKind.OPENED, SocketKind.ANSWER})  # as the kernel counts
 
 
 class Shares:

@@ -119,7 +119,7 @@ def test_what_is_dropped_on_purpose_is_lost_and_said() -> None:
 def test_what_the_kernel_could_not_do_for_one_workload_is_said_in_its_session_only() -> None:
     records = recorded(TracerDouble(counts=Lost(events=3)), options=("--cgroup", "/other"))
     first, second = (record.session for record in records if isinstance(record, SessionStarted))
-    spoilt = [note.session for note in records if isinstance(note, Note) and "process events did not fit" in note.text]
+    spoilt = [note.session for note in records if isinstance(note, Note) and "events of processes and connections did not fit" in note.text]
     assert spoilt == [first] and first != second
 
 

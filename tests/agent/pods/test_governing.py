@@ -96,7 +96,9 @@ def test_one_that_ends_says_its_last() -> None:
     node.governing.end([1], SESSION, has_begun=True)
     records = node.sent()
     assert [record.size for record in records if isinstance(record, Loss)] == [9]
-    assert [record.text for record in records if isinstance(record, Note)][-1:] == ["2 process events did not fit into the kernel's ring"]
+    assert [record.text for record in records if isinstance(record, Note)][-1:] == [
+        "2 events of processes and connections did not fit into the kernel's ring"
+    ]
     connections = [record for record in records if isinstance(record, Connection)]
     assert len(connections) == 2 and connections[-1].ended
     ended = records[-1]

@@ -1,6 +1,7 @@
 """Live: what the hooks count of plain TCP and UDP, and that they are gone when they should be."""
 
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from support.kernel import governed, skip_without_kernel
 
 from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.trace.values import Lost
 
 pytestmark = pytest.mark.kernel
 PLAIN = """
@@ -23,6 +25,19 @@ import socket, sys
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 one.connect(("127.0.0.1", int(sys.argv[1])))
 for _ in range(3): one.send(b"12345")
+"""
+# Says something, waits, says something more.
+QUIET = """
+import socket, sys
+one = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+one.sendall(b"before")
+sys.stdin.read()
+one.sendall(b"after")
+"""
+PEERS = """
+import socket
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for number in range(70_000): one.sendto(b"x", (f"127.0.{number % 200}.{1 + number // 20_000}", 20_000 + number // 200 % 20_000))
 """
 
 
@@ -63,6 +78,24 @@ def test_udp_is_counted(tracer: Tracer) -> None:
     flows = tracer.flows(opened.cookie)
     assert flows is not None
     assert flows[0].wire == 15
+
+
+def test_any_number_of_peers_displaces_no_tcp_connection(tracer: Tracer) -> None:
+    """More than the table of TCP has places; what of them can't be told is counted."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with governed(tracer) as quiet, governed(tracer) as loud:
+        process = quiet.start([sys.executable, "-c", QUIET, str(listener.getsockname()[1])], stdin=subprocess.PIPE)
+        with listener.accept()[0] as accepted:
+            assert accepted.recv(10) == b"before"
+            seen = loud.run([sys.executable, "-c", PEERS])
+            told = [opened for opened in seen.of(SocketOpened) if opened.protocol == "udp"]
+            process.communicate(b"go", timeout=20)
+        [kept] = [opened for opened in seen.of(SocketOpened) if opened.protocol == "tcp"]
+        flows = tracer.flows(kept.cookie)
+        assert flows is not None
+        assert flows[0].wire == len(b"beforeafter")
+        assert len(told) + tracer.lost_of(told[0].workload).events == 70_000
+        assert tracer.lost_of(kept.workload) == Lost()
 
 
 def test_a_released_workload_is_looked_at_no_more(tracer: Tracer) -> None:
