@@ -10,8 +10,9 @@ import signal
 import sys
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from types import FrameType
 
@@ -21,7 +22,7 @@ from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.uplink import CONTRACT, Cargo, Uplink
 from chaperone.agent.own_process import guard
-from chaperone.agent.pods.node import Node
+from chaperone.agent.pods.node import Here, Node
 from chaperone.agent.pods.select import Selection
 from chaperone.agent.recording import Ended, Recording, told
 from chaperone.agent.settings import Check, Deliver, PodSettings, Settings, parse
@@ -102,7 +103,8 @@ def record(settings: Settings) -> int:
     stop = Stop(settings.control_fd)
     hello = greeting(settings.node)
     cargo, trouble = load(settings, hello.agent, hello.boot_id)
-    uplink = Uplink(settings.target, hello, cargo, settings.tls)
+    told = deque[wire.Selection]()
+    uplink = Uplink(settings.target, hello, replace(cargo, on_selection=told.append), settings.tls)
     uplink.start()  # first: a collector that was started for us ends when nobody calls
     with Tracer() as tracer:
         recording = Recording(tracer, cargo.outbox, settings, stop.look)
@@ -111,7 +113,9 @@ def record(settings: Settings) -> int:
         if settings.ready_fd >= 0 and not is_accepted(uplink, stop):
             return fail(settings, Problem(uplink.trouble, "name another directory with --store, or see: chaperone doctor"))
         if settings.pods:
-            recording.pods = node_of(recording, settings, settings.pods)
+            recording.pods = node = node_of(recording, settings, settings.pods, told)
+            while not node.is_ready and not stop.look():
+                recording.step()
         tell(settings, {"session": next((session.id for session in recording.sessions.values()), "")})
         while not stop.look():
             recording.step()
@@ -123,10 +127,10 @@ def record(settings: Settings) -> int:
         return report(recording, uplink)  # first: nobody should wait for probes to be taken off
 
 
-def node_of(recording: Recording, settings: Settings, pods: PodSettings) -> Node:
+def node_of(recording: Recording, settings: Settings, pods: PodSettings, told: deque[wire.Selection]) -> Node:
     """Who knows of this node's pods."""
     where = Where(*pods.api, settings.node, pods.account)
-    return Node(recording, where, Selection(own=pods.own), pods.root or hierarchy(), pods.servers)
+    return Node(recording, where, Selection(own=pods.own, is_known=False), Here(pods.root or hierarchy(), pods.servers, told))
 
 
 def state(cargo: Cargo) -> None:

@@ -28,6 +28,7 @@ from chaperone.collector.ingest.intake import PipelineIntake
 from chaperone.collector.ingest.leftovers import Opener
 from chaperone.collector.ingest.masking_file import remembered, settled_text
 from chaperone.collector.ingest.reload import PolicyFiles
+from chaperone.collector.ingest.selection import selection_of
 from chaperone.collector.ingest.service import CaptureService
 from chaperone.collector.lookup.access import AccessError, access
 from chaperone.collector.lookup.client import Client
@@ -40,6 +41,7 @@ from chaperone.collector.pipeline.holds import Holds
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.judged import JudgedPipeline
 from chaperone.collector.pipeline.tally import TalliedJournal, TalliedPipeline, Tally, alert_family, troubles_family
+from chaperone.collector.rules.ruleset import Rules
 from chaperone.collector.serve.activity import Activity
 from chaperone.collector.serve.admission import Admission
 from chaperone.collector.serve.doors import DoorError, open_doors
@@ -211,7 +213,6 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds)
     pipeline.recall(await store.past(), await store.docket(policies.rules.horizon_ns))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
-    watching = asyncio.create_task(policies.watch(judge.use))
     journal = AlertedJournal(store, alerter)
     tally = Tally()
     intake = PipelineIntake(TalliedPipeline(pipeline, tally), rows, TalliedJournal(journal, tally), Clock)
@@ -220,6 +221,13 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     limits = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)]
     server = grpc.aio.server(options=limits, interceptors=[Guard(reviews)])
     capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
+    capture.select(selection_of(policies.rules.policies))
+
+    def use(rules: Rules) -> None:
+        judge.use(rules)
+        capture.select(selection_of(rules.policies))
+
+    watching = asyncio.create_task(policies.watch(use))
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
     answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, _asking(store.ask, alerter.ask, parts.office))
     admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))

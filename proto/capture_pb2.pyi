@@ -55,16 +55,55 @@ class Hello(_message.Message):
     def __init__(self, contract: _Optional[int] = ..., agent: _Optional[str] = ..., boot_id: _Optional[str] = ..., node: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("contract", "version", "next_batch", "collector_key")
+    __slots__ = ("contract", "version", "next_batch", "collector_key", "selection")
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NEXT_BATCH_FIELD_NUMBER: _ClassVar[int]
     COLLECTOR_KEY_FIELD_NUMBER: _ClassVar[int]
+    SELECTION_FIELD_NUMBER: _ClassVar[int]
     contract: int
     version: str
     next_batch: int
     collector_key: bytes
-    def __init__(self, contract: _Optional[int] = ..., version: _Optional[str] = ..., next_batch: _Optional[int] = ..., collector_key: _Optional[bytes] = ...) -> None: ...
+    selection: Selection
+    def __init__(self, contract: _Optional[int] = ..., version: _Optional[str] = ..., next_batch: _Optional[int] = ..., collector_key: _Optional[bytes] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ...) -> None: ...
+
+class Selection(_message.Message):
+    __slots__ = ("selectors",)
+    SELECTORS_FIELD_NUMBER: _ClassVar[int]
+    selectors: _containers.RepeatedCompositeFieldContainer[PodSelector]
+    def __init__(self, selectors: _Optional[_Iterable[_Union[PodSelector, _Mapping]]] = ...) -> None: ...
+
+class PodSelector(_message.Message):
+    __slots__ = ("mode", "namespaces", "service_accounts", "containers", "nodes", "labels", "only_raises", "on_failure", "verdict_timeout_s", "hold_limit_s")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    CONTAINERS_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    ONLY_RAISES_FIELD_NUMBER: _ClassVar[int]
+    ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    HOLD_LIMIT_S_FIELD_NUMBER: _ClassVar[int]
+    mode: str
+    namespaces: _containers.RepeatedScalarFieldContainer[str]
+    service_accounts: _containers.RepeatedScalarFieldContainer[str]
+    containers: _containers.RepeatedScalarFieldContainer[str]
+    nodes: _containers.RepeatedScalarFieldContainer[str]
+    labels: _containers.ScalarMap[str, str]
+    only_raises: bool
+    on_failure: str
+    verdict_timeout_s: str
+    hold_limit_s: str
+    def __init__(self, mode: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., service_accounts: _Optional[_Iterable[str]] = ..., containers: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., only_raises: _Optional[bool] = ..., on_failure: _Optional[str] = ..., verdict_timeout_s: _Optional[str] = ..., hold_limit_s: _Optional[str] = ...) -> None: ...
 
 class Batch(_message.Message):
     __slots__ = ("number", "wall_offset_ns", "records", "size")
@@ -236,12 +275,14 @@ class HoldFrom(_message.Message):
     def __init__(self, stream: _Optional[str] = ..., direction: _Optional[_Union[Direction, str]] = ..., position: _Optional[int] = ...) -> None: ...
 
 class Settings(_message.Message):
-    __slots__ = ("batch_bytes", "batch_delay_ms")
+    __slots__ = ("batch_bytes", "batch_delay_ms", "selection")
     BATCH_BYTES_FIELD_NUMBER: _ClassVar[int]
     BATCH_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    SELECTION_FIELD_NUMBER: _ClassVar[int]
     batch_bytes: int
     batch_delay_ms: int
-    def __init__(self, batch_bytes: _Optional[int] = ..., batch_delay_ms: _Optional[int] = ...) -> None: ...
+    selection: Selection
+    def __init__(self, batch_bytes: _Optional[int] = ..., batch_delay_ms: _Optional[int] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ...) -> None: ...
 
 class Mark(_message.Message):
     __slots__ = ("stream", "protocol", "out_position", "in_position", "state", "layout")

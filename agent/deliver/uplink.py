@@ -6,7 +6,7 @@ Runs in threads of its own (grpc's Python API for one long stream each way), so 
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +31,15 @@ REFUSALS = (
 
 @dataclass(frozen=True, slots=True)
 class Cargo:
-    """What there is to deliver. `trusts`: what is on disk is sealed to the key with which a collector welcomes us."""
+    """What there is to deliver. `trusts`: what is on disk is sealed to the key with which a collector welcomes us.
+
+    `on_selection` gets, in the uplink's thread, which pods a collector wants governed.
+    """
 
     outbox: Outbox
     leftovers: Leftovers | None = None
     trusts: bool = True
+    on_selection: Callable[[wire.Selection], None] = lambda _selection: None
 
 
 class Uplink:
@@ -125,6 +129,8 @@ class _Conversation:
             self._acknowledge(answer.ack)
         elif kind == "settings":
             self.outbox.change(answer.settings.batch_bytes, answer.settings.batch_delay_ms * 1_000_000)
+            if answer.settings.HasField("selection"):
+                self.cargo.on_selection(answer.settings.selection)
         elif kind == "leftover_refused" and self.cargo.leftovers:
             self.cargo.leftovers.refuse(answer.leftover_refused.agent, answer.leftover_refused.reason)
 
@@ -133,6 +139,7 @@ class _Conversation:
         if welcome.collector_key and self.cargo.trusts:
             self.outbox.remember(welcome.collector_key)
         self.takes_leftovers = bool(welcome.collector_key)
+        self.cargo.on_selection(welcome.selection)
         self.welcomed.set()
 
     def _acknowledge(self, ack: wire.Ack) -> None:

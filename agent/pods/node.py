@@ -1,5 +1,7 @@
 """The pods of a node, put together: who tells of them, what is known, what becomes of their containers."""
 
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaperone.agent.cluster.source import PodSource, Where
@@ -7,24 +9,35 @@ from chaperone.agent.groups.values import GroupValue
 from chaperone.agent.pods.areas import Atlas
 from chaperone.agent.pods.census import Census
 from chaperone.agent.pods.governing import Governing
-from chaperone.agent.pods.select import Selection
+from chaperone.agent.pods.select import Selection, selectors_of
 from chaperone.agent.pods.servers import Servers
 from chaperone.agent.pods.workloads import SECOND, Workloads
 from chaperone.agent.recording import Recording
 from chaperone.agent.workload.processes import now_ns
+from chaperone.proto import capture_pb2 as wire
 
 PATIENCE_NS = 5 * SECOND  # at the start: who is known before is not recorded for nothing
 
 
-class Node:
-    """A recording's Pods. `cgroups`: where to look for the kubelet's; `extra`: addresses of the API server that nobody else tells."""
+@dataclass(frozen=True, slots=True)
+class Here:
+    """`cgroups`: where to look for the kubelet's; `servers`: addresses of the API server that nobody else tells; `told`: what a collector
+    says of which pods are governed, put there by another thread."""
 
-    def __init__(self, recording: Recording, where: Where, selection: Selection, cgroups: Path, extra: tuple[str, ...] = ()) -> None:
-        self.census = Census(Servers(extra))
+    cgroups: Path
+    servers: tuple[str, ...] = ()
+    told: deque[wire.Selection] = field(default_factory=deque)
+
+
+class Node:
+    """A recording's Pods."""
+
+    def __init__(self, recording: Recording, where: Where, selection: Selection, place: Here) -> None:
+        self.census = Census(Servers(place.servers))
         self.source = PodSource(where, lambda message: self.census.take(message, now_ns()), self.census.begin_again)
         governing = Governing(recording, self.census.servers.addresses)
-        self.workloads = Workloads(governing, self.census, selection, Atlas(cgroups), where.node)
-        self._begun = now_ns()
+        self.workloads = Workloads(governing, self.census, selection, Atlas(place.cgroups), where.node)
+        self._begun, self._told = now_ns(), place.told
 
     def take(self, value: GroupValue) -> None:
         """What the kernel said about a cgroup."""
@@ -37,8 +50,15 @@ class Node:
     def step(self, now: int) -> None:
         """Hear what is new; begin and end sessions."""
         self.source.step()
+        while self._told:
+            self.workloads.select(selectors_of(self._told.popleft()))
         if self.census.is_complete or now - self._begun > PATIENCE_NS:
             self.workloads.step(now)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it meets whoever is on the node."""
+        return self.workloads.has_looked
 
     def close(self) -> None:
         """Hear nothing more."""

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 
 from chaperone.agent.cluster.messages import GOVERN
 from chaperone.agent.pods.facts import PodFacts
+from chaperone.proto import capture_pb2 as wire
 
 NEVER = "kube-system"
 
@@ -29,7 +30,7 @@ MODES = {mode.name.lower(): mode for mode in Mode}
 @dataclass(frozen=True, slots=True)
 class Selector:
     """Of one policy, as in collector/rules/selector.py: all that is asked must fit, by one pattern with * each. A container's name
-    that is not known yet fits."""
+    that is not known yet fits. `only_raises`: who is governed by nothing else is not by this."""
 
     mode: Mode
     namespaces: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Selector:
     containers: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    only_raises: bool = False
 
     def concerns(self, pod: PodFacts, container: str) -> bool:
         """Does it fit?"""
@@ -54,18 +56,22 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What decides on this node. `own`: Chaperone's namespace."""
+    """What decides on this node. `own`: Chaperone's namespace; `is_known`: the collector has said which its selectors are."""
 
     selectors: tuple[Selector, ...] = ()
     own: str = ""
+    is_known: bool = True
 
     def mode_of(self, pod: PodFacts, namespace: Mapping[str, str] | None, container: str = "") -> Mode | None:
-        """How a container (by id) is governed. None: that hangs on its namespace's labels, which are not known yet."""
+        """How a container (by id) is governed. None: that hangs on what is not known yet."""
         if pod.namespace in (NEVER, self.own):
             return Mode.OFF
-        wanted = [one.mode for one in self.selectors if one.concerns(pod, container)]
-        mode = max([*wanted, *_labelled(pod.labels), *_labelled(namespace or {})], default=Mode.OFF)
-        return None if namespace is None and mode is not Mode.ENFORCE else mode
+        concern = [one for one in self.selectors if one.concerns(pod, container)]
+        wanted = [*(one.mode for one in concern if not one.only_raises), *_labelled(pod.labels), *_labelled(namespace or {})]
+        raised = max(wanted, default=Mode.OFF) and max(one for one in (*wanted, *(selector.mode for selector in concern)))
+        if namespace is None or not self.is_known:
+            return raised if raised is Mode.ENFORCE or (raised and namespace is not None) else None
+        return Mode(raised)
 
 
 def _labelled(labels: Mapping[str, str]) -> list[Mode]:
@@ -74,3 +80,14 @@ def _labelled(labels: Mapping[str, str]) -> list[Mode]:
 
 def _fits(fact: str, patterns: tuple[str, ...]) -> bool:
     return not patterns or not fact or any(fnmatchcase(fact, pattern) for pattern in patterns)
+
+
+def selectors_of(said: wire.Selection) -> tuple[Selector, ...]:
+    """Those that a collector names; of a mode that we do not know: none."""
+    return tuple(_selector(one) for one in said.selectors if one.mode in MODES)
+
+
+def _selector(said: wire.PodSelector) -> Selector:
+    names = {"service_accounts": said.service_accounts, "containers": said.containers, "nodes": said.nodes, "namespaces": said.namespaces}
+    patterns = {name: tuple(found) for name, found in names.items()}
+    return Selector(MODES[said.mode], labels=dict(said.labels), only_raises=said.only_raises, **patterns)

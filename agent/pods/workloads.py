@@ -21,7 +21,7 @@ from chaperone.agent.pods.areas import Atlas, is_group, populated
 from chaperone.agent.pods.census import Census
 from chaperone.agent.pods.facts import PodFacts
 from chaperone.agent.pods.paths import Place
-from chaperone.agent.pods.select import Mode, Selection
+from chaperone.agent.pods.select import Mode, Selection, Selector
 from chaperone.agent.pods.sessions import session_of, unnamed
 from chaperone.agent.trace.governed import group_id
 from chaperone.agent.workload.sessions import Session
@@ -137,6 +137,16 @@ class Workloads:
                 self._entered(number, id_, time)
             self._strange |= {number} - self._numbers.keys()
         return number in self._numbers
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether it meets whoever is on the node."""
+        return self._looked is not None
+
+    def select(self, selectors: tuple[Selector, ...]) -> None:
+        """These decide from now on; what was decided may be raised."""
+        self.selection = replace(self.selection, selectors=selectors, is_known=True)
+        self._seen = -1
 
     def step(self, now: int) -> None:
         """What time or the API has decided."""

@@ -29,6 +29,11 @@ class Outgoing:
             if self._lines.get(agent) is line:
                 del self._lines[agent]
 
+    def tell_all(self, message: pb.Downward) -> None:
+        """Say it to all agents that hear."""
+        for line in self._lines.values():
+            line.put_nowait(message)
+
     def tell(self, agent: str, message: pb.Downward) -> None:
         """Say it, if the agent hears."""
         if agent in self._lines:

@@ -118,6 +118,12 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         self._intake, self._settings, self._activity, self._opener = intake, settings, activity, opener or Opener()
         self._agents: dict[str, _Agent] = {}
         self._damages = Damages()
+        self._selection = pb.Selection()
+
+    def select(self, selection: pb.Selection) -> None:
+        """Which pods are governed from now on; all agents are told."""
+        self._selection = selection
+        self._intake.outgoing.tell_all(pb.Downward(settings=pb.Settings(selection=selection)))
 
     async def Stream(self, upward: AsyncIterator[pb.Upward], context: Any) -> AsyncIterator[pb.Downward]:  # noqa: N802 - named by gRPC
         """One agent's call: Hello, Welcome, then acks as batches become durable."""
@@ -151,7 +157,9 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
     async def _welcome(self, agent: _Agent) -> pb.Welcome:
         durable = await self._intake.next_batch(agent.name)
         agent.taken = max(agent.taken, durable - 1)
-        return pb.Welcome(contract=CONTRACT, version=version(), next_batch=durable, collector_key=self._opener.public)
+        return pb.Welcome(
+            contract=CONTRACT, version=version(), next_batch=durable, collector_key=self._opener.public, selection=self._selection
+        )
 
     async def _answers(self, agent: _Agent, upward: AsyncIterator[pb.Upward]) -> AsyncIterator[pb.Downward]:
         """Orders, and acks as batches become durable. Batches are taken meanwhile, a bounded number ahead."""

@@ -22,6 +22,8 @@ class CollectorDouble(CaptureServicer):
         self.received = 0
         self.conflicts: list[int] = []
         self.refusal = ""
+        self.welcome = wire.Welcome(contract=1, version="test")
+        self.answers: list[wire.Downward] = []  # behind the welcome
         self._server: grpc.Server | None = None
 
     def start(self) -> None:
@@ -42,7 +44,9 @@ class CollectorDouble(CaptureServicer):
 
     def Stream(self, request_iterator: Iterator[wire.Upward], context: grpc.ServicerContext) -> Iterator[wire.Downward]:  # noqa: N802
         self.hellos.append(next(request_iterator).hello)
-        yield wire.Downward(welcome=wire.Welcome(contract=1, version="test", next_batch=self._confirmed() + 1))
+        self.welcome.next_batch = self._confirmed() + 1
+        yield wire.Downward(welcome=self.welcome)
+        yield from self.answers
         for message in request_iterator:
             if self.refusal:
                 context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, self.refusal)

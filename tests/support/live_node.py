@@ -11,7 +11,7 @@ from support.pod_api import PodApi, namespace, pod
 
 from chaperone.agent.cluster.source import Where
 from chaperone.agent.deliver.outbox import Limits, Outbox
-from chaperone.agent.pods.node import Node
+from chaperone.agent.pods.node import Here, Node
 from chaperone.agent.pods.select import Selection
 from chaperone.agent.recording import Recording
 from chaperone.agent.settings import PodSettings, SessionOptions, Settings
@@ -37,7 +37,7 @@ class LiveNode:
         pods = PodSettings(("127.0.0.1", api.port), api.directory, kubelet.root)
         self.recording = Recording(tracer, self.outbox, Settings((), (), "", SessionOptions(), node="n1", pods=pods))
         where = Where("127.0.0.1", api.port, "n1", api.directory)
-        self.node = Node(self.recording, where, selection, kubelet.root, ("extra.example:6443",))
+        self.node = Node(self.recording, where, selection, Here(kubelet.root, ("extra.example:6443",)))
         self.recording.pods = self.node
         self._read = 0
         self.records: list[Record] = []

@@ -133,3 +133,17 @@ def test_a_certificate_that_is_not_there_is_named_and_looked_for_again(tmp_path:
         time.sleep(0.01)
     assert uplink.trouble == f"the certificate to show to the collector can't be read: {tmp_path}/ca.crt: No such file or directory"
     uplink.finish(0)
+
+
+def test_which_pods_are_governed_is_passed_on(collector: CollectorDouble) -> None:
+    one, other = wire.Selection(selectors=[wire.PodSelector(mode="record")]), wire.Selection()
+    collector.welcome.selection.CopyFrom(one)
+    collector.answers = [wire.Downward(settings=wire.Settings(batch_bytes=1000)), wire.Downward(settings=wire.Settings(selection=other))]
+    collector.start()
+    told: list[wire.Selection] = []
+    outbox = Outbox(Limits())
+    uplink = Uplink(f"unix:{collector.socket}", wire.Hello(contract=1, agent="a"), Cargo(outbox, on_selection=told.append))
+    uplink.start()
+    send(outbox, 0)
+    assert uplink.finish(10) is True
+    assert told == [one, other]

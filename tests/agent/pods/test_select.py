@@ -3,7 +3,8 @@
 import pytest
 
 from chaperone.agent.pods.facts import Container, PodFacts
-from chaperone.agent.pods.select import Mode, Selection, Selector
+from chaperone.agent.pods.select import Mode, Selection, Selector, selectors_of
+from chaperone.proto import capture_pb2 as wire
 
 LABEL = "chaperone.dev/govern"
 
@@ -58,3 +59,29 @@ def test_a_selector_asks_for_a_containers_name_account_and_node() -> None:
     assert Selection((Selector(Mode.RECORD, containers=("main",)),)).mode_of(known, {}, "id") is Mode.OFF
     assert Selection((Selector(Mode.RECORD, containers=("main",)),)).mode_of(known, {}, "other") is Mode.RECORD, "it has no name yet"
     assert Selection((Selector(Mode.RECORD, nodes=("n2",)),)).mode_of(known, {}, "id") is Mode.OFF
+
+
+def test_what_concerns_everybody_governs_nobody_by_itself() -> None:
+    everybody = Selector(Mode.ENFORCE, only_raises=True)
+    assert Selection((everybody,)).mode_of(pod(), {}) is Mode.OFF
+    assert Selection((everybody,)).mode_of(pod(govern="record"), {}) is Mode.ENFORCE
+    assert Selection((everybody, Selector(Mode.RECORD, ("demo",)))).mode_of(pod(), {}) is Mode.ENFORCE
+
+
+def test_before_the_collector_has_said_anything_only_labels_decide() -> None:
+    unknown = Selection(is_known=False)
+    assert unknown.mode_of(pod(), {}) is None
+    assert unknown.mode_of(pod(govern="record"), {}) is Mode.RECORD
+    assert unknown.mode_of(pod(govern="record"), None) is None
+    assert unknown.mode_of(pod("kube-system"), {}) is Mode.OFF
+
+
+def test_selectors_come_from_the_collector() -> None:
+    said = wire.PodSelector(
+        mode="enforce", namespaces=["a", "b*"], service_accounts=["a:x"], containers=["c"], nodes=["n"], only_raises=True
+    )
+    said.labels["app"] = "agent"
+    unknown = wire.PodSelector(mode="some later mode")
+    assert selectors_of(wire.Selection(selectors=[said, unknown])) == (
+        Selector(Mode.ENFORCE, ("a", "b*"), ("a:x",), ("c",), ("n",), {"app": "agent"}, only_raises=True),
+    )

@@ -289,3 +289,28 @@ def test_at_the_end_what_is_unknown_is_dropped_and_nothing_begins(here: Here) ->
     here.recorder.owners[2] = group_id(here.container("d" * 64))
     here.enter(2, here.area / f"pod{UID}" / ("d" * 64))
     assert not here.workloads.knows(2, 0) and not here.workloads.table
+
+
+def test_what_a_policy_may_select_waits_until_it_is_told(tmp_path: Path) -> None:
+    here = Here(tmp_path, Selection(is_known=False))
+    here.pod()
+    here.enter(1, here.container())
+    here.workloads.step(20)
+    assert here.recorder.said == []
+    here.workloads.select((Selector(Mode.RECORD, ("demo",)),))
+    here.workloads.step(30)
+    here.workloads.select((Selector(Mode.ENFORCE, ("demo",)),))
+    here.workloads.step(40)
+    assert here.recorder.said == [("begin", "main")] and here.recorder.sessions[1].mode == "enforce"
+    here.workloads.select(())
+    here.workloads.step(50)
+    assert here.recorder.sessions[1].mode == "enforce", "it runs"
+
+
+def test_a_policy_that_comes_later_raises_who_was_ignored(here: Here) -> None:
+    here.pod()
+    here.enter(1, here.container())
+    here.workloads.step(20)
+    here.workloads.select((Selector(Mode.RECORD, ("demo",)),))
+    here.workloads.step(30)
+    assert here.recorder.said == [("ignore", (1,)), ("settle", (ID, True)), ("begin", "main")]

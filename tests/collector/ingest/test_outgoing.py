@@ -24,3 +24,13 @@ def test_an_agent_is_told_on_the_call_that_it_opened_last() -> None:
 
 def test_an_agent_without_a_call_hears_nothing_and_harms_nobody() -> None:
     Outgoing().tell("a", MESSAGE)
+
+
+def test_what_concerns_all_is_told_to_all() -> None:
+    async def work() -> None:
+        outgoing = Outgoing()
+        with outgoing.line("a") as one, outgoing.line("b") as other:
+            outgoing.tell_all(MESSAGE)
+            assert (one.get_nowait(), other.get_nowait()) == (MESSAGE, MESSAGE)
+
+    asyncio.run(work())

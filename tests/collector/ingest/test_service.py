@@ -334,3 +334,27 @@ def test_an_order_is_told_while_nothing_is_durable(tmp_path: Path) -> None:
         await call.done_writing()
 
     served(tmp_path, intake, talk)
+
+
+def test_agents_are_told_which_pods_are_governed_and_when_that_changes(tmp_path: Path) -> None:
+    async def work() -> None:
+        intake = Intake()
+        service = CaptureService(intake, CollectorSettings(tmp_path), nullcontext())
+        selections = [pb.Selection(selectors=[pb.PodSelector(mode=mode)]) for mode in ("record", "enforce")]
+        service.select(selections[0])
+        server = grpc.aio.server()
+        add_CaptureServicer_to_server(service, server)
+        server.add_insecure_port(f"unix:{tmp_path}/socket")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"unix:{tmp_path}/socket") as channel:
+            call = CaptureStub(channel).Stream()
+            await call.write(hello())
+            assert (await call.read()).welcome.selection == selections[0]
+            await call.write(batch(1, [NOTE]))
+            assert (await call.read()).ack.batch == 1
+            service.select(selections[1])
+            assert (await call.read()).settings.selection == selections[1]
+            await call.done_writing()
+        await server.stop(0)
+
+    asyncio.run(work())

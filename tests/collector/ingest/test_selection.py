@@ -1,0 +1,51 @@
+"""What agents are told of the policies in force."""
+
+from chaperone.collector.ingest.selection import selection_of
+from chaperone.collector.rules.document import policies
+
+RULE = "{name: no, when: 'call.verb == \"delete\"', do: deny, enforce: enforce}"
+TEXT = """apiVersion: chaperone.dev/v1
+kind: Policy
+metadata: {name: NAME}
+MORE
+rules: [RULE]
+"""
+
+
+def said(more: str, rule: str = RULE) -> list[dict[str, object]]:
+    text = TEXT.replace("NAME", "p").replace("MORE", more).replace("RULE", rule)
+    return [
+        {
+            field.name: value if isinstance(value, str | bool) else dict(value) if field.name == "labels" else list(value)
+            for field, value in one.ListFields()
+        }
+        for one in selection_of(policies(text, "p.yaml")).selectors
+    ]
+
+
+def test_a_policy_that_acts_has_its_pods_enforced_on_its_terms() -> None:
+    more = "selector: {namespaces: [demo, x-*], labels: {app: agent}, serviceAccounts: ['demo:bot']}\nonFailure: deny\nverdictTimeout: 3s"
+    assert said(more) == [
+        {
+            "mode": "enforce",
+            "namespaces": ["demo", "x-*"],
+            "service_accounts": ["demo:bot"],
+            "labels": {"app": "agent"},
+            "on_failure": "deny",
+            "verdict_timeout_s": "3.0",
+            "hold_limit_s": "10.0",
+        }
+    ]
+
+
+def test_one_that_only_looks_has_them_recorded() -> None:
+    alert = RULE.replace("deny", "alert")
+    assert said("selector: {containers: [main], nodes: [n1]}", alert) == [{"mode": "record", "containers": ["main"], "nodes": ["n1"]}]
+    assert [one["mode"] for one in said("selector: {namespaces: [demo]}\nmode: record")] == ["record"]
+    assert said("selector: {namespaces: [demo]}\nmode: 'off'") == []
+
+
+def test_one_without_a_selector_governs_nobody_by_itself() -> None:
+    (found,) = said("")
+    assert (found["mode"], found["only_raises"]) == ("enforce", True)
+    assert said("", RULE.replace("deny", "alert")) == []
