@@ -15,12 +15,13 @@ from chaperone.collector.ingest.policies import read_rules
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.pipeline.judge import Judge
+from chaperone.collector.pipeline.records import BATCHES
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.ruleset import ruleset
 from chaperone.collector.rules.verdict import Action
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.ids import stream_id
-from chaperone.proto.records import Bound, Chunk, Direction, Record, StreamOpened
+from chaperone.proto.records import Bound, Chunk, Direction, Record, StreamClosed, StreamOpened
 
 OFFSET = 1_700_000_000_000_000_000
 SECRET = "Zq7xWv3pLm9kTb2r"
@@ -109,6 +110,52 @@ def test_a_connection_that_nobody_can_read_is_looked_at_too() -> None:
     [leak] = leaks(records, scan=True)
     assert (leak["host"], leak["place"], leak["call"]) == ("203.0.113.5:443", "connection", "")
     assert leaks(records) == []
+
+
+OPAQUE = (b"\0\0\0\x52\0\3\0\0user\0" * 40, b"\0\7" + SECRET[:8].encode(), SECRET[8:].encode())
+
+
+@pytest.mark.parametrize("known", ["before its end", "behind its end", "never"])
+def test_a_host_that_becomes_known_later_is_waited_for(known: str) -> None:
+    talk = Talk()
+    read = talk.read()
+    opened, bound, *chunks = talk.other(*OPAQUE)
+    assert isinstance(opened, StreamOpened)
+    closed = StreamClosed(opened.stream, talk.tick(), sum(map(len, OPAQUE)), 0)
+    rest = {"before its end": [bound, closed], "behind its end": [closed, bound], "never": [closed, *talk.ended()]}[known]
+    assert leaks([*read, opened, *chunks, closed], scan=True) == []
+    [leak] = leaks([*read, opened, *chunks, *rest], scan=True)
+    host = "" if known == "never" else "203.0.113.5:443"
+    assert (leak["host"], leak["place"]) == (host, "connection")
+    assert f"left to {host or 'an unknown host'} in connection" in leak["text"]
+
+
+def test_one_that_is_never_bound_waits_some_batches_and_is_not_over_until_then() -> None:
+    talk = Talk()
+    rows: list[Row] = []
+    pipeline = Pipeline(lambda: Masker(b"k" * 32), rows, lambda _: True)
+    opened, _, *chunks = [*talk.read(), *talk.other(*OPAQUE)][-2 - len(OPAQUE) :]
+    assert isinstance(opened, StreamOpened)
+    talk = Talk()
+    for record in [*talk.read(), opened, *chunks, StreamClosed(opened.stream, talk.tick(), sum(map(len, OPAQUE)), 0)]:
+        pipeline.take(record, OFFSET)
+    marks, unmarked = pipeline.marks()
+    assert opened.stream in unmarked and opened.stream not in {mark.stream for mark in marks}
+    over = [mark for _ in range(BATCHES + 1) for mark in pipeline.marks()[0] if mark.stream == opened.stream]
+    assert [mark.state for mark in over] == [None]
+    assert [row.document["host"] for row in rows if row.kind is Kind.LEAK] == [""]
+
+
+def test_a_secret_whose_name_reads_like_a_password_keeps_its_name() -> None:
+    talk = Talk()
+    secret = {
+        "kind": "Secret",
+        "metadata": {"name": "db-cred", "namespace": "ns"},
+        "data": {"password": b64encode(SECRET.encode()).decode()},
+    }
+    read = [*talk.begun(), *talk.exchange("/api/v1/namespaces/ns/secrets/db-cred", secret)]
+    [leak] = leaks([*read, *talk.other(post("/x", SECRET.encode()))], scan=True)
+    assert leak["secret"] == "ns/db-cred:password" and "secret ns/db-cred:password (read" in leak["text"]
 
 
 def test_clean_requests_are_told_of_nothing() -> None:

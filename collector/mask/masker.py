@@ -1,5 +1,6 @@
 """The gate: Call, NotKubernetes and ProcessSeen in, their masked forms out. What is behind it accepts nothing else."""
 
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
@@ -26,6 +27,7 @@ from chaperone.proto.records import ProcessSeen
 SHORT = 4096  # characters of a text whose masked form is kept
 KEPT = 1024  # short texts, and request bodies of open calls, whose masked form is kept: they come again
 
+_PARTS = re.compile("([/:])")
 _TEXTS = tuple(field.name for field in fields(RequestInfo) if field.type is str)
 
 
@@ -134,6 +136,10 @@ class Masker:
     def text(self, text: str) -> MaskedText:
         """Any other text without its secrets."""
         return self._remembered(self._known, text, self._texts.mask_text)
+
+    def named(self, path: str) -> MaskedText:
+        """A path of names, each by itself: taken together, `db-cred:password` would read as a password."""
+        return MaskedText("".join(map(self.text, _PARTS.split(path))))
 
     def _remembered(self, known: dict[str, MaskedText], text: str, mask: Callable[[str], str]) -> MaskedText:
         """Each report of a call brings the same texts again."""

@@ -121,6 +121,10 @@ class Revealer:
         """The text as it is."""
         return MaskedText(text)
 
+    def named(self, path: str) -> MaskedText:
+        """The names as they are."""
+        return MaskedText(path)
+
 
 def _headers(headers: tuple[Header, ...]) -> tuple[MaskedHeader, ...]:
     return tuple((_text(name), _text(value)) for name, value in headers)

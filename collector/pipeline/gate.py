@@ -49,3 +49,7 @@ class Gate(Protocol):
     def text(self, text: str) -> MaskedText:
         """Any other text without its secrets."""
         ...
+
+    def named(self, path: str) -> MaskedText:
+        """A path of names such as namespace/name:key, each without a secret."""
+        ...

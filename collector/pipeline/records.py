@@ -25,6 +25,7 @@ from chaperone.proto import records
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
 from chaperone.proto.records import Record
 
+BATCHES = 20  # for so many a closed stream waits to be bound, if a secret left in it
 UNOPENED = "bytes came that belong to no open stream"
 
 
@@ -57,6 +58,8 @@ class Pipeline:
         self._touched: dict[StreamId, None] = {}
         self._marked: set[StreamId] = set()
         self._known_marks: list[StreamMark] = []
+        self._closing: dict[StreamId, tuple[records.StreamClosed, int, int]] = {}  # closed, not bound yet; until which batch at most
+        self._batches = 0
 
     def take(self, record: Record, wall_offset: int, agent: str = "") -> None:
         """One record of an agent; `wall_offset` is wall clock minus boot clock in ns. One that we fail on is noted, the rest goes on."""
@@ -71,6 +74,7 @@ class Pipeline:
     def marks(self) -> tuple[list[StreamMark], Collection[str]]:
         """Of the streams that were touched since the last call: the marks of those that have one (empty: it is over), and which
         have none now. With them what sessions came to know."""
+        self._close_the_waiting()
         touched, self._touched = self._touched, {}
         marks = [mark for stream in touched if (mark := self._mark(stream))]
         known = [mark for id_, session in self._sessions.items() for mark in knowledge.marks(id_, session.known)]
@@ -101,7 +105,7 @@ class Pipeline:
     def _session_ended(self, record: records.SessionEnded, offset: int) -> None:
         session = self._sessions.get(record.session, _Session())
         for stream in sorted(session.streams & self._streams.keys()):
-            self._stream_closed(records.StreamClosed(stream, record.time, *self._streams[stream].next), offset)
+            self._closed(records.StreamClosed(stream, record.time, *self._streams[stream].next), offset)
         for process in session.processes:
             self._homes.pop(process, None)
         self._known_marks += knowledge.marks(record.session, session.known)
@@ -127,7 +131,9 @@ class Pipeline:
 
     def _bound(self, record: records.Bound, offset: int) -> None:
         if record.stream in self._streams:
-            self._streams[record.stream].remote = record.remote
+            self._streams[record.stream].bind(record.remote)
+        if record.stream in self._closing:
+            self._closed(*self._closing[record.stream][:2])
         self._sink.append(facts.stream_bound(record, record.session or self._session_of(record.stream), offset))
 
     def _chunk(self, record: records.Chunk, offset: int) -> None:
@@ -143,8 +149,22 @@ class Pipeline:
             self._holds.heard(record.stream)
 
     def _stream_closed(self, record: records.StreamClosed, offset: int) -> None:
+        """Where to it led may be said behind its end: until then it is not over if a secret left in it."""
         if self._is_over(record):
             return
+        if self._known(record, offset).waits:
+            self._closing[record.stream] = record, offset, self._batches + BATCHES
+        else:
+            self._closed(record, offset)
+
+    def _close_the_waiting(self) -> None:
+        self._batches += 1
+        for record, offset, last in [*self._closing.values()]:
+            if self._batches > last:
+                self._closed(record, offset)
+
+    def _closed(self, record: records.StreamClosed, offset: int) -> None:
+        self._closing.pop(record.stream, None)
         stream = self._known(record, offset)
         stream.close(record, offset)
         self._holds.over(record.stream)

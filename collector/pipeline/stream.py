@@ -33,6 +33,7 @@ from chaperone.proto.records import Cause, Chunk, Direction, Hold, Loss, Note, S
 REJOINED = "read from the middle; what was under way is cut"
 EARLY_LIMIT = 64 * 1024  # bytes of a server that speaks first
 FORBIDDEN = 403
+UNPLACED = 100  # secrets that left; past that they are told without a host
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ class Stream:
         self._joining = set(Direction) if late else set()
         self._ordinals: dict[str, dict[str, tuple[int, int]]] = {}  # by call and direction: a position and how many pieces came there
         self._failed = self._restored = self._opaque = False
-        self.remote = ""  # where to, once it is known
+        self._remote = ""  # where to, once it is known
+        self._unplaced: list[tuple[Left, str, int]] = []  # secrets that left to nobody knows whom yet
         self._behind = Behind()
         self._last = 0, 0  # time and offset of the last record
         self._held: Listener | None = None
@@ -96,7 +98,7 @@ class Stream:
     def _state(self) -> dict[str, Any] | None:
         reader = self._reader.mark()
         calls = self._calls.mark() if reader else None
-        if reader is None or calls is None:
+        if reader is None or calls is None or self._unplaced:
             return None
         positions = self.next if reader["kind"] == "unreadable" else reader["positions"]
         if not self._behind.settle(positions):
@@ -128,6 +130,16 @@ class Stream:
         """Take bytes. `offset` is wall clock minus boot clock in ns."""
         self._guarded(chunk.time, offset, lambda: self._feed(chunk, offset))
         self._reach(chunk.direction, chunk.position + len(chunk.data))
+
+    @property
+    def waits(self) -> bool:
+        """Whether a secret left and nobody knows where to."""
+        return bool(self._unplaced)
+
+    def bind(self, remote: str) -> None:
+        """Where it leads to is known."""
+        self._remote = remote
+        self._tell_unplaced()
 
     def be_held(self, listener: "Listener") -> bool:
         """Tell `listener` all that is read from now on. False if that isn't all from the first byte on."""
@@ -181,6 +193,7 @@ class Stream:
     def close(self, closed: StreamClosed, offset: int) -> None:
         """The stream is over."""
         self._guarded(closed.time, offset, lambda: self._close(closed, offset))
+        self._tell_unplaced()
 
     def _guarded(self, time: int, offset: int, work: Callable[[], None]) -> None:
         self._last = time, offset
@@ -307,11 +320,18 @@ class Stream:
             self._ordinals.pop(id_, None)
 
     def _left(self, secrets: list[Left], offset: int, opaque: bool = False) -> None:
-        """Secrets that left, told."""
+        """Secrets that left, told once it is known where to."""
         for left in secrets:
-            call = "" if opaque else call_id(self.home.stream, left.at)
-            host = self._gate.text(left.host or self.remote)
-            self._sink.append(leak(left, self._gate.text(left.secret), host, call, self._place(offset)))
+            self._unplaced.append((left, "" if opaque else call_id(self.home.stream, left.at), offset))
+        if self._remote or len(self._unplaced) > UNPLACED or all(left.host for left, *_ in self._unplaced):
+            self._tell_unplaced()
+
+    def _tell_unplaced(self) -> None:
+        unplaced, self._unplaced = self._unplaced, []
+        for left, call, offset in unplaced:
+            self._sink.append(
+                leak(left, self._gate.named(left.secret), self._gate.text(left.host or self._remote), call, self._place(offset))
+            )
 
     def _row(self, kind: Kind, found: MaskedCall | MaskedExchange, document: dict[str, Any], offset: int) -> Row:
         home, time = self.home, found.started + offset

@@ -8,6 +8,8 @@ from chaperone.collector.store.document import Place, rfc3339
 from chaperone.collector.store.facts import OVER
 from chaperone.collector.store.rows import Kind, Row
 
+OPAQUE = "connection"  # the place of what no reader understood
+
 
 def leak(left: Left, secret: MaskedText, host: MaskedText, call: str, place: Place) -> Row:
     """{id, session, stream, process, time, subject, text, secret, fingerprint, readIn, readAt, host, call, place}.
@@ -16,7 +18,8 @@ def leak(left: Left, secret: MaskedText, host: MaskedText, call: str, place: Pla
     """
     read_at = rfc3339(left.time + place.offset)
     id_ = hashlib.blake2b("\0".join((call or place.stream, left.place, secret, left.fingerprint)).encode(), digest_size=16).hexdigest()
-    text = f"secret {secret} (read in call {left.call[:8]} at {read_at}) left to {host or 'an unknown host'} in {left.place}"
+    where = f"connection {place.stream[:8]}{'' if left.place == OPAQUE else f' ({left.place})'}"
+    text = f"secret {secret} (read in call {left.call[:8]} at {read_at}) left to {host or 'an unknown host'} in {where}"
     document = {
         "id": id_,
         "session": place.session,

@@ -12,7 +12,10 @@ PLACE = Place("session", "57" * 16, {"id": "process", "pid": 7}, 1_000_000_000)
 def test_a_leak_says_what_left_where_to_and_where_it_was_read() -> None:
     row = leak(LEFT, TEXT("ns/db:pw"), TEXT("host:443"), "ccccddddeeee", PLACE)
     assert (row.kind, row.session, row.position, row.time, row.process) == (Kind.LEAK, "session", 40, 1_000_000_009, "process")
-    assert row.document["text"] == "secret ns/db:pw (read in call aaaabbbb at 1970-01-01T00:00:01.000000005Z) left to host:443 in stdin"
+    assert (
+        row.document["text"]
+        == "secret ns/db:pw (read in call aaaabbbb at 1970-01-01T00:00:01.000000005Z) left to host:443 in connection 57575757 (stdin)"
+    )
     assert row.document["subject"] == "call ccccdddd" and row.document["fingerprint"] == LEFT.fingerprint
 
 
