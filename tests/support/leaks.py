@@ -83,7 +83,12 @@ def _blocks(data: bytes) -> Iterator[bytes]:
         if packed < HEADER or size > BLOCK_LIMIT:
             return
         content = data[position + 16 + HEADER : position + 16 + packed]
-        yield _opened(method, content, size)
+        try:
+            opened = _opened(method, content, size)
+        except (zstandard.ZstdError, IndexError):
+            assert position == 0, "a block behind blocks is none"
+            return  # a key or sealed bytes, which only begin like a block
+        yield opened
         position += 16 + packed
 
 
