@@ -1,4 +1,4 @@
-"""What leaves, and what is delivered, in place of a refused request: pure functions of both sides.
+"""What leaves, and what is delivered, in place of a refused request, or of a secret: pure functions of both sides.
 
 The agent makes these bytes itself from a template's name and a few checked values, so that no collector can have it write
 what it likes; the collector makes the same ones to read on as the client does. RFC 9112 and RFC 9113; why each is safe for
@@ -16,6 +16,9 @@ HEADERS, CONTINUATION, DATA, WINDOW_UPDATE = 1, 9, 0, 8
 END_HEADERS, END_STREAM = 4, 1
 HEAD = 9
 NUMBER_LIMIT = 1 << 31  # of h2 streams and of a window's increment (RFC 9113 §5.1.1, §6.9)
+GROUP = b"Kioq"  # base64 of three stars
+TOKENS = re.compile(rb"[\x20-\x7e]+")
+GZIP_PACKED, NONE_PACKED = bytes.fromhex("9bd9ab"), bytes.fromhex("a8f517")
 POISON = b"\x00\x01X\x01x"  # literal without indexing, "X: x": an upper-case name is malformed (§8.2.1)
 
 
@@ -80,6 +83,35 @@ def http2_forbidden(_kept: bytes, refusal: Refusal) -> bytes:
     return frame(HEADERS, END_HEADERS, refusal.h2_stream, block) + frame(DATA, END_STREAM, refusal.h2_stream, body) + credit
 
 
+def stars(kept: bytes, _refusal: Refusal) -> bytes:
+    """In a secret's place."""
+    return b"*" * len(kept)
+
+
+def stars64(phase: int) -> Callable[[bytes, Refusal], bytes]:
+    """In the place of a part of a secret's base64, whose first character is so far from the beginning of a group of four: base64 of `*`."""
+
+    def template(kept: bytes, _refusal: Refusal) -> bytes:
+        size = len(kept.rstrip(b"="))
+        return (GROUP * (size // 4 + 2))[phase : phase + size] + b"=" * (len(kept) - size)
+
+    return template
+
+
+def last_of_one(_kept: bytes, _refusal: Refusal) -> bytes:
+    """The second character of a last group that stands for one byte (RFC 4648 §4): what it has too many are zeros."""
+    return b"g"
+
+
+def uncompressed(kept: bytes, _refusal: Refusal) -> bytes:
+    """In the place of the codings that a client takes: one that no server has. As long, also when it is packed (RFC 7541 Appendix B)."""
+    if kept == GZIP_PACKED:
+        return NONE_PACKED
+    if not TOKENS.fullmatch(kept):
+        raise ValueError("not a list of content codings")
+    return b"none".ljust(len(kept), b"e")[: len(kept)]
+
+
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     """An HTTP/2 frame (RFC 9113 §4.1)."""
     return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
@@ -100,4 +132,8 @@ TEMPLATES: dict[str, Callable[[bytes, Refusal], bytes]] = {
     "http1-forbidden": http1_forbidden,
     "http2-malformed": http2_malformed,
     "http2-forbidden": http2_forbidden,
+    "stars": stars,
+    **{f"stars64-{phase}": stars64(phase) for phase in range(4)},
+    "stars64-g": last_of_one,
+    "uncompressed": uncompressed,
 }

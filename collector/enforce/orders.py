@@ -5,11 +5,11 @@ asks again. What the client of a refused request reads names the rule.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from chaperone.collector.rules.acting import acting
+from chaperone.collector.rules.acting import ACTING, acting
 from chaperone.collector.rules.event import Document, Subject
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action, Moment, Verdict
@@ -77,6 +77,7 @@ class Decision:
     refusal: Refusal | None = None
     verdict: Verdict | None = None
     approval: str = ""
+    masks: tuple[str, str] | None = None  # the resource and subresource whose secrets are replaced in the answer
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ class Orders:
 
     def carries_out(self, action: Action, stream: str, moment: Moment) -> bool:
         """Whether it has an effect: only what is held can be stopped."""
-        return stream in self._held and moment is Moment.REQUEST and action in (Action.DENY, Action.APPROVE, Action.KILL)
+        return stream in self._held and moment is Moment.REQUEST and action in ACTING
 
     def perform(self, judged: Judged) -> None:
         """Remember it, unless it was decided before it was whole."""
@@ -128,7 +129,7 @@ class Orders:
         said = self._said.get(key)
         if said is None:
             return None
-        decision = self._decided(said, is_strict)
+        decision = replace(self._decided(said, is_strict), masks=_masks(said.judged))
         if decision.fate is not Fate.WAIT:
             del self._said[key]
         return decision
@@ -176,6 +177,14 @@ class Orders:
 def _deciding(verdicts: Collection[Verdict]) -> Verdict | None:
     """What masks is carried out on the answer."""
     return acting(verdict for verdict in verdicts if verdict.action is not Action.MASK)
+
+
+def _masks(judged: Judged) -> tuple[str, str] | None:
+    """Whose secrets are replaced, if a rule says so."""
+    document = judged.event.document
+    if judged.event.subject is not Subject.CALL or acting(each for each in judged.verdicts if each.action is Action.MASK) is None:
+        return None
+    return str(document["resource"]), str(document["subresource"])
 
 
 def _denied(verdict: Verdict) -> str:

@@ -22,7 +22,8 @@ LOST = "bytes are missing"
 
 @dataclass(slots=True)
 class HeldStream:
-    """`broken`: why nothing more can be read; "" while all is well. `is_foreign`: it is no HTTP at all."""
+    """`broken`: why nothing more can be read; "" while all is well. `is_foreign`: it is no HTTP at all.
+    `is_undeliverable`: an answer has secrets that can't be replaced."""
 
     stream: StreamId
     composer: Composer = field(default_factory=Composer)
@@ -30,6 +31,7 @@ class HeldStream:
     reads: list[Hold] = field(default_factory=list)
     broken: str = ""
     is_foreign: bool = False
+    is_undeliverable: bool = False
     _holds_reads: bool = False
     _unheld: int = 0
     _opening: bytes | None = b""  # what was written first; None once it is known to be HTTP
@@ -78,6 +80,9 @@ class HeldStream:
 
     def read_orders(self) -> Iterator[pb.Downward]:
         """For the reads whose bytes are here."""
+        if problem := self.composer.problem:
+            self.broken, self.is_undeliverable = f"an answer could not be masked: {problem}", True
+            return
         here = [hold for hold in self.reads if hold.position + hold.size <= self.composer.read]
         for hold in here:
             self.reads.remove(hold)

@@ -7,15 +7,18 @@ the client comes back under hold.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from chaperone.collector.enforce.orders import Decision, Fate, Orders
+from chaperone.collector.mask.inline.choice import fields_of, scanner
 from chaperone.collector.pipeline.held import HeldStream
 from chaperone.collector.pipeline.instructions import waiting
 from chaperone.collector.pipeline.stream import Stream
 from chaperone.collector.rules.terms import DEFAULT, OnFailure, Terms
 from chaperone.collector.store.document import Refused
 from chaperone.collector.store.rows import Row
+from chaperone.collector.wire.compose.composer import Composer
 from chaperone.collector.wire.compose.units import Asked
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import StreamId
@@ -51,6 +54,10 @@ class Judging(Protocol):
 
     def judges_channels(self, session: str) -> bool:
         """Whether any rule that acts is asked about channels."""
+        ...
+
+    def masks(self, session: str) -> bool:
+        """Whether any rule that acts has answers masked."""
         ...
 
     def foresee(self, row: Row) -> None:
@@ -121,7 +128,7 @@ class Holds:
         return min((under.deadline for under in self._under.values() if under.deadline), default=0)
 
     def _begin(self, record: Hold, stream: Stream, agent: str) -> _Under:
-        held = HeldStream(record.stream)
+        held = HeldStream(record.stream, Composer(self._judge is not None and self._judge.masks(stream.home.session)))
         if not stream.be_held(held):
             held.broken = LATE
         self._orders.hold(record.stream)
@@ -141,6 +148,8 @@ class Holds:
             under.deadline, under.waited = 0, frozenset()
             yield from held.write_orders(self._judge is not None and self._judge.judges_channels(under.stream.home.session))
         yield from held.read_orders()
+        if held.broken:
+            yield from self._end(id_, under)
 
     def _decide(self, under: _Under) -> Decision | None:
         """Say of each request that can be decided what becomes of it. One that waits for an approval."""
@@ -178,6 +187,8 @@ class Holds:
 
     def _rule(self, under: _Under, key: int, decision: Decision) -> None:
         under.held.composer.rule(key, decision.refusal)
+        if decision.masks and not decision.refusal:
+            under.held.composer.mask(key, partial(scanner, fields_of(*decision.masks)))
         if decision.refusal:
             under.stream.refuse(key, _refused(decision.refusal, decision))
 
@@ -195,7 +206,7 @@ class Holds:
         """What can't be read is not allowed, unless the policy says so, or it is no HTTP and so nothing that an apiserver takes."""
         under.deadline = 0
         is_allowed = under.held.is_foreign or self._terms(under).unreadable is OnFailure.ALLOW
-        if under.is_ended or not is_allowed:
+        if under.is_ended or under.held.is_undeliverable or not is_allowed:
             yield from under.held.end()
             return
         yield from under.held.free()

@@ -103,6 +103,10 @@ class Judge:
         """Whether any rule that acts is asked about channels."""
         return any(map(acts, self._courts.of(session).rules.spots.get((Subject.CHANNEL, Moment.CHANNEL), ())))
 
+    def masks(self, session: str) -> bool:
+        """Whether any rule that acts has answers masked."""
+        return any(rule.do is Action.MASK and acts(rule) for rule in self._courts.of(session).rules)
+
     def foresee(self, row: Row) -> None:
         """A request that can't be waited for is decided by what is known of it. Only rules that act are asked; all are once it is whole."""
         try:

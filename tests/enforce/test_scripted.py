@@ -3,21 +3,15 @@
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.apiserver import ApiServer, apiserver
-from support.collectors import ask, collector
-from support.scripted_agent import Proxy, ScriptedAgent, proxied
+from support.collectors import ask
+from support.held_run import Held, held
 
 __all__ = ["apiserver"]
-KUBECTL = Path(sys.executable).parent / "kubectl"
 POLICY = """apiVersion: chaperone.dev/v1
 kind: Policy
 metadata: {name: agents}
@@ -33,45 +27,6 @@ rules:
   enforce: enforce
   message: "nothing is changed here"
 """
-
-
-@dataclass
-class Held:
-    """What a test talks to."""
-
-    agent: ScriptedAgent
-    proxy: Proxy
-    server: ApiServer
-    store: Path
-
-    @property
-    def url(self) -> str:
-        return f"https://127.0.0.1:{self.proxy.port}"
-
-    def kubectl(self, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, "KUBECONFIG": str(self.server.kubeconfig), "HOME": str(self.store)}
-        command = [KUBECTL, f"--server={self.url}", *arguments]
-        return subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, timeout=60)
-
-    def curl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = ["curl", "-sS", "--max-time", "60", "--cacert", self.server.ca, "-H", f"Authorization: Bearer {self.server.token}"]
-        return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=90)
-
-    def asked(self) -> list[tuple[str, str]]:
-        return [(one["method"], one["requestURI"].partition("?")[0]) for one in self.server.requests()]
-
-    def calls(self) -> list[dict[str, Any]]:
-        self.agent.finish()
-        return ask(self.store, "calls.list", bodies=True)
-
-
-@contextmanager
-def held(tmp_path: Path, server: ApiServer, policy: str) -> Iterator[Held]:
-    with collector(tmp_path / "store"):
-        agent = ScriptedAgent(tmp_path / "store", (policy,))
-        with proxied(agent, server.directory, server.port) as proxy:
-            yield Held(agent, proxy, server, tmp_path / "store")
-        agent.finish()
 
 
 @pytest.fixture
@@ -110,7 +65,7 @@ def test_a_denied_request_of_http2_leaves_its_connection_usable(denying: Held) -
     pods, pod = f"{denying.url}/api/v1/namespaces/default/pods", f"{denying.url}/api/v1/namespaces/default/pods/agent"
     form = ["-w", "%{http_version} %{http_code} %{num_connects}\n", "-o", str(denying.store / "body")]
     ran = denying.curl(
-        "--http2", *form, pods, "--next", *common(denying), *form, "-X", "DELETE", pod, "--next", *common(denying), *form, pods
+        "--http2", *form, pods, "--next", *denying.common, *form, "-X", "DELETE", pod, "--next", *denying.common, *form, pods
     )
     assert ran.stdout.splitlines() == ["2 200 1", "2 403 0", "2 200 0"], ran.stderr
     assert denying.asked() == [("GET", "/api/v1/namespaces/default/pods")] * 2
@@ -124,7 +79,7 @@ def test_a_denied_request_of_http1_is_replaced_by_a_harmless_one(denying: Held) 
     body.write_text(json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": "y" * 200_000}}))
     post = ["-H", "Expect:", "-H", "Content-Type: application/json", "--data-binary", f"@{body}", pods]
     ran = denying.curl(
-        "--http1.1", *form, *post, "--next", *common(denying), "--http1.1", *form, f"{denying.url}/api/v1/namespaces/default/pods"
+        "--http1.1", *form, *post, "--next", *denying.common, "--http1.1", *form, f"{denying.url}/api/v1/namespaces/default/pods"
     )
     assert ran.stdout.splitlines() == ["1.1 403 1", "1.1 200 0"], ran.stderr
     assert denying.asked() == [("GET", "/healthz"), ("GET", "/api/v1/namespaces/default/pods")]
@@ -141,7 +96,7 @@ def test_a_body_that_waits_for_the_server_is_denied_by_its_head(denying: Held, v
     body = denying.store / "big"
     body.write_bytes(b'{"data": {"x": "' + b"y" * 3_000_000 + b'"}}')  # more than either window takes, and curl expects 100-continue
     post = ["-H", "Content-Type: application/json", "--data-binary", f"@{body}", f"{denying.url}/api/v1/namespaces/default/configmaps"]
-    get = ["--next", *common(denying), version, *form, f"{denying.url}/api/v1/namespaces/default/pods"]
+    get = ["--next", *denying.common, version, *form, f"{denying.url}/api/v1/namespaces/default/pods"]
     ran = denying.curl(version, *form, *post, *get)
     assert [line.split()[1] for line in ran.stdout.splitlines()] == ["403", "200"], ran.stderr
     assert ("POST", "/api/v1/namespaces/default/configmaps") not in denying.asked()
@@ -155,7 +110,3 @@ def test_a_big_body_that_is_allowed_arrives_whole(denying: Held, version: str) -
     ran = denying.curl(version, "-H", "Content-Type: application/octet-stream", "--data-binary", f"@{body}", f"{denying.url}/demo/swallow")
     told = json.loads(ran.stdout)
     assert (told["size"], told["sha256"]) == (3_000_000, hashlib.sha256(body.read_bytes()).hexdigest())
-
-
-def common(denying: Held) -> list[str]:
-    return ["-sS", "--cacert", str(denying.server.ca), "-H", f"Authorization: Bearer {denying.server.token}"]

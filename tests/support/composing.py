@@ -15,6 +15,7 @@ import hpack
 from chaperone.collector.wire.choose import StreamReader
 from chaperone.collector.wire.compose.composer import Composer
 from chaperone.collector.wire.compose.frames import Frame, Frames, Kind
+from chaperone.collector.wire.compose.spans import Scanners
 from chaperone.collector.wire.compose.units import Asked, Name, Order, Part, Ruling
 from chaperone.collector.wire.events import Event, Request
 from chaperone.proto.records import Direction
@@ -30,6 +31,7 @@ class Held:
     """One stream. `judge` says what becomes of a request; reads and writes are held as the composer wants them to be."""
 
     judge: Judge
+    scanners: Scanners | None = None  # all answers are masked by these
     composer: Composer = field(default_factory=Composer)
     reader: StreamReader = field(default_factory=StreamReader)
     orders: list[Order] = field(default_factory=list)
@@ -62,6 +64,8 @@ class Held:
             self.composer.rule(asked.key, ruling)
             if ruling is not None:
                 self.reader.replaced(asked.key)
+            elif self.scanners:
+                self.composer.mask(asked.key, self.scanners)
         end = len(self._gathered[OUT])
         return self._carried_out(OUT, self.composer.order_write(begin, end), bytes(self._gathered[OUT][begin:]))
 

@@ -8,8 +8,11 @@ from dataclasses import replace
 
 from chaperone.collector.wire.compose.frames import Frame, Frames, Kind
 from chaperone.collector.wire.compose.leave import left
-from chaperone.collector.wire.compose.units import FREE, Ruling, Unit
+from chaperone.collector.wire.compose.masked import MaskedAnswer
+from chaperone.collector.wire.compose.units import FREE, MASKED, Ruling, Unit
 from chaperone.collector.wire.compose.window import Window
+from chaperone.collector.wire.events import Data, End, Event, Reset, Response
+from chaperone.proto.records import Direction
 from chaperone.proto.refusals import Refusal
 
 TEMPLATE = "http2-forbidden"
@@ -27,6 +30,8 @@ class Http2Answers:
         self._frames = Frames(wanted=_WANTED)
         self._delivered = 0  # all below was, when nobody waited
         self._awaited: dict[int, int] = {}  # h2 stream → key of a refused request
+        self._masked: dict[int, MaskedAnswer] = {}  # h2 stream → its answer, in which secrets are replaced
+        self._numbers: dict[int, int] = {}  # key of such a request → h2 stream
 
     @property
     def end(self) -> int:
@@ -41,13 +46,49 @@ class Http2Answers:
     @property
     def is_busy(self) -> bool:
         """Whether reads must be held: somebody waits for an answer, or something stays."""
-        return bool(self._awaited or self.units)
+        return bool(self._awaited or self._masked or self.units)
 
-    def await_answer(self, key: int, refusal: Refusal) -> None:
-        """A refused request leaves now, as what its server refuses."""
+    @property
+    def problem(self) -> str:
+        """Why nothing more can be delivered."""
+        return next((masked.problem for masked in self._masked.values() if masked.problem), "")
+
+    def mask(self, key: int, number: int, masked: MaskedAnswer) -> None:
+        """Replace secrets in the answer to this request."""
+        self._look_out()
+        self._masked[number], self._numbers[key] = masked, number
+
+    def hear(self, events: list[Event]) -> None:
+        """What the reader said of answers in which secrets are looked for."""
+        for event in events:
+            number = self._numbers.get(getattr(event, "exchange", None) or 0)
+            masked = self._masked.get(number) if number is not None else None
+            if masked is None or number is None:
+                continue
+            if isinstance(event, Response):
+                masked.head(event)
+            elif isinstance(event, Data) and event.direction is Direction.IN:
+                masked.data(event)
+            elif isinstance(event, Reset) or (isinstance(event, End) and event.direction is Direction.IN):
+                masked.end()
+        self.units = [self._looked_through(unit) for unit in self.units]
+
+    def _looked_through(self, unit: Unit) -> Unit:
+        """A frame of an answer in which secrets are looked for is known once it is here and all of it was looked through."""
+        masked = self._masked.get(unit.number) if unit.key == MASKED else None
+        if masked is None or masked.problem or unit.end > self.end or masked.settled < unit.end:
+            return unit
+        return replace(unit, key=FREE, edits=masked.taken(unit.end))
+
+    def _look_out(self) -> None:
+        """Reads are held from now on."""
         if not self.is_busy:
             self._delivered = self.end
             self.units = left([Unit(self.end, self._frames.border)], self.end)
+
+    def await_answer(self, key: int, refusal: Refusal) -> None:
+        """A refused request leaves now, as what its server refuses."""
+        self._look_out()
         self._awaited[refusal.h2_stream] = key
         self.rulings[key] = refusal
 
@@ -73,12 +114,16 @@ class Http2Answers:
 
     def loosen(self) -> None:
         """Nobody waits any more: the beginning of a frame that is not known yet is not kept back for it."""
-        if not self._awaited and self._frames.border < self.end:
+        if not (self._awaited or self._masked) and self._frames.border < self.end:
             self.units += left([Unit(self._frames.border, self.end)], self._delivered)
             self._delivered = self.end
 
     def settle(self) -> None:
         """Forget what nothing asks for any more."""
+        done = [number for number, masked in self._masked.items() if masked.is_over and not masked.problem]
+        for number in [number for number in done if all(unit.number != number or unit.key != MASKED for unit in self.units)]:
+            del self._masked[number]
+        self._numbers = {key: number for key, number in self._numbers.items() if number in self._masked}
         needed = {FREE, *self._awaited.values(), *(unit.key for unit in self.units)}
         self.rulings = {key: ruling for key, ruling in self.rulings.items() if key in needed}
 
@@ -93,5 +138,8 @@ class Http2Answers:
         key = self._awaited.pop(frame.number, FREE) if frame.kind in _ANSWERS else FREE
         if key != FREE and frame.kind == Kind.RST_STREAM:
             self.units.append(Unit(frame.begin, frame.end, key, template=TEMPLATE))
+        elif frame.kind == Kind.DATA and frame.number in self._masked:
+            self.units.append(Unit(frame.begin, frame.end, MASKED, frame.number, overtakes=True))
         else:
-            self.units += left([Unit(frame.begin, frame.end)], self._delivered)
+            overtakes = frame.kind in (Kind.DATA, Kind.WINDOW_UPDATE, Kind.PING)
+            self.units += left([Unit(frame.begin, frame.end, number=frame.number, overtakes=overtakes)], self._delivered)

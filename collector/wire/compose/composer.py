@@ -12,8 +12,10 @@ from typing import Protocol
 from chaperone.collector.wire.compose.answers1 import Http1Answers
 from chaperone.collector.wire.compose.answers2 import Http2Answers
 from chaperone.collector.wire.compose.leave import leaving, left
+from chaperone.collector.wire.compose.masked import MaskedAnswer
 from chaperone.collector.wire.compose.requests1 import Http1Requests
 from chaperone.collector.wire.compose.requests2 import WITHDRAWN, Http2Requests
+from chaperone.collector.wire.compose.spans import Scanners
 from chaperone.collector.wire.compose.units import FAR, FREE, Asked, Departure, Name, Order, Part, Ruling, Unit
 from chaperone.collector.wire.events import Event
 from chaperone.collector.wire.http2 import PREFACE
@@ -36,9 +38,10 @@ class _Units(Protocol):
 
 
 class Composer:
-    """From the first byte of a stream on."""
+    """From the first byte of a stream on. `is_plain`: answers must not be compressed."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_plain: bool = False) -> None:
+        self._is_plain = is_plain
         self._begin = b""  # what came while it was not known which protocol it is
         self._early: list[Event] = []
         self._read = bytearray()  # and from the server
@@ -50,6 +53,19 @@ class Composer:
     def holds_reads(self) -> bool:
         """Whether what the server sends must be held from where it is now."""
         return self._answers.is_busy
+
+    @property
+    def problem(self) -> str:
+        """Why an answer cannot be delivered; "" while all can."""
+        return self._answers.problem
+
+    def mask(self, key: int, scanners: Scanners) -> None:
+        """Replace the secrets that are found in the answer to this request, which may go on."""
+        if isinstance(self._answers, Http2Answers):
+            assert self._requests is not None, "nothing was asked"
+            self._answers.mask(key, self._requests.number_of(key), MaskedAnswer(scanners))
+        else:
+            self._answers.mask(key, MaskedAnswer(scanners))
 
     @property
     def waits(self) -> bool:
@@ -125,6 +141,7 @@ class Composer:
     def order_read(self, begin: int, end: int) -> Order:
         """What becomes of a held read."""
         if not self._answers.is_busy:
+            self._answers.leave(self._answers.end)
             return Order(Name.PASS)
         self._answers.loosen()
         departure, released = _depart(self._answers)
@@ -138,10 +155,10 @@ class Composer:
         """Which protocol it is; the bytes that can be read as it."""
         self._begin += data
         if self._begin.startswith(PREFACE):
-            self._requests = Http2Requests()
+            self._requests = Http2Requests(self._is_plain)
             self._answers = Http2Answers(self._requests.window)
         elif not PREFACE.startswith(self._begin):
-            self._requests = Http1Requests()
+            self._requests = Http1Requests(self._is_plain)
         if self._requests is not None:
             self._answers.feed(bytes(self._read))
             self._answers.leave(self._answers.end)
@@ -149,9 +166,9 @@ class Composer:
         return self._begin
 
     def _hear(self, events: list[Event]) -> None:
-        for each in (self._requests, self._answers):
-            if isinstance(each, Http1Requests | Http1Answers):
-                each.hear(events)
+        if isinstance(self._requests, Http1Requests):
+            self._requests.hear(events)
+        self._answers.hear(events)
 
     def _is_stuck(self, begun: Asked, asked: list[Asked]) -> bool:
         """Whether the rest may never come while this one waits, or is too much to keep."""

@@ -4,11 +4,13 @@ They leave in order up to the first that must wait. Behind that one, only what m
 whose beginning has left. A unit that leaves in part has nothing before it, so that its rest is the next to leave.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from chaperone.collector.wire.compose.units import Departure, Part, Ruling, Unit
 from chaperone.proto.refusals import Refusal
+
+EDITED = Refusal("edited")  # what templates of as many bytes need to know
 
 
 def leaving(units: Iterable[Unit], rulings: Mapping[int, Ruling], end: int) -> Departure:
@@ -48,7 +50,7 @@ class _Door:
             self._stay(unit)
             return
         here = min(unit.end, self.end)
-        self.parts.append(Part(unit.begin, here))
+        self.parts += _edited(unit, here)
         self._rest(unit, here)
 
     def _refuse(self, unit: Unit, refusal: Refusal) -> None:
@@ -66,7 +68,20 @@ class _Door:
 
     def _rest(self, unit: Unit, here: int) -> None:
         if here < unit.end:
-            self._stay(replace(unit, begin=here))
+            self._stay(replace(unit, begin=here, edits=tuple(edit for edit in unit.edits if edit.begin >= here)))
+
+
+def _edited(unit: Unit, here: int) -> Iterator[Part]:
+    """What of a unit leaves, with the bytes that are replaced. An edit never reaches beyond what is here."""
+    at = unit.begin
+    for edit in unit.edits:
+        if edit.begin < here:
+            if at < edit.begin:
+                yield Part(at, edit.begin)
+            yield Part(edit.begin, edit.end, edit.template, EDITED)
+            at = edit.end
+    if at < here:
+        yield Part(at, here)
 
 
 def _joined(parts: Iterable[Part]) -> list[Part]:
@@ -83,4 +98,10 @@ def _joined(parts: Iterable[Part]) -> list[Part]:
 
 def left(units: Iterable[Unit], position: int) -> list[Unit]:
     """What is still here of units of which bytes below `position` left without being held."""
-    return [replace(unit, begin=max(unit.begin, position)) for unit in units if unit.end > position]
+    return [_behind(unit, position) for unit in units if unit.end > position]
+
+
+def _behind(unit: Unit, position: int) -> Unit:
+    if unit.begin >= position:
+        return unit
+    return replace(unit, begin=position, edits=tuple(edit for edit in unit.edits if edit.begin >= position))

@@ -5,8 +5,9 @@ What is behind the last request's end belongs to no known request yet and stays;
 
 from dataclasses import dataclass, replace
 
+from chaperone.collector.wire.compose.encoding import in_head
 from chaperone.collector.wire.compose.leave import left
-from chaperone.collector.wire.compose.units import FAR, FREE, Asked, Ruling, Unit
+from chaperone.collector.wire.compose.units import FAR, FREE, Asked, Edit, Ruling, Unit
 from chaperone.collector.wire.events import End, Event, Request, Response, Upgraded
 from chaperone.collector.wire.head import Head, asks_upgrade
 from chaperone.proto.records import Direction
@@ -27,9 +28,10 @@ class _Request:
 
 
 class Http1Requests:
-    """From the first byte of a connection on."""
+    """From the first byte of a connection on. `is_plain`: no request may ask for a compressed answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_plain: bool = False) -> None:
+        self._is_plain, self._raw = is_plain, bytearray()  # the last bytes that came, from where no request is known
         self.units: list[Unit] = []
         self.rulings: dict[int, Ruling] = {FREE: None}
         self.end = 0  # behind all bytes that came
@@ -53,6 +55,7 @@ class Http1Requests:
     def feed(self, data: bytes) -> None:
         """Bytes that follow: the reader has had them."""
         self.end += len(data)
+        self._raw += data if self._is_plain else b""
 
     def hear(self, events: list[Event]) -> None:
         """What the reader said of them, or of the answers."""
@@ -66,6 +69,7 @@ class Http1Requests:
                 self._upgrading = None
             elif isinstance(event, End) and event.direction is Direction.OUT and event.exchange in self._requests:
                 self._over(event)
+        del self._raw[: max(0, len(self._raw) - max(0, self.end - self.border))]
 
     def asked(self) -> list[Asked]:
         """Requests that wait for a verdict, oldest first."""
@@ -91,11 +95,15 @@ class Http1Requests:
             del self._requests[key], self.rulings[key]
 
     def _begin(self, event: Request) -> None:
-        self.units.append(Unit(self.border, FAR, event.exchange, template=TEMPLATE))
+        self.units.append(Unit(self.border, FAR, event.exchange, template=TEMPLATE, edits=self._plain(event)))
         self.border = FAR
         self._requests[event.exchange] = _Request(event.exchange, _expects(event), _body_end(event))
         if asks_upgrade(Head(event.headers, 1, event.method or "")):
             self._upgrading = event.exchange
+
+    def _plain(self, event: Request) -> tuple[Edit, ...]:
+        begin = event.exchange - (self.end - len(self._raw))
+        return in_head(bytes(self._raw[begin : begin + event.size]), event.exchange) if self._is_plain else ()
 
     def _over(self, event: End) -> None:
         """The request ends at the event's position: that is known once, and before anything behind it is."""

@@ -7,14 +7,17 @@ A request that its client gives up while it is gathered is refused without an an
 
 from dataclasses import dataclass, replace
 
-from chaperone.collector.wire.compose.frames import Flag, Frame, Frames, Kind
+from chaperone.collector.wire.compose.encoding import in_block
+from chaperone.collector.wire.compose.frames import HEAD, Flag, Frame, Frames, Kind
 from chaperone.collector.wire.compose.leave import left
-from chaperone.collector.wire.compose.units import FAR, FREE, Asked, Ruling, Unit
+from chaperone.collector.wire.compose.units import FAR, FREE, Asked, Edit, Ruling, Unit
 from chaperone.collector.wire.compose.window import Window
 from chaperone.proto.refusals import Refusal
 
 PREFACE = 24  # bytes before the first frame (RFC 9113 §3.4)
 TEMPLATE = "http2-malformed"
+PADDED, PRIORITY = 8, 32  # flags of HEADERS
+PRIORITY_SIZE = 5
 REFUSED_LIMIT = 1024  # refused requests that are whole, of whose h2 streams later frames are still dropped
 WITHDRAWN = Refusal("withdrawn")  # its client gave it up: nobody waits for an answer
 
@@ -33,13 +36,13 @@ class _Request:
 
 
 class Http2Requests:
-    """From the first byte of a connection on."""
+    """From the first byte of a connection on. `is_plain`: no request may ask for a compressed answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_plain: bool = False) -> None:
         self.units: list[Unit] = [Unit(0, PREFACE)]
         self.rulings: dict[int, Ruling] = {FREE: None}
         self.window = Window()
-        self._frames = Frames(PREFACE)
+        self._frames = Frames(PREFACE, (Kind.HEADERS,) if is_plain else ())
         self._ahead = PREFACE  # bytes of the preface still to come
         self._requests: dict[int, _Request] = {}  # by h2 stream
         self._block: int | None = None  # h2 stream of a header block that goes on
@@ -116,7 +119,8 @@ class Http2Requests:
             self.window.opened(frame.number)
         is_whole = bool(frame.flags & Flag.END_HEADERS)
         self._block = None if is_whole else frame.number
-        self._add(frame, Unit(frame.begin, frame.end if is_whole else FAR, template=TEMPLATE, block=True))
+        edits = _plain(frame) if is_whole else ()
+        self._add(frame, Unit(frame.begin, frame.end if is_whole else FAR, template=TEMPLATE, block=True, edits=edits))
         self._requests[frame.number].ends = bool(frame.flags & Flag.END_STREAM)
         if is_whole:
             self._headed(frame)
@@ -156,3 +160,11 @@ class Http2Requests:
         self.window.over(frame.number)
         if request := self._requests.get(frame.number):
             request.whole = min(request.whole, frame.end)
+
+
+def _plain(frame: Frame) -> tuple[Edit, ...]:
+    """Where its header block, in one frame whose bytes were wanted, asks for a compressed answer (RFC 9113 §6.2)."""
+    payload = frame.payload
+    begin = (1 if frame.flags & PADDED else 0) + (PRIORITY_SIZE if frame.flags & PRIORITY else 0)
+    end = len(payload) - (payload[0] if frame.flags & PADDED and payload else 0)
+    return in_block(payload[begin:end], frame.begin + HEAD + begin) if begin < end else ()

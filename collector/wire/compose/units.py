@@ -7,8 +7,18 @@ from chaperone.proto.refusals import Refusal
 
 FAR = 2**63 - 1  # a position that no stream reaches
 FREE = -1  # the key of bytes that belong to no request: nothing is said of them
+MASKED = -2  # of bytes of an answer in which secrets are still looked for
 
 Ruling = Refusal | None  # None: it may go on. What has no ruling waits for one.
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Bytes within a unit that leave as a template makes them: as many."""
+
+    begin: int
+    end: int
+    template: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,7 @@ class Unit:
     block: bool = False
     overtakes: bool = False
     credit: int = 0
+    edits: tuple[Edit, ...] = ()  # in order
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,21 @@
 """Any split of the same bytes over writes and reads, any verdicts: allowed bytes leave equal and in order, refused ones never."""
 
+import base64
 import json
 from collections.abc import Sequence
+from functools import partial
 
+import h2.connection
+import h2.events
 import hpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.asking import ASKS, ASKS1, OPENING, Asks, Asks1, block, conversation
 from support.composing import Client2, Held, Judge, Server1, Server2, cut, http1_answers
 
-from chaperone.collector.wire.compose.composer import GATHER_LIMIT
+from chaperone.collector.mask.inline.choice import scanner
+from chaperone.collector.wire.compose.composer import GATHER_LIMIT, Composer
+from chaperone.collector.wire.compose.spans import Fill
 from chaperone.collector.wire.compose.units import Asked, Name, Part, Ruling
 from chaperone.collector.wire.events import Request
 from chaperone.proto.refusals import Refusal, frame
@@ -227,3 +233,93 @@ def test_what_left_unheld_is_not_written_again() -> None:
     for asked in held.composer.due():
         held.composer.rule(asked.key, None)
     assert held.composer.order_write(begin, begin + 10).name is Name.PASS
+
+
+SECRET = {
+    "kind": "Secret",
+    "data": {"a": base64.b64encode(b"admin-1").decode(), "b": base64.b64encode(b"x").decode(), "n": ""},
+    "z": [1, 2],
+}
+BODY = json.dumps(SECRET).encode()
+SHOWN = BODY.replace(base64.b64encode(b"admin-1"), base64.b64encode(b"*" * 7)).replace(base64.b64encode(b"x"), base64.b64encode(b"*"))
+SCANNERS = partial(scanner, {"data": Fill.BASE64})
+
+
+def _answers2(sizes: Sequence[int]) -> bytes:
+    """Two h2 streams' answers, their DATA frames in turns, padded now and then."""
+    encoder = hpack.Encoder()
+    heads = [encoder.encode([(":status", "200"), ("content-type", "application/json"), ("x", str(n))]) for n in (1, 3)]
+    sent = b"".join(frame(1, 4, number, block) for number, block in zip((1, 3), heads, strict=True))
+    at = 0
+    while at < len(BODY):
+        size = sizes[at % len(sizes)] if sizes else len(BODY)
+        piece = BODY[at : at + size]
+        last = at + size >= len(BODY)
+        for number in (1, 3):
+            padding = size % 3
+            sent += frame(0, (8 if padding else 0) | last, number, (bytes([padding]) if padding else b"") + piece + b"\0" * padding)
+        sent += frame(6, 0, 0, b"12345678")
+        at += size
+    return sent + frame(6, 0, 0, b"87654321")
+
+
+@given(sizes=st.lists(st.integers(1, 60), max_size=5), cuts=st.lists(st.integers(0, 5000), max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_http2_secrets_of_answers_are_stars_however_they_come(sizes: list[int], cuts: list[int]) -> None:
+    held = Held(lambda request, asked: None, SCANNERS)
+    encoder = hpack.Encoder()
+    held.write(
+        OPENING + b"".join(frame(1, 5, n, encoder.encode([(":method", "GET"), (":path", "/x"), (":authority", "a")])) for n in (1, 3))
+    )
+    sent = _answers2(sizes)
+    shown = b"".join(held.read(piece) for piece in cut(sent, cuts))
+    assert len(shown) == len(sent) and not held.composer.problem and not held.composer.holds_reads
+    client = hyper()
+    events = client.receive_data(shown)
+    for number in (1, 3):
+        assert b"".join(event.data for event in events if isinstance(event, h2.events.DataReceived) and event.stream_id == number) == SHOWN
+
+
+@given(cuts=st.lists(st.integers(0, 3000), max_size=12), chunks=st.lists(st.integers(1, 60), max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_http1_secrets_of_answers_are_stars_however_they_come(cuts: list[int], chunks: list[int]) -> None:
+    held = Held(lambda request, asked: None, SCANNERS)
+    held.write(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
+    pieces = cut(BODY, chunks)
+    chunked = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"
+    head = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\n"
+    sent = head % 200 + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+    sent += head % 200 + b"Transfer-Encoding: chunked\r\n\r\n" + chunked
+    sent += head % 404 + b"Content-Length: 3\r\n\r\nabc"
+    shown = b"".join(held.read(piece) for piece in cut(sent, cuts))
+    assert len(shown) == len(sent) and not held.composer.problem and not held.composer.holds_reads
+    assert http1_answers(shown, ["GET"] * 3) == [(200, SHOWN), (200, SHOWN), (404, b"abc")]
+
+
+def test_an_answer_that_cannot_be_masked_is_not_delivered() -> None:
+    held = Held(lambda request, asked: None, SCANNERS)
+    held.write(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert held.read(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nxx") == b""
+    assert held.composer.problem == "it is compressed"
+
+
+def test_no_request_asks_for_a_compressed_answer() -> None:
+    held = Held(lambda request, asked: None, composer=Composer(is_plain=True))
+    one, two = b"GET /x HTTP/1.1\r\nAccept-Encoding: gzip\r\nContent-Length: 2\r\n\r\nab", b"GET /y HTTP/1.1\r\naccept-encoding: br\r\n\r\n"
+    assert held.write(one[:40]) + held.write(one[40:] + two) == one.replace(b"gzip", b"none") + two.replace(b"br", b"no")
+    encoder = hpack.Encoder()
+    held = Held(lambda request, asked: None, composer=Composer(is_plain=True))
+    fields = [(":method", "GET"), (":path", "/x"), (":authority", "a"), ("accept-encoding", "gzip")]
+    server = Server2()
+    for number in (1, 3):
+        server.take(held.write((OPENING if number == 1 else b"") + frame(1, 5, number, encoder.encode(fields))))
+        assert dict(server.served[number].fields)[b"accept-encoding"] == b"none"
+
+
+def hyper() -> h2.connection.H2Connection:
+    """A client that has asked twice."""
+    client = h2.connection.H2Connection()
+    client.initiate_connection()
+    for number in (1, 3):
+        client.send_headers(number, [(":method", "GET"), (":path", "/x"), (":authority", "a"), (":scheme", "https")], end_stream=True)
+    return client
