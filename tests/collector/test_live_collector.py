@@ -60,7 +60,8 @@ def test_the_store_and_its_socket_are_for_the_owner_only(tmp_path: Path) -> None
 
 
 def test_nothing_acked_is_lost_and_nothing_is_twice_when_it_is_killed(tmp_path: Path) -> None:
-    messages, kept = conversation(12), 0
+    calls, kept = 12, 0
+    messages = conversation(calls)
     for survived in range(3):
         process = start(tmp_path)
         kept = max(kept, _send_until_killed(tmp_path, messages, process, acks=3 + survived))
@@ -71,7 +72,7 @@ def test_nothing_acked_is_lost_and_nothing_is_twice_when_it_is_killed(tmp_path: 
         assert acked(answers)[-1:] in ([], [len(messages)])
         found = uris(tmp_path)
         assert len(found) == len(set(found))
-        assert set(expected(kept - 1)) <= set(found)
+        assert set(expected(min(kept - 1, calls))) <= set(found)  # it may have acked the session's end too before it was dead
 
 
 def test_a_batch_sent_twice_is_taken_once(tmp_path: Path) -> None:
