@@ -108,6 +108,7 @@ def record(settings: Settings) -> int:
     uplink.start()  # first: a collector that was started for us ends when nobody calls
     with Tracer() as tracer:
         recording = Recording(tracer, cargo.outbox, settings, stop.look)
+        uplink.on_order = recording.enforcement.take
         if trouble:
             recording.note("spool", f"nothing is kept on disk while no collector answers: {trouble}")
         if settings.ready_fd >= 0 and not is_accepted(uplink, stop):

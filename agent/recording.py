@@ -10,6 +10,7 @@ from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.deliver.undecided import Undecided
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade, GroupValue
+from chaperone.agent.hold.enforcement import Enforcement
 from chaperone.agent.probe.stack import Stacks
 from chaperone.agent.ready import readable
 from chaperone.agent.settings import Settings
@@ -17,12 +18,23 @@ from chaperone.agent.sockets.connections import Connections, Kernel
 from chaperone.agent.sockets.values import SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied
 from chaperone.agent.strict.strict import SUBJECT, Strict
 from chaperone.agent.trace.tracer import Tracer
-from chaperone.agent.trace.values import Attached, NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost, Value
+from chaperone.agent.trace.values import (
+    Attached,
+    NotCovered,
+    ProcessExec,
+    ProcessExit,
+    ProcessFork,
+    TlsBytes,
+    TlsClosed,
+    TlsHeld,
+    TlsLost,
+    Value,
+)
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns
 from chaperone.agent.workload.sessions import Session, sessions_of
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import NO_SESSION, Cause, Note, Record
+from chaperone.proto.records import NO_SESSION, Cause, Hold, Note, Record
 
 POLL_MS = 20
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
@@ -78,6 +90,8 @@ class Recording:
         for number in strict:
             tracer.keep_all(number)
         self.gate = tracer.open_gate()
+        self.enforcement = Enforcement(tracer, outbox, settings.session)
+        self.gate.on_let_go = self.enforcement.let_go
         self.apiservers = apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
         stacks = Stacks(self._is_probed, tracer.kept_files.of)
         self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, stacks.of), apiservers)
@@ -89,6 +103,8 @@ class Recording:
             self.note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")
         for number, session in self.sessions.items():
             self.gate.watch(number, session.cgroup)
+            self.enforcement.begin(number, session.cgroup, settings.session.pid)
+        self.gate.tracers |= self.enforcement.tracers()
         self.outbox.flush()  # a session that is announced is known to the collector, whatever happens to us
 
     def step(self) -> int:
@@ -140,6 +156,7 @@ class Recording:
 
     def end(self, ended: Ended) -> None:
         """The last records: what is still in the ring, what never came out of it, what the kernel could not do."""
+        self.enforcement.close()
         self.strict.close()
         self.gate.close()
         if self.pods:
@@ -192,16 +209,21 @@ class Recording:
                 yield from self.streams.bytes(value)
             case TlsLost():
                 yield from self.streams.loss(value)
+            case TlsHeld():
+                yield from self.enforcement.held(value, self.streams)
             case TlsClosed():
+                self.enforcement.closed(value.tls, self.streams)
                 yield from self.streams.closed(value)
-            case ProcessExec():
-                yield self.lineage.executed(value)
-            case ProcessFork():
-                yield self.lineage.forked(value)
-            case ProcessExit():
-                yield self.lineage.exited(value)
+            case ProcessExec() | ProcessFork() | ProcessExit():
+                yield self._process(value)
             case SocketOpened() | SocketTied() | SocketHello() | SocketClosing() | SocketAnswer():
+                self.enforcement.saw(value)
                 yield from self.connections.take(value)
+
+    def _process(self, value: ProcessExec | ProcessFork | ProcessExit) -> Record:
+        if isinstance(value, ProcessExec):
+            return self.lineage.executed(value)
+        return self.lineage.forked(value) if isinstance(value, ProcessFork) else self.lineage.exited(value)
 
     def _note_shortcomings(self) -> None:
         """What could not be done, said in the session that it was to be done for; in all where that is not known."""
@@ -219,6 +241,8 @@ class Recording:
     def _kernels(self, workload: int) -> Iterator[tuple[str, int]]:
         lost = asdict(self.tracer.lost_of(workload))
         yield from ((sentence, lost[name]) for name, sentence in SHORTCOMINGS.items())
+        if workload:
+            yield "TLS calls that had to wait for their verdict could not be held", self.tracer.unheld(workload)
 
     def _own_shortcomings(self) -> Iterator[tuple[str, int]]:
         yield LEFT_OUT, self.outbox.missed[NO_SESSION]
@@ -237,6 +261,8 @@ class Recording:
         """These are said: to the collector, or when it is known whose they are."""
         for record in records:
             kept = self.undecided.put(record)
+            if isinstance(record, Hold):
+                self.outbox.flush()
             for more in self.connections.ties.saw(kept):
                 self.undecided.put(more)
 

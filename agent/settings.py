@@ -26,7 +26,11 @@ SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """What the launcher knows about a run. Without it each cgroup is a workload by its path, from now on."""
+    """What the launcher knows about a run. Without it each cgroup is a workload by its path, from now on.
+
+    `mode` "enforce": calls wait for their verdict, `verdict_timeout` and at most `hold_limit` seconds, then `on_failure` ("allow",
+    "deny") counts. `pid`: CMD's process, traced before it begins.
+    """
 
     workload: str = ""
     user: str = ""
@@ -39,6 +43,7 @@ class SessionOptions:
     on_failure: str = ""  # "allow" or "deny": what becomes of a held call that nobody decides
     verdict_timeout_s: str = ""  # after so many seconds
     hold_limit_s: str = ""  # or after so many where somebody is asked
+    pid: str = ""  # CMD's process, traced before it begins
     record: str = ""  # "strict": held or ended rather than not recorded
 
 

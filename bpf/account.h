@@ -109,4 +109,5 @@ static void close_stream(u64 handle, u32 slot) {
   closed.library = stream->library;
   if (events.ringbuf_output(&closed, sizeof(closed), BPF_RB_NO_WAKEUP)) set_aside(&key, stream);
   if (!streams.delete(&key)) count_stream(slot, 1);
+  hold_positions.delete(&key);
 }

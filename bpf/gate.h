@@ -92,6 +92,12 @@ static int halt(u32 process, u32 number) {
   return 1;
 }
 
+/* Whether the agent's own tracer (agent/hold) has this thread: then nobody but it sees our SIGSTOP, and no other may seize it. */
+static int is_traced_by_us(u64 task, struct gate_state *state) {
+  if (!read_kernel_u32(task, TASK_PTRACE)) return 0;
+  return state->tracer && read_kernel_u32(read_kernel_u64(task, TASK_PARENT), TASK_TGID) == state->tracer;
+}
+
 /* Have the agent read `size` bytes at `from` while this thread stops at the end of its call: a real stop, hence not on a terminal.
  * (To wait for the tracer here, as at connect, the verifier would walk that loop from each way out of send's own.) 0: it cannot be. */
 static int hold_to_read(struct tls *tls, u64 from, u64 size) {
@@ -99,7 +105,7 @@ static int hold_to_read(struct tls *tls, u64 from, u64 size) {
   u64 task = bpf_get_current_task();
   struct gate_state *state = gate_state.lookup(&zero);
   if (!state || !state->reads || state->is_open) return 0;
-  if (read_kernel_u64(read_kernel_u64(task, TASK_SIGNAL), SIGNAL_TTY)) return 0;
+  if (read_kernel_u64(read_kernel_u64(task, TASK_SIGNAL), SIGNAL_TTY) && !is_traced_by_us(task, state)) return 0;
   struct gate_read *held = gates.ringbuf_reserve(sizeof(*held));
   if (!held) return 0;
   held->tls = *tls;
@@ -130,7 +136,8 @@ static void pass_gate(u32 slot) {
     __sync_fetch_and_add(&state->missed, 1);
     return;
   }
-  if (await_tracer(task, state, terminal ? TERMINAL_WAIT_NS : WAIT_NS) || terminal || state->is_open) return;
+  if (!is_traced_by_us(task, state))
+    if (await_tracer(task, state, terminal ? TERMINAL_WAIT_NS : WAIT_NS) || terminal || state->is_open) return;
   halt(head.pid, read_kernel_u32(task, TASK_PID));
 }
 

@@ -40,6 +40,7 @@ struct gate_state {
   __u64 missed;  /* connects that nobody was told of */
   __u64 is_open; /* 1: nobody waits, there is nobody to wait for; by agent/gate/doorkeeper.py */
   __u64 reads;   /* 1: what cannot be copied is read by the agent; by agent/gate/gate.py */
+  __u64 tracer;  /* the process that takes a SIGSTOP of ours away from who is traced by it; by the same */
 };
 
 #endif

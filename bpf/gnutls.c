@@ -13,6 +13,8 @@
 struct unsent {
   struct chunk_16k chunk;
   u64 time; /* of the entry */
+  u64 size; /* offered by it, and what they were replaced by, as in struct call */
+  u64 sent;
 };
 
 /* TLS object -> what its last send encrypted without having sent it; from that call until the one that has. LRU, as `calls`. */
@@ -35,8 +37,11 @@ static int gnutls_enter(struct pt_regs *ctx, u32 direction) {
   if (!slot) return 0;
   if (direction == DIRECTION_OUT) about_to_write(ctx->di, ctx->dx);
   struct call_key key = openssl_call(ctx, ctx->sp);
-  struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, ctx->dx, ctx->sp, slot, direction};
+  struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, ctx->dx, ctx->sp, slot, direction, ctx->dx, ctx->ip};
   calls.update(&key, &call);
+  struct stream_key at = gnutls_key(call.handle);
+  if (direction == DIRECTION_OUT && (corked.lookup(&at) || unsent.lookup(&at))) return 0; /* told later; told before */
+  hold_entry(&key, &call, LIBRARY_GNUTLS);
   return 0;
 }
 
@@ -49,6 +54,8 @@ static void keep_unsent(struct stream_key *key, struct call *call) {
   kept = unsent.lookup(key);
   if (!kept) return;
   kept->time = call->time;
+  kept->size = call->size;
+  kept->sent = call->sent;
   u64 last = call->length - 1;
   if (last >= UNSENT_LIMIT) last = UNSENT_LIMIT - 1;
   asm volatile("%0 &= %1" : "+r"(last) : "i"(UNSENT_LIMIT - 1));
@@ -76,10 +83,16 @@ int on_gnutls_send_return(struct pt_regs *ctx) {
   struct stream_key key = gnutls_key(call.handle);
   s64 result = ctx->ax;
   if (result == GNUTLS_AGAIN || result == GNUTLS_INTERRUPTED) keep_unsent(&key, &call);
-  if (result <= 0 || corked.lookup(&key)) return 0;
   struct unsent *kept = unsent.lookup(&key);
-  if (kept && result <= UNSENT_LIMIT) account_unsent(&call, result, kept);
-  else account(&call, result, LIBRARY_GNUTLS);
+  if (kept) {
+    call.size = kept->size;
+    call.sent = kept->sent;
+  }
+  struct call_key called = openssl_call(ctx, ctx->sp - 8);
+  if (result <= 0 || corked.lookup(&key)) return 0;
+  u64 counted = returned(&called, &call, result, LIBRARY_GNUTLS);
+  if (kept && counted && counted <= UNSENT_LIMIT) account_unsent(&call, counted, kept);
+  else if (counted) account(&call, counted, LIBRARY_GNUTLS);
   if (kept) unsent.delete(&key);
   return 0;
 }
@@ -88,6 +101,8 @@ int on_gnutls_receive_return(struct pt_regs *ctx) {
   struct call call = {};
   if (!openssl_leave(ctx, &call)) return 0;
   s64 result = ctx->ax;
+  struct call_key called = openssl_call(ctx, ctx->sp - 8);
+  if (result > 0) result = returned(&called, &call, result, LIBRARY_GNUTLS);
   if (result > 0) account(&call, result, LIBRARY_GNUTLS);
   return 0;
 }

@@ -21,8 +21,9 @@ static int go_enter(struct pt_regs *ctx, u32 direction) {
   if (!slot) return 0;
   if (direction == DIRECTION_OUT) about_to_write(ctx->ax, ctx->cx);
   struct call_key key = go_call(ctx, goroutine_depth(ctx));
-  struct call call = {bpf_ktime_get_boot_ns(), ctx->ax, ctx->bx, 0, ctx->sp, slot, direction};
+  struct call call = {bpf_ktime_get_boot_ns(), ctx->ax, ctx->bx, 0, ctx->sp, slot, direction, ctx->cx, ctx->ip};
   calls.update(&key, &call);
+  hold_entry(&key, &call, LIBRARY_GO);
   return 0;
 }
 
@@ -39,7 +40,8 @@ static int go_leave(struct pt_regs *ctx) {
   if (!take_call(&key, &call)) return 0;
   s64 size = ctx->ax;
   call.buffer = moved(call.buffer, &call, depth, ctx->sp);
-  if (size > 0) account(&call, size, LIBRARY_GO);
+  u64 counted = size > 0 ? returned(&key, &call, size, LIBRARY_GO) : 0;
+  if (counted) account(&call, counted, LIBRARY_GO);
   return 0;
 }
 

@@ -12,10 +12,12 @@ static struct call_key openssl_call(struct pt_regs *ctx, u64 depth) {
 static int openssl_enter(struct pt_regs *ctx, u32 direction, u64 length) {
   u32 slot = watched();
   if (!slot) return 0;
-  if (direction == DIRECTION_OUT) about_to_write(ctx->di, length ? ctx->dx : (u32)ctx->dx);
+  u64 size = length ? ctx->dx : (u32)ctx->dx;
+  if (direction == DIRECTION_OUT) about_to_write(ctx->di, size);
   struct call_key key = openssl_call(ctx, ctx->sp);
-  struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, length, ctx->sp, slot, direction};
+  struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, length, ctx->sp, slot, direction, size, ctx->ip};
   calls.update(&key, &call);
+  hold_entry(&key, &call, LIBRARY_OPENSSL);
   return 0;
 }
 
@@ -46,6 +48,8 @@ int on_ssl_return(struct pt_regs *ctx) {
   if (result <= 0) return 0;
   u64 size = result;
   if (call.length && bpf_probe_read_user(&size, sizeof(size), (void *)call.length)) return 0;
+  struct call_key key = openssl_call(ctx, ctx->sp - 8);
+  if (size) size = returned(&key, &call, size, LIBRARY_OPENSSL);
   if (!size) return 0;
   if (call.direction == DIRECTION_OUT && is_early()) account_unread(&call, size, LIBRARY_OPENSSL, CAUSE_EARLY);
   else account(&call, size, LIBRARY_OPENSSL);

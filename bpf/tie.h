@@ -1,13 +1,5 @@
 /* Which TLS object speaks on which socket: by thread, size and time. Only facts of the calls and of the wire, no struct offsets. */
 
-struct pending {
-  u64 handle;
-  u64 size;
-  u64 time;
-  u32 pid;
-  u32 pad;
-};
-
 struct tie {
   u64 handle;
   u64 cookie;

@@ -6,7 +6,7 @@ The kernel side states its losses; a position that jumps without such a statemen
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from chaperone.agent.trace.values import Tls, TlsBytes, TlsClosed, TlsLost
+from chaperone.agent.trace.values import Tls, TlsBytes, TlsClosed, TlsHeld, TlsLost
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.proto.ids import ProcessId, StreamId, stream_id
 from chaperone.proto.records import Cause, Chunk, Direction, Loss, Record, StreamClosed, StreamOpened
@@ -51,6 +51,15 @@ class Streams:
         stream.next[value.direction] = value.position + len(value.data)
         self.chunks, self.size = self.chunks + 1, self.size + len(value.data)
         yield Chunk(stream.id, value.direction, stream.begin + value.position, value.data, value.time)
+
+    def held(self, value: TlsHeld) -> Iterator[Record]:
+        """The stream's opening, if its first bytes wait to leave."""
+        yield from self._opened(value.tls, value.time)
+
+    def place_of(self, tls: Tls) -> tuple[StreamId, int] | None:
+        """An open stream's id, and what its positions have in front of the kernel's; None if it is not open."""
+        stream = self._open.get(tls)
+        return (stream.id, stream.begin) if stream else None
 
     def loss(self, value: TlsLost) -> Iterator[Record]:
         """Bytes that the kernel side saw and could not give us."""

@@ -10,6 +10,7 @@ from chaperone.proto.ids import ProcessId, SessionId, StreamId
 from chaperone.proto.records import (
     NO_SESSION,
     Chunk,
+    Hold,
     Loss,
     ProcessEnded,
     ProcessSeen,
@@ -47,7 +48,7 @@ class Shares:
                 return self._streams.pop(record.stream, NO_SESSION)
             case ProcessEnded():
                 return self._processes.pop(record.process, NO_SESSION)
-            case Chunk() | Loss():
+            case Chunk() | Loss() | Hold():
                 return self._streams.get(record.stream, NO_SESSION)
         return getattr(record, "session", None) or NO_SESSION
 

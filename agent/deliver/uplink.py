@@ -49,6 +49,7 @@ class Uplink:
         self.target, self.tls, self.hello, self.cargo, self.outbox = target, tls, hello, cargo, cargo.outbox
         self.trouble = "no collector answered yet"
         self.is_refused = False  # it answered, and will not take what we send
+        self.on_order: Callable[[wire.Downward], None] = lambda _message: None  # orders, and from where to hold
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
 
@@ -94,7 +95,10 @@ class Uplink:
 
     def _heard(self, answer: wire.Downward) -> None:
         """A collector answers. One that refused a batch welcomes us again before it refuses it again: only an ack undoes that."""
-        if answer.WhichOneof("message") == "ack":
+        kind = answer.WhichOneof("message")
+        if kind in ("order", "hold_from"):
+            self.on_order(answer)
+        if kind == "ack":
             self.is_refused = False
         if not self.is_refused:
             self.trouble = ""
@@ -121,7 +125,7 @@ class _Conversation:
                 yield wire.Upward(batch=batch)
 
     def take(self, answer: wire.Downward) -> None:
-        """Act on what the collector says. What this version does not know (orders) is for a later one."""
+        """Act on what the collector says about batches. What this version does not know is for a later one."""
         kind = answer.WhichOneof("message")
         if kind == "welcome":
             self._welcome(answer.welcome)

@@ -5,10 +5,11 @@ connect. A process keeps the door (agent/gate/doorkeeper.py); this thread may ta
 """
 
 import ctypes
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Gate(threading.Thread):
         self._readers = Readers()
         self._holding = threading.Lock()
         self._over = False
+        self.tracers: set[int] = set()  # threads of agent/hold, whose tracees the door can't have
+        self.on_let_go: Callable[[int], None] = lambda _tid: None
 
     @property
     def missed(self) -> int:
@@ -69,7 +72,7 @@ class Gate(threading.Thread):
         """Let no thread of this cgroup connect unlooked; look into what already runs there, unless that `is_new`."""
         if self.ident is None:
             self.door.await_kept()
-            self.kernel.store("gate_state", GateState(reads=1))
+            self.kernel.store("gate_state", GateState(reads=1, tracer=os.getpid()))
             self.start()
         self.hooks.attach(slot, cgroup)
         self.watched[slot] = cgroup
@@ -91,10 +94,10 @@ class Gate(threading.Thread):
         """The next thread that stands at the end of a TLS call to have its memory read, until the block ends; None if there is none."""
         record = self._next_held()
         try:
-            yield None if record is None else Held(record, self.door.pid, self._readers)
+            yield None if record is None else Held(record, self.door.pid, self._readers, self.tracers)
         finally:
             if record is not None:
-                self.door.let_go(record.thread)
+                self._let_go(record.thread)
 
     def close(self) -> None:
         """Watch nobody, let everybody go, end the threads. What was counted stays."""
@@ -136,7 +139,7 @@ class Gate(threading.Thread):
         """One look: first for those who wait."""
         while (held := self._next_held(PATIENCE_NS)) is not None:
             self.late += 1
-            self.door.let_go(held.thread)
+            self._let_go(held.thread)
         if self._connecting:
             self._serve(self._connecting.popleft())
         elif self._newcomers:
@@ -158,7 +161,11 @@ class Gate(threading.Thread):
             self.late += 1
         else:
             self.programs.look(_image(record))
-        self.door.let_go(record.thread)
+        self._let_go(record.thread)
+
+    def _let_go(self, tid: int) -> None:
+        self.door.let_go(tid)
+        self.on_let_go(tid)
 
     def _pids(self) -> Iterator[int]:
         for cgroup in tuple(self.watched.values()):

@@ -7,7 +7,7 @@ three times: the others have nothing to do with it.
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from errno import EBUSY, ESRCH
 
 from chaperone.agent.gate.layout import ReadRecord
@@ -55,10 +55,11 @@ class Readers:
 
 
 class Held:
-    """What the kernel said of the thread, and its memory. `tracer`: the process at the door."""
+    """What the kernel said of the thread, and its memory. `tracer`: the process at the door; `others`: threads of ours that trace, too."""
 
-    def __init__(self, record: ReadRecord, tracer: int, readers: Readers) -> None:
-        self.record, self.tracer, self.readers = record, tracer, readers
+    def __init__(self, record: ReadRecord, tracer: int, readers: Readers, others: Collection[int] = ()) -> None:
+        self.record, self.readers = record, readers
+        self.tracers = {str(one) for one in (tracer, *others)}
 
     def pieces(self) -> Iterator[bytes]:
         """The bytes that the kernel could not copy, in order; OSError at the first piece that is not surely what the call had."""
@@ -74,13 +75,13 @@ class Held:
         """It was seized before we were told of it."""
         deadline = time.monotonic() + STOPPING_S
         while not self._stands():
-            if self._status()["TracerPid"] != str(self.tracer) or time.monotonic() > deadline:
+            if self._status()["TracerPid"] not in self.tracers or time.monotonic() > deadline:
                 raise ProcessLookupError(ESRCH, "it does not stop for us")
             time.sleep(0.0005)
 
     def _stands(self) -> bool:
         status = self._status()
-        return status["State"][:1] == TRACED and status["TracerPid"] == str(self.tracer)
+        return status["State"][:1] == TRACED and status["TracerPid"] in self.tracers
 
     def _status(self) -> dict[str, str]:
         """proc_pid_status(5); OSError if it is gone."""

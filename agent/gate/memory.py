@@ -1,4 +1,4 @@
-"""The memory of a stopped process: process_vm_readv(2), which brings absent pages in.
+"""The memory of a stopped process: process_vm_readv(2), which brings absent pages in, and process_vm_writev(2).
 
 That may take for ever, if bringing a page in is the workload's own doing (userfaultfd(2), FUSE). So a thread of its own does it,
 and is given up when it does not come back.
@@ -18,18 +18,28 @@ class _Iovec(ctypes.Structure):
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.process_vm_readv.restype = ctypes.c_ssize_t
+for _function in (_libc.process_vm_readv, _libc.process_vm_writev):
+    _function.restype = ctypes.c_ssize_t
+
+
+def write(pid: int, address: int, data: bytes) -> None:
+    """All of `data`; OSError when that cannot be, EFAULT where a page is not writable."""
+    buffer = ctypes.create_string_buffer(data, len(data))
+    _move(_libc.process_vm_writev, pid, _Iovec(ctypes.addressof(buffer), len(data)), _Iovec(address, len(data)))
 
 
 def read(pid: int, address: int, size: int) -> bytes:
     """All `size` bytes, or OSError."""
     buffer = ctypes.create_string_buffer(size)
-    here, there = _Iovec(ctypes.addressof(buffer), size), _Iovec(address, size)
-    done = _libc.process_vm_readv(pid, ctypes.byref(here), ctypes.c_ulong(1), ctypes.byref(there), ctypes.c_ulong(1), ctypes.c_ulong(0))
-    if done != size:
-        number = ctypes.get_errno() if done < 0 else errno.EFAULT  # behind what it could read
-        raise OSError(number, f"cannot read the memory of {pid}: {os.strerror(number)}")
+    _move(_libc.process_vm_readv, pid, _Iovec(ctypes.addressof(buffer), size), _Iovec(address, size))
     return buffer.raw
+
+
+def _move(function: "ctypes._NamedFuncPointer", pid: int, here: _Iovec, there: _Iovec) -> None:
+    done = function(pid, ctypes.byref(here), ctypes.c_ulong(1), ctypes.byref(there), ctypes.c_ulong(1), ctypes.c_ulong(0))
+    if done != here.size:
+        number = ctypes.get_errno() if done < 0 else errno.EFAULT  # behind what it could move
+        raise OSError(number, f"cannot reach the memory of {pid}: {os.strerror(number)}")
 
 
 class Reader(threading.Thread):

@@ -81,6 +81,7 @@ class Registers(ctypes.Structure):
 
     _names = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs"
     _fields_ = tuple((name, ctypes.c_uint64) for name in _names.split())
+    r8: int
     rax: int
     rbx: int
     rcx: int

@@ -6,45 +6,48 @@ signals delays only its own Seizer. What is not ours passes unchanged: signals, 
 
 Nobody is left stopped: an exception while a stop is handled lets that thread go on and is kept in `faults`; when this
 thread or process ends, however it ends, the kernel detaches what it traced, running, or kills what `on_signal` marked
-with EXITKILL. A late one (stopped for real before it was seized) is continued as soon as we have it.
+with EXITKILL. A late one (stopped for real before it was seized) is kept in that stop, which is ended for its other threads.
 """
 
 import contextlib
 import errno
+import logging
 import os
 import queue
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar
 
 from chaperone.agent.hold import ptrace
 from chaperone.agent.hold.ptrace import FOLLOW, Event, Kind, Option, Stop
 
+LOG = logging.getLogger("chaperone.agent.hold")
 WAKE = signal.SIGUSR2  # interrupts our waitpid, does nothing else
-RING_S = 0.001  # a wake-up sent just before waitpid begins is lost: ring again
+RING_S = (0.001, 0.002, 0.004, 0.008, 0.016)  # a wake-up sent just before waitpid begins is lost: ring again
 FAULTS = 32
-LATE_S = 1.0  # a seized thread of a stopped process reports at once
 Result = TypeVar("Result")
 
 
 class Seizer(threading.Thread):
     """Traces what `seize` and `late` name, and all that comes of it. `on_signal(stop)` and `on_end(tid)` run in this thread.
 
-    Make it in the main thread, which alone may install handlers of signals.
+    `on_signal` is asked about signals and job stops: true keeps the thread. Make it in the main thread, which alone may install
+    handlers of signals.
     """
 
     def __init__(self, on_signal: Callable[[Stop], bool], on_end: Callable[[int], None] = lambda _tid: None) -> None:
         super().__init__(name="seizer", daemon=True)
         self.on_signal, self.on_end = on_signal, on_end
         self.seized: set[int] = set()
-        self.kept: set[int] = set()
+        self.kept: dict[int, Kind] = {}
         self.faults: deque[str] = deque(maxlen=FAULTS)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._late: set[int] = set()
         self._over = False
         signal.signal(WAKE, lambda _number, _frame: None)
         self.start()
@@ -55,12 +58,25 @@ class Seizer(threading.Thread):
             return function()
         done: Future[Result] = Future()
         self._commands.put(lambda: _run(function, done))
-        while not done.done():
+        for pause_s in chain(RING_S, repeat(RING_S[-1])):
+            if done.done():
+                break
             if not self.is_alive():
                 raise RuntimeError("the thread that traces has ended")
             self.wake()
-            wait([done], RING_S)
+            wait([done], pause_s)
         return done.result()
+
+    def later(self, function: Callable[[], object]) -> None:
+        """Run it in this thread, before it takes another stop, without waiting for that."""
+        self._commands.put(lambda: self._guarded(function))
+        if threading.current_thread() is not self:
+            self.wake()
+
+    def nudge(self) -> None:
+        """Wake it again if something waits for it: to be called now and then."""
+        if not self._commands.empty():
+            self.wake()
 
     def wake(self) -> None:
         """Have it look at its commands."""
@@ -73,12 +89,16 @@ class Seizer(threading.Thread):
         return self.call(lambda: self._seize(pid))
 
     def late(self, tid: int) -> None:
-        """Take a thread that a signal stopped for real: seize its process, end the stop, keep this thread held."""
-        self.call(lambda: self._late(tid))
+        """Take a thread that a signal of ours stops for real: seize its process; `on_signal` is asked when it has stopped."""
+        self.call(lambda: self._take_late(tid))
 
     def release(self, tid: int, deliver: int = 0) -> None:
         """Let a kept thread go on. Nothing happens to one that has ended."""
         self.call(lambda: self._release(tid, deliver))
+
+    def gone(self, tid: int) -> None:
+        """A kept thread has ended, and its last report was taken by who dealt with it."""
+        self.call(lambda: self._forget(tid))
 
     def close(self) -> None:
         """Let everybody go and end this thread."""
@@ -115,21 +135,40 @@ class Seizer(threading.Thread):
         except ProcessLookupError:
             return
         except Exception as error:  # noqa: BLE001 - were this thread to end, all that it holds would go free
-            self.faults.append(f"{stop.kind.value} {stop.number}: {type(error).__name__}")
+            self._fault(f"{stop.kind.value} {stop.number}", error)
             with contextlib.suppress(ProcessLookupError):
                 self._let_go(stop)
+
+    def _guarded(self, function: Callable[[], object]) -> None:
+        try:
+            function()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault("command", error)
+
+    def _fault(self, what: str, error: Exception) -> None:
+        self.faults.append(f"{what}: {type(error).__name__}")
+        LOG.error("while tracing, at %s", what, exc_info=error)
 
     def _sort(self, stop: Stop) -> None:
         if stop.kind is Kind.ENDED:
             self._forget(stop.tid)
             return
         self.seized.add(stop.tid)
-        if stop.kind is Kind.JOB_STOP:
+        if stop.kind in (Kind.SIGNAL, Kind.JOB_STOP) and self.on_signal(stop):
+            self._keep(stop)
+        elif stop.kind is Kind.JOB_STOP:
             ptrace.listen(stop.tid)
-        elif stop.kind is Kind.SIGNAL and self.on_signal(stop):
-            self.kept.add(stop.tid)
         else:
             self._pass(stop)
+
+    def _keep(self, stop: Stop) -> None:
+        """A job stop that our own signal began is ended for the others; this thread stays in its ptrace stop all the same."""
+        kind = stop.kind
+        if kind is Kind.JOB_STOP and stop.tid in self._late:
+            os.kill(process_of(stop.tid), signal.SIGCONT)
+            kind = Kind.SIGNAL
+        self._late.discard(stop.tid)
+        self.kept[stop.tid] = kind
 
     def _pass(self, stop: Stop) -> None:
         if stop.kind is Kind.EVENT and stop.number == Event.EXEC and (before := ptrace.message(stop.tid)) != stop.tid:
@@ -137,12 +176,13 @@ class Seizer(threading.Thread):
         ptrace.resume(stop.tid, stop.number if stop.kind is Kind.SIGNAL else 0)
 
     def _let_go(self, stop: Stop) -> None:
-        self.kept.discard(stop.tid)
+        self.kept.pop(stop.tid, None)
         ptrace.resume(stop.tid)
 
     def _forget(self, tid: int) -> None:
         self.seized.discard(tid)
-        self.kept.discard(tid)
+        self.kept.pop(tid, None)
+        self._late.discard(tid)
         self.on_end(tid)
 
     def _seize(self, pid: int) -> int:
@@ -166,31 +206,21 @@ class Seizer(threading.Thread):
         state, tracer = _state_and_tracer(tid)
         return state in "ZX" or tracer == threading.get_native_id()
 
-    def _late(self, tid: int) -> None:
-        """The stop's end lets the other threads go on; this one stays in its ptrace stop until it is released."""
-        pid = process_of(tid)
-        self._seize(pid)
-        self._await_stop(tid)
-        self.kept.add(tid)
-        os.kill(pid, signal.SIGCONT)
-
-    def _await_stop(self, tid: int) -> None:
-        """Its report; one that somebody continued meanwhile is asked to stop."""
-        deadline = time.monotonic() + LATE_S
-        while (stop := ptrace.wait(tid, ptrace.WNOHANG)) is None:
-            if time.monotonic() > deadline:
-                ptrace.interrupt(tid)
-                deadline += LATE_S
-            time.sleep(RING_S)
-        if stop.kind is Kind.ENDED:
-            self._forget(tid)
-            raise ProcessLookupError(errno.ESRCH, f"{tid} has ended")
+    def _take_late(self, tid: int) -> None:
+        """Its stop is told as any other: of the signal that has not stopped it yet, or as a job stop."""
+        if tid not in self.seized:
+            self._late.add(tid)
+            self._seize(process_of(tid))
 
     def _release(self, tid: int, deliver: int) -> None:
-        if tid in self.kept:
-            self.kept.discard(tid)
-            with contextlib.suppress(ProcessLookupError):
-                ptrace.set_options(tid, FOLLOW)
+        kind = self.kept.pop(tid, None)
+        if kind is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            ptrace.set_options(tid, FOLLOW)
+            if kind is Kind.JOB_STOP and not deliver:
+                ptrace.listen(tid)
+            else:
                 ptrace.resume(tid, deliver)
 
     def _close(self) -> None:
@@ -212,7 +242,7 @@ class Seizer(threading.Thread):
 
     def _detach(self, tid: int, deliver: int = 0) -> None:
         self.seized.discard(tid)
-        self.kept.discard(tid)
+        self.kept.pop(tid, None)
         with contextlib.suppress(ProcessLookupError):
             ptrace.set_options(tid, Option(0))
             ptrace.detach(tid, deliver)

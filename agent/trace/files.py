@@ -21,6 +21,7 @@ from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.values import Attached, NotCovered
 
 Inode = tuple[int, int]  # device, inode
+GO_RETURNS = ("on_go_write_return", "on_go_read_return")
 Identity = tuple[int, int, int, int]  # device, inode, time of the last change, size
 PROBED_LIMIT = 4096  # files with probes
 CROWDED = PROBED_LIMIT // 4  # from here on, none keeps its probes only because it may be mapped again
@@ -74,6 +75,18 @@ class ProbedFiles:
         """Take the probes off a file; it is looked into again when it is met."""
         with self.probing:
             self._remove(self.probed.pop(inode))
+
+    def exit_of(self, pid: int, ip: int) -> int:
+        """The address of a RET of the Go function whose entry probe a process hit at `ip`. LookupError when it is not known."""
+        begin, offset, inode = _mapping(pid, ip)
+        entry = ip - begin + offset
+        with self.probing:
+            of_file = [point for one in self.probed.values() if one.identity[1] == inode for point in one.points]
+        functions = {point.function for point in of_file if point.offset == entry and point.program not in GO_RETURNS}
+        found = [point.offset for point in of_file if point.program in GO_RETURNS and point.function in functions]
+        if not found:
+            raise LookupError(f"no function of Go's begins at {ip:#x} in process {pid}")
+        return ip + found[0] - entry
 
     def _known(self, identity: Identity) -> Attached | NotCovered | None:
         probed = self.probed.get(identity[:2])
@@ -135,6 +148,16 @@ def identity_of(fd: int) -> Identity:
 
 def _has_name(fd: int) -> bool:
     return os.fstat(fd).st_nlink > 0
+
+
+def _mapping(pid: int, address: int) -> tuple[int, int, int]:
+    """The mapping that an address lies in: its begin, its offset in the file, the file's inode."""
+    for line in Path(f"/proc/{pid}/maps").read_bytes().splitlines():
+        fields = line.split(maxsplit=5)
+        begin, end = (int(part, 16) for part in fields[0].split(b"-"))
+        if begin <= address < end:
+            return begin, int(fields[2], 16), int(fields[4])
+    raise LookupError(f"no mapping at {address:#x} in process {pid}")
 
 
 @contextmanager

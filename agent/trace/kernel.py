@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from chaperone.agent.gate import layout as gate
 from chaperone.agent.groups import layout as groups
+from chaperone.agent.hold import layout as hold
 from chaperone.agent.sockets import layout as sockets
 from chaperone.agent.trace import layout
 from chaperone.agent.trace.uprobes import UPROBE_MULTI, Closer, has_links, link
@@ -43,11 +44,17 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "counters": (None, "counters"),
     "taken": (None, "taken"),
     "governed": (None, "governed"),
+    "calls": ("call_key", "call"),
+    "layout_held": (None, "held"),
+    "writing": (None, "pending"),
+    "hold_positions": ("stream_key", "hold_from"),
+    "enforcing": (None, "enforcing"),
 }
-MIRRORS = layout.MIRRORS | sockets.MIRRORS | gate.MIRRORS | groups.MIRRORS
+MIRRORS = layout.MIRRORS | sockets.MIRRORS | gate.MIRRORS | groups.MIRRORS | hold.MIRRORS
 CGROUP_SKB, CGROUP_SOCK_ADDR = 8, 18  # BPF_PROG_TYPE_*
 SYS_BPF, BPF_LINK_CREATE = 321, 28  # on x86-64; since 5.7
 NO_EXIST = 1  # BPF_NOEXIST
+Plain = ctypes.Structure | ctypes.c_uint32 | ctypes.c_uint64
 Struct = TypeVar("Struct", bound=ctypes.Structure)
 
 
@@ -150,7 +157,7 @@ class Kernel:
             yield key.from_buffer_copy(at)
             missing = self.lib.bpf_get_next_key(descriptor, ctypes.byref(at), ctypes.byref(at))
 
-    def store(self, name: str, value: ctypes.Structure | ctypes.c_uint32 | ctypes.c_uint64, key: ctypes.Structure | int = 0) -> None:
+    def store(self, name: str, value: Plain, key: ctypes.Structure | ctypes.c_uint64 | int = 0) -> None:
         """Set a key's value. OSError when the kernel refuses it."""
         at = ctypes.c_uint32(key) if isinstance(key, int) else key
         if self.lib.bpf_update_elem(self.bpf[name.encode()].map_fd, ctypes.byref(at), ctypes.byref(value), 0):

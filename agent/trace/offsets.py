@@ -9,6 +9,8 @@ MEMBERS = {
     "TASK_PID": ("task_struct", "pid"),
     "TASK_TGID": ("task_struct", "tgid"),
     "TASK_SELF_EXEC_ID": ("task_struct", "self_exec_id"),
+    "TASK_PTRACE": ("task_struct", "ptrace"),
+    "TASK_PARENT": ("task_struct", "parent"),
     "TASK_REAL_PARENT": ("task_struct", "real_parent"),
     "TASK_MM": ("task_struct", "mm"),
     "TASK_SIGNAL": ("task_struct", "signal"),

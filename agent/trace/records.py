@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 
 from chaperone.agent.groups import decode as groups
+from chaperone.agent.hold.layout import HELD, HeldRecord
 from chaperone.agent.sockets import decode as sockets
 from chaperone.agent.trace.layout import ClosedRecord, ExecRecord, Head, Kind, ProcessRecord, TlsRecord
-from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork, Tls, TlsBytes, TlsClosed, TlsLost, Value
+from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork, Site, Tls, TlsBytes, TlsClosed, TlsHeld, TlsLost, Value
 from chaperone.proto.records import Cause, Direction
 
 LIBRARIES = {1: "openssl", 2: "go", 3: "gnutls"}
@@ -34,6 +35,13 @@ def _lost(record: bytes) -> TlsLost:
     raw = TlsRecord.from_buffer_copy(record)
     tls = tls_of(raw.head, raw.handle, raw.born, raw.library)
     return TlsLost(tls, Direction(raw.direction), raw.position, raw.size, raw.head.time, CAUSES[raw.cause])
+
+
+def _held(record: bytes) -> TlsHeld:
+    raw = HeldRecord.from_buffer_copy(record)
+    tls = tls_of(raw.head, raw.call.handle, raw.born, raw.library)
+    place = Direction(raw.call.direction), raw.position, raw.size
+    return TlsHeld(tls, *place, raw.head.time, raw.tid, Site(raw.site), raw.call.buffer)
 
 
 def _closed(record: bytes) -> TlsClosed:
@@ -90,6 +98,7 @@ DECODERS: dict[int, Callable[[bytes], Value]] = {
     Kind.BYTES: _bytes,
     Kind.LOST: _lost,
     Kind.CLOSED: _closed,
+    HELD: _held,
     Kind.EXEC: _exec,
     Kind.FORK: _fork,
     Kind.EXIT: _exit,

@@ -25,6 +25,7 @@ from typing import Self
 from chaperone.agent.gate.gate import Gate
 from chaperone.agent.gate.held import Held
 from chaperone.agent.groups.values import GroupEntered
+from chaperone.agent.hold.layout import Enforcing
 from chaperone.agent.probe.apart import Parser
 from chaperone.agent.sockets.hooks import SocketHooks
 from chaperone.agent.sockets.values import Flow
@@ -124,6 +125,14 @@ class Tracer:
         """Stop its threads to read their memory also where they had more than their share of the ring."""
         self.kernel.store("strict", ctypes.c_uint32(1), workload)
 
+    def enforce(self, workload: int, is_strict: bool) -> None:
+        """Hold each write of its TLS objects until somebody lets it go; `is_strict`: kill what cannot be held."""
+        self.kernel.store("enforcing", Enforcing(is_enforced=1, is_strict=int(is_strict)), workload)
+
+    def unheld(self, workload: int) -> int:
+        """Calls that had to be held and could not."""
+        return int((self.kernel.entry("enforcing", Enforcing, workload) or Enforcing()).unheld)
+
     def release(self, workload: int) -> None:
         """Stop recording what `govern` began, or what the kernel gave a number to in an area; or to meet who is in an area."""
         self.sockets.detach(workload)
@@ -131,6 +140,7 @@ class Tracer:
         if workload < 0:
             return
         self.kernel.store("strict", ctypes.c_uint32(0), workload)
+        self.kernel.store("enforcing", Enforcing(), workload)
         self.before[workload] = self._counted(workload)
         self.gaps.forget_workload(workload)
         for key, stream in self._streams_of(workload):

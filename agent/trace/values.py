@@ -6,6 +6,7 @@ clock ticks. A TLS object is `Tls`; its address alone is no name, since allocato
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from chaperone.agent.groups.values import GroupValue
 from chaperone.agent.sockets.values import SocketValue
@@ -102,7 +103,30 @@ class ProcessExit:
     status: int
 
 
-Value = TlsBytes | TlsLost | TlsClosed | ProcessExec | ProcessFork | ProcessExit | SocketValue | GroupValue
+class Site(IntEnum):
+    """Where a thread is held: bpf/hold_event.h's enum site."""
+
+    WRITE = 1
+    WRITE_RETURN = 2
+    READ = 3
+    OWED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TlsHeld:
+    """A thread waits in a TLS call until it is let go. `size` bytes from `position` on, at `buffer` in the process's memory."""
+
+    tls: Tls
+    direction: Direction
+    position: int
+    size: int
+    time: int
+    tid: int
+    site: Site
+    buffer: int
+
+
+Value = TlsBytes | TlsLost | TlsClosed | TlsHeld | ProcessExec | ProcessFork | ProcessExit | SocketValue | GroupValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """`python doubled_launcher.py CMD ARGS…`: the launcher with agent_double as its agent and nobody as its collector.
 
-With COLLECTOR_SOCKET in the environment the agent is the real one and that socket is its collector's.
+With COLLECTOR_SOCKET in the environment the agent is the real one and that socket is its collector's; with ENFORCE, a JSON object of
+further session options, it enforces.
 Says on stderr what it found out: {"status", "left", "troubles"}, or why it did not begin.
 """
 
@@ -12,9 +13,9 @@ from pathlib import Path
 
 from support import agent_double
 
-from chaperone.collector.cli.launch import agent, child
+from chaperone.collector.cli.launch import agent, child, launcher
 from chaperone.collector.cli.launch.failed import LaunchError
-from chaperone.collector.cli.launch.launcher import Request, perform, prepare
+from chaperone.collector.cli.launch.launcher import Request, prepare
 from chaperone.collector.cli.run import policies_of
 
 
@@ -23,6 +24,8 @@ def main() -> int:
     if not socket.name:
         agent.AGENT = (sys.executable, agent_double.__file__)
         agent.READY_S = 3.0
+    else:
+        agent.READY_S = 60.0  # a machine that is busy with other things
     fork = child.fork
 
     def counted(plan: child.Plan) -> child.Child:
@@ -31,10 +34,12 @@ def main() -> int:
         return fork(plan)
 
     child.fork = counted
+    about = launcher.about
+    launcher.about = lambda run, pid: {**about(run, pid), **json.loads(os.environ.get("ENFORCE", "{}"))}
     try:
         _, terms, record = policies_of([Path(file) for file in os.environ.get("RUN_POLICIES", "").split()])
         request = Request(tuple(sys.argv[1:]), socket, os.environ.get("RUN_AS"), terms=terms, record=record)
-        outcome = perform(prepare(request), lambda: None)
+        outcome = launcher.perform(prepare(request), lambda: None)
     except LaunchError as error:
         print(json.dumps({"sentence": error.sentence, "fix": error.fix}), file=sys.stderr)
         return error.status

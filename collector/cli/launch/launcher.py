@@ -94,7 +94,7 @@ def perform(run: Run, reach: Callable[[], None]) -> Outcome:
     try:
         waiting = child.fork(child.Plan(run.command, run.account, run.environment, run.group.path))
         with _ended_unless_released(waiting):
-            agent = Agent(agent_options(run), about(run))
+            agent = Agent(agent_options(run), about(run, waiting.pid))
             with _stopped_on_failure(agent):
                 reach()
                 session = agent.wait_ready()
@@ -110,8 +110,8 @@ def agent_options(run: Run) -> list[str]:
     return [*where, f"--cgroup={run.group.path}", *(f"--attach={file}" for file in files_to_probe(run.command))]
 
 
-def about(run: Run) -> About:
-    """What the recording says about the run."""
+def about(run: Run, pid: int) -> About:
+    """What the recording says about the run, and what the agent is to do with it. `pid`: CMD's process."""
     return {
         "workload": f"run/{platform.node()}/{os.getpid()}",
         "user": run.account.name,
@@ -122,6 +122,7 @@ def about(run: Run) -> About:
         "policies": run.policies,
         "record": str(run.record),
         **_governing(run.terms),
+        "pid": str(pid),
     }
 
 

@@ -1,0 +1,130 @@
+"""Which workloads of this agent are enforced, and the way of orders to them. Nothing here runs for one that is only recorded."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from chaperone.agent.deliver.outbox import Outbox
+from chaperone.agent.deliver.place import Streams
+from chaperone.agent.hold.holds import Holds
+from chaperone.agent.hold.lane import OrderError
+from chaperone.agent.hold.orders import order_of
+from chaperone.agent.hold.terms import Terms
+from chaperone.agent.hold.waiting import World
+from chaperone.agent.hold.watchdog import Watchdog
+from chaperone.agent.settings import SessionOptions
+from chaperone.agent.sockets.values import SocketOpened, SocketValue
+from chaperone.agent.trace.tracer import Tracer
+from chaperone.agent.trace.values import Tls, TlsHeld
+from chaperone.proto import capture_pb2 as wire
+from chaperone.proto.ids import StreamId
+from chaperone.proto.records import Direction, Record
+
+LOG = logging.getLogger("chaperone.agent.hold")
+TICK_S = 0.02
+SECOND = 1_000_000_000
+
+
+class Enforcement:
+    """`orders` go to whichever workload waits for them."""
+
+    def __init__(self, tracer: Tracer, outbox: Outbox, options: SessionOptions) -> None:
+        self.tracer, self.outbox, self.terms = tracer, outbox, terms_of(options)
+        self.holds: dict[int, Holds] = {}
+        self._over = threading.Event()
+        self._ticking: threading.Thread | None = None
+        self._watchdog: Watchdog | None = None
+
+    def begin(self, workload: int, cgroup: Path, pid: str = "") -> None:
+        """Enforce a workload from now on, if that is wanted; `pid`: a process that is to run there is traced before it does."""
+        if self.terms is None:
+            return
+        if self._ticking is None:
+            self._watchdog = Watchdog()
+            self._ticking = threading.Thread(target=self._tick, name="deadlines", daemon=True)
+            self._ticking.start()
+        world = World(self.tracer.kernel, self._say, self.tracer.files.exit_of, cgroup)
+        self.holds[workload] = holds = Holds(world, self.terms)
+        self.tracer.enforce(workload, self.terms.denies)
+        if pid:
+            holds.seize(int(pid))
+
+    def held(self, value: TlsHeld, streams: Streams) -> Iterator[Record]:
+        """A thread waits: what the collector is to be asked, at once."""
+        yield from streams.held(value)
+        holds, place = self.holds.get(value.tls.workload), streams.place_of(value.tls)
+        if holds is not None and place is not None and (question := holds.told(value, *place)):
+            yield question
+
+    def take(self, message: wire.Downward) -> None:
+        """An order, or from where to hold. Called by the uplink's thread."""
+        if message.WhichOneof("message") == "hold_from":
+            said = message.hold_from
+            for holds in self.holds.values():
+                holds.hold_from(StreamId(said.stream), Direction(said.direction), said.position)
+            return
+        try:
+            order = order_of(message.order, self.terms is not None and self.terms.allow_edits)
+        except OrderError as error:
+            LOG.warning("hold %s: %s", message.order.hold, error)
+            return
+        if not any(holds.order(order) for holds in self.holds.values()):
+            LOG.info("hold %s: %s comes too late", order.hold, order.name)
+
+    def saw(self, value: SocketValue) -> None:
+        """What the kernel told of a socket; of a workload's own ones only where that is known."""
+        for workload, holds in self.holds.items():
+            if not isinstance(value, SocketOpened) or value.workload == workload:
+                holds.saw(value)
+
+    def closed(self, tls: Tls, streams: Streams) -> None:
+        """A stream is over."""
+        if (holds := self.holds.get(tls.workload)) and (place := streams.place_of(tls)):
+            holds.closed(place[0])
+
+    def tracers(self) -> set[int]:
+        """The threads that trace."""
+        return {holds.seizer.native_id or 0 for holds in self.holds.values()}
+
+    def let_go(self, tid: int) -> None:
+        """A thread that a gate kept may go on, if it is one that we trace."""
+        for holds in self.holds.values():
+            holds.let_go(tid)
+
+    def close(self) -> None:
+        """Let everybody go."""
+        self._over.set()
+        for holds in self.holds.values():
+            holds.close()
+        if self._ticking is not None:
+            self._ticking.join()
+        if self._watchdog is not None:
+            self._watchdog.close()
+
+    def _tick(self) -> None:
+        while not self._over.wait(TICK_S):
+            for holds in list(self.holds.values()):
+                holds.look()
+            if self._watchdog is not None and all(holds.is_alive() for holds in self.holds.values()):
+                self._watchdog.beat()
+
+    def _say(self, record: Record) -> None:
+        self.outbox.put(record)
+        self.outbox.flush()
+
+
+def terms_of(options: SessionOptions) -> Terms | None:
+    """None: recorded only."""
+    if options.mode != "enforce":
+        return None
+    default = Terms()
+    return Terms(
+        options.on_failure == "deny",
+        _ns(options.verdict_timeout_s) or default.verdict_timeout,
+        _ns(options.hold_limit_s) or default.hold_limit,
+    )
+
+
+def _ns(seconds: str) -> int:
+    return int(float(seconds) * SECOND) if seconds else 0

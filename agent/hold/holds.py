@@ -1,0 +1,378 @@
+"""Threads that wait at a TLS call, and the orders about them: one of these per enforced workload.
+
+All state belongs to the seizer's thread. A hold is told by the kernel's ring (main thread) and by the thread's stop
+(seizer), in either order; its order comes from the collector. When order and stop are there it is carried out, once; the
+outcome is said. A hold without an order by its deadline gets what the policy says for that.
+
+A write may come again after OpenSSL's WANT_WRITE, or in part: what was decided about its bytes is done again, unasked.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import logging
+import os
+import signal
+
+from chaperone.agent.gate import memory
+from chaperone.agent.gate.layout import Thread
+from chaperone.agent.hold import ptrace
+from chaperone.agent.hold.acts import Acts
+from chaperone.agent.hold.disconnect import Sockets
+from chaperone.agent.hold.lane import NEVER, Lane, OrderError
+from chaperone.agent.hold.layout import HeldRecord, HoldFrom, Pending
+from chaperone.agent.hold.orders import Name, Order
+from chaperone.agent.hold.patience import Patience
+from chaperone.agent.hold.ptrace import FOLLOW, Kind, Option, Stop
+from chaperone.agent.hold.seizer import Seizer
+from chaperone.agent.hold.terms import Terms
+from chaperone.agent.hold.waiting import Waiting, World, now_ns
+from chaperone.agent.sockets.values import SocketValue
+from chaperone.agent.trace.layout import StreamKey
+from chaperone.agent.trace.values import Site, TlsHeld
+from chaperone.proto.ids import StreamId
+from chaperone.proto.records import Direction, Hold, Outcome
+
+LOG = logging.getLogger("chaperone.agent.hold")
+DATA_LIMIT = 8 << 20  # bytes of one held call
+KEPT_LIMIT = 64 << 20  # bytes that all streams of a workload may have gathered
+HOLD_LIMIT = 1024  # threads that wait at once
+PASSED_NS = 1_000_000_000  # a thread whose gate was opened stops within that
+SILENCE_NS = 5_000_000_000
+MISSED_NS = 5_000_000_000
+ENTRIES = (Site.WRITE, Site.OWED)
+
+
+class Holds:
+    """The held threads of one workload."""
+
+    def __init__(self, world: World, terms: Terms) -> None:
+        self.world, self.terms = world, terms
+        self.waiting: dict[int, Waiting] = {}
+        self.lanes: dict[StreamId, Lane] = {}
+        self.patience = Patience()
+        self.sockets = Sockets()
+        self.acts = Acts(world, self._announce, self.sockets)
+        self._by_key: dict[tuple[int, ...], Lane] = {}
+        self._stopped: dict[int, HeldRecord] = {}
+        self._at_gate: set[int] = set()
+        self._passed_gate: dict[int, int] = {}
+        self._is_answering, self._silent_since = True, now_ns()
+        self.seizer = Seizer(self._is_ours, self._over)
+
+    # -- from other threads
+
+    def seize(self, pid: int) -> None:
+        """Trace a process and all that come of it."""
+        self.seizer.seize(pid)
+
+    def told(self, held: TlsHeld, stream: StreamId, begin: int = 0) -> Hold | None:
+        """A thread is held. What the collector is to be asked; None when that is decided. `begin`: positions before the kernel's first."""
+        return self.seizer.call(lambda: self._told(held, stream, begin))
+
+    def order(self, order: Order) -> bool:
+        """What to do about a hold; False when nothing waits under that name."""
+        return self.seizer.call(lambda: self._order(order))
+
+    def hold_from(self, stream: StreamId, direction: Direction, position: int) -> None:
+        """Hold this direction from a position on."""
+        self.seizer.call(lambda: self._hold_from(stream, direction, position))
+
+    def saw(self, value: SocketValue) -> None:
+        """What the kernel told of a socket."""
+        self.seizer.later(lambda: self.sockets.saw(value))
+
+    def let_go(self, tid: int) -> None:
+        """A thread that stopped at the gate may go on."""
+        if tid in self.seizer.seized:
+            self.seizer.later(lambda: self._pass_gate(tid))
+
+    def is_alive(self) -> bool:
+        """Whether its thread has done what was asked of it a while ago: it does so between stops."""
+        if self._is_answering:
+            self._is_answering = False
+            self.seizer.later(self._answer)
+            self._silent_since = now_ns()
+        return now_ns() - self._silent_since < SILENCE_NS
+
+    def look(self) -> None:
+        """Deal with those whose time is over. Cheap when nobody waits."""
+        if self.waiting:
+            self.seizer.later(self._overdue)
+        else:
+            self.seizer.nudge()
+
+    def closed(self, stream: StreamId) -> None:
+        """The stream is over."""
+        if stream in self.lanes:
+            self.seizer.later(lambda: self._forget(stream))
+
+    def close(self) -> None:
+        """Let everybody go, as the policy says for those who wait."""
+        self.seizer.call(self._fail_all)
+        self.seizer.close()  # who is at the gate goes on, too
+
+    # -- in the seizer's thread: stops
+
+    def _is_ours(self, stop: Stop) -> bool:
+        """Whether a thread stops because of our probe: then the kernel's map names it."""
+        if stop.number != signal.SIGSTOP and stop.kind is Kind.SIGNAL:
+            return False
+        raw = self.world.kernel.entry("held_threads", HeldRecord, stop.tid)
+        if raw is None:
+            return stop.kind is Kind.SIGNAL and self._is_at_gate(stop.tid)
+        if self.terms.denies:
+            ptrace.set_options(stop.tid, FOLLOW | Option.EXITKILL)
+        self._stopped[stop.tid] = raw
+        self.seizer.later(lambda: self._serve(stop.tid))
+        return True
+
+    def _is_at_gate(self, tid: int) -> bool:
+        """Whether a SIGSTOP is bpf/gate.h's. Taken away, it stops nobody else. The gate may be through with it before it stops."""
+        if self.world.kernel.entry("halted", Thread, Thread(tid)) is None:
+            return False
+        self.world.kernel.remove("halted", Thread(tid))
+        if now_ns() - self._passed_gate.pop(tid, 0) > PASSED_NS:
+            self._at_gate.add(tid)
+        else:
+            self.seizer.later(lambda: self.seizer.release(tid))
+        return True
+
+    def _pass_gate(self, tid: int) -> None:
+        if tid in self._at_gate:
+            self._at_gate.discard(tid)
+            self.seizer.release(tid)
+        else:
+            self._passed_gate[tid] = now_ns()
+
+    def _answer(self) -> None:
+        self._is_answering = True
+
+    def _over(self, tid: int) -> None:
+        """The thread has ended: whoever gets its number next is not held."""
+        self._stopped.pop(tid, None)
+        self._at_gate.discard(tid)
+        self._passed_gate.pop(tid, None)
+        if waiting := self.waiting.pop(tid, None):
+            self._say(waiting, "gone", "the thread ended while it was held")
+        self.world.kernel.remove("held_threads", tid)
+
+    # -- what is asked
+
+    def _told(self, held: TlsHeld, stream: StreamId, begin: int) -> Hold | None:
+        raw = self.world.kernel.entry("held_threads", HeldRecord, held.tid)
+        if raw is None or raw.head.time != held.time:
+            return None
+        is_traced = self._late(held.tid)
+        if held.site not in (Site.WRITE, Site.READ):
+            return None
+        lane = self._lane(held, stream, begin)
+        waiting = Waiting(held, stream, lane, _data(held), now_ns() + self.terms.verdict_timeout)
+        self.waiting[held.tid] = waiting
+        waiting.order = self._known(waiting)
+        if waiting.order is None:
+            self._ask(waiting)
+        if not is_traced:
+            self._give_up(raw, waiting)
+            return waiting.record
+        self.seizer.later(lambda: self._serve(held.tid))
+        return waiting.record
+
+    def _lane(self, held: TlsHeld, stream: StreamId, begin: int) -> Lane:
+        if stream not in self.lanes:
+            tls = held.tls
+            self.lanes[stream] = lane = Lane(StreamKey(tls.started, tls.handle, tls.pid, tls.image), begin)
+            self._by_key[_key(lane.key)] = lane
+        return self.lanes[stream]
+
+    def _ask(self, waiting: Waiting) -> None:
+        held = waiting.held
+        name = f"{waiting.stream}/{held.direction.name.lower()}/{waiting.position}/{held.time}"
+        waiting.record = Hold(name, waiting.stream, held.direction, waiting.position, held.size, held.time, waiting.data)
+        if len(waiting.data) != held.size or len(self.waiting) > HOLD_LIMIT or self.patience.is_over(now_ns()):
+            waiting.deadline = 0
+
+    def _late(self, tid: int) -> bool:
+        """One of a process that nobody seized is really stopped: seize it now. False: another tracer has it, or it is gone."""
+        if tid in self.seizer.seized:
+            return True
+        try:
+            self.seizer.late(tid)
+        except (OSError, KeyError) as error:
+            LOG.warning("thread %d is held and cannot be traced: %s", tid, type(error).__name__)
+            return False
+        return True
+
+    def _give_up(self, raw: HeldRecord, waiting: Waiting) -> None:
+        """A thread that cannot be traced: nothing can be replaced, so it goes on or it ends."""
+        self.waiting.pop(raw.tid, None)
+        self._unmark(raw)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(raw.head.pid, signal.SIGKILL if self.terms.denies else signal.SIGCONT)
+        self._say(waiting, "timeout-deny" if self.terms.denies else "timeout-allow", "its process cannot be traced")
+
+    def _known(self, waiting: Waiting) -> Order | None:
+        """The order about bytes that were decided before."""
+        held, lane = waiting.held, waiting.lane
+        if lane.dead:
+            return Order("", Name.KILL)
+        if held.site is Site.WRITE and (lane.free or lane.was_passed(waiting.position, waiting.data)):
+            return Order("", Name.PASS)
+        unfinished = lane.unfinished
+        if unfinished and held.site is Site.WRITE and (waiting.position, waiting.data) == (unfinished.position, unfinished.offered):
+            return Order("", Name.WRITE)
+        return None
+
+    # -- what is answered
+
+    def _order(self, order: Order) -> bool:
+        for tid, waiting in self.waiting.items():
+            if waiting.record is not None and waiting.record.hold == order.hold and waiting.order is None:
+                self._ordered(tid, waiting, order)
+                return True
+        return False
+
+    def _ordered(self, tid: int, waiting: Waiting, order: Order) -> None:
+        self.patience.answered()
+        if order.name is Name.WAIT:
+            waiting.deadline = min(order.until, waiting.held.time + self.terms.hold_limit)
+        else:
+            waiting.order = order
+            self._serve(tid)
+
+    def _serve(self, tid: int) -> None:
+        """Carry out what can be: the thread has stopped, and it is known what to do."""
+        raw, waiting = self._stopped.get(tid), self.waiting.get(tid)
+        if raw is None or tid not in self.seizer.kept:
+            return
+        if raw.site in (Site.WRITE, Site.READ):
+            if waiting is not None and waiting.order is not None:
+                self._perform(raw, waiting, waiting.order)
+            return
+        lane = self._by_key.get(_key(StreamKey(raw.head.started, raw.call.handle, raw.head.pid, raw.head.image)))
+        if lane is not None:
+            self.acts.finish(raw, lane) if raw.site == Site.WRITE_RETURN else self.acts.pay(raw, lane)
+        self._let_go(raw)
+
+    def _perform(self, raw: HeldRecord, waiting: Waiting, order: Order, said: str = "") -> None:
+        result = ""
+        try:
+            if self._kept() > KEPT_LIMIT:
+                raise OrderError(f"more than {KEPT_LIMIT} bytes are gathered")
+            result, moved = self.acts.perform(raw, waiting, order)
+            waiting.lane.drop(waiting.held.direction, order.released)
+        except ProcessLookupError:
+            self.seizer.gone(raw.tid)
+            return
+        except (OrderError, OSError, LookupError) as error:
+            LOG.warning("hold of thread %d: %s cannot be done: %s", raw.tid, order.name, error)
+            said, result, moved = said or "kill", f"{order.name} cannot be done: {type(error).__name__}", b""
+            self._end(raw, waiting)
+        self._say(waiting, said or order.name, result, moved)
+        self.waiting.pop(raw.tid, None)
+        self._let_go(raw)
+
+    def _end(self, raw: HeldRecord, waiting: Waiting) -> None:
+        with contextlib.suppress(OSError, LookupError):
+            self.acts.perform(raw, waiting, Order("", Name.KILL))
+
+    def _say(self, waiting: Waiting, name: str, result: str, moved: bytes = b"") -> None:
+        if waiting.record is None:
+            return
+        digest = hashlib.blake2b(moved, digest_size=32).digest()
+        LOG.info("hold %s: %s (%s), %d bytes, blake2b %s", waiting.record.hold, name, result, len(moved), digest.hex())
+        self.world.say(Outcome(waiting.record.hold, name, now_ns(), result, digest))
+
+    def _let_go(self, raw: HeldRecord) -> None:
+        """The mark of a held call goes first: without it the call's return would be taken for an escape."""
+        self._stopped.pop(raw.tid, None)
+        self._unmark(raw)
+        self.seizer.release(raw.tid)
+
+    def _unmark(self, raw: HeldRecord) -> None:
+        if raw.site in ENTRIES:
+            raw.call.held = 0
+            self.world.kernel.store("calls", raw.call, raw.key)
+        if raw.site == Site.WRITE:
+            leaving = raw.call.sent or raw.call.size
+            pending = Pending(raw.call.handle, leaving, now_ns(), raw.head.pid)
+            self.world.kernel.store("writing", pending, ctypes.c_uint64(raw.task))
+        self.world.kernel.remove("held_threads", raw.tid)
+
+    # -- when nobody decides
+
+    def _overdue(self) -> None:
+        now = now_ns()
+        for tid in [tid for tid, waiting in self.waiting.items() if waiting.order is None and waiting.deadline < now]:
+            self._fail(tid)
+
+    def _fail_all(self) -> None:
+        for tid in list(self.waiting):
+            self._fail(tid)
+
+    def _fail(self, tid: int) -> None:
+        """What the policy says for a hold that nobody decided. Allowed: the whole stream goes on as its program wants."""
+        waiting, raw = self.waiting[tid], self._stopped.get(tid)
+        if raw is None or tid not in self.seizer.kept:
+            self._miss(tid, waiting)
+            return
+        if waiting.deadline:
+            self.patience.failed(now_ns())
+        if self.terms.denies:
+            self._perform(raw, waiting, Order("", Name.KILL), "timeout-deny")
+            return
+        order = self._all_of_it(waiting)
+        waiting.lane.free = True
+        for direction in Direction:
+            self._hold_from(waiting.stream, direction, NEVER)
+        self._perform(raw, waiting, order, "timeout-allow")
+
+    def _miss(self, tid: int, waiting: Waiting) -> None:
+        """It should have stopped long ago: somebody took our signal away. Its call's return is met by bpf/hold.h."""
+        if now_ns() - waiting.held.time > MISSED_NS:
+            self.waiting.pop(tid, None)
+            self.world.kernel.remove("held_threads", tid)
+            self._say(waiting, "gone", "the thread did not stop")
+
+    def _all_of_it(self, waiting: Waiting) -> Order:
+        """What was gathered, and behind it what waits."""
+        lane = waiting.lane
+        if waiting.held.direction is Direction.IN or not lane.gathered(Direction.OUT):
+            return Order("", Name.PASS)
+        lane.unfinished = None
+        lane.keep(Direction.OUT, waiting.position, waiting.data)
+        return Order("", Name.WRITE, free=lane.gathered(Direction.OUT), released=NEVER)
+
+    # -- streams
+
+    def _hold_from(self, stream: StreamId, direction: Direction, position: int) -> None:
+        if (lane := self.lanes.get(stream)) is not None:
+            lane.positions[direction] = position
+            self._announce(lane)
+
+    def _announce(self, lane: Lane) -> None:
+        """Tell the kernel what of a stream is held."""
+        values = HoldFrom(owed=bool(lane.owed))
+        values.positions[:] = [max(0, position - lane.begin) for position in lane.positions]
+        self.world.kernel.store("hold_positions", values, lane.key)
+
+    def _forget(self, stream: StreamId) -> None:
+        if lane := self.lanes.pop(stream, None):
+            self._by_key.pop(_key(lane.key), None)
+
+    def _kept(self) -> int:
+        return sum(lane.size for lane in self.lanes.values())
+
+
+def _data(held: TlsHeld) -> bytes:
+    """The bytes that wait; empty when they cannot be read, or are too many."""
+    if held.size > DATA_LIMIT:
+        return b""
+    try:
+        return memory.read(held.tls.pid, held.buffer, held.size)
+    except OSError:
+        return b""
+
+
+def _key(key: StreamKey) -> tuple[int, ...]:
+    return (key.started, key.handle, key.pid, key.image)

@@ -1,0 +1,101 @@
+"""What is remembered of one stream while it is enforced: gathered bytes, a write that is under way, whether it is dead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from chaperone.agent.trace.layout import StreamKey
+from chaperone.proto.records import Direction
+from chaperone.proto.refusals import Refusal, made
+
+KEPT_LIMIT = 16 << 20  # bytes that one direction of a stream may gather
+NEVER = 2**63 - 1  # a position that no stream reaches
+
+
+class OrderError(ValueError):
+    """An order that this agent does not carry out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes from `begin` to `end`, as they are or as a template makes them."""
+
+    begin: int
+    end: int
+    template: str
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A write in the place of `offered` (at `buffer`) at `position`: `done` bytes of it, which lies at `address`, were taken."""
+
+    position: int
+    offered: bytes
+    buffer: int
+    address: int
+    size: int
+    done: int = 0
+
+
+@dataclass(slots=True)
+class Lane:
+    """`begin`: what the stream's positions have in front of the kernel's. `positions`: from where OUT and IN are held.
+
+    `passed`: position and bytes of the last write that was let go. `owed`: what its reader is to be given before it reads on.
+    """
+
+    key: StreamKey
+    begin: int = 0
+    dead: bool = False
+    free: bool = False
+    unfinished: Unfinished | None = None
+    passed: tuple[int, bytes] = (0, b"")
+    owed: bytes = b""
+    positions: list[int] = field(default_factory=lambda: [0, NEVER])
+    _kept: tuple[bytearray, bytearray] = field(default_factory=lambda: (bytearray(), bytearray()))
+    _base: list[int] = field(default_factory=lambda: [0, 0])
+
+    def keep(self, direction: Direction, position: int, data: bytes) -> None:
+        """Gather the bytes of a held call; what is there already stays. OrderError beyond the limit."""
+        kept = self._kept[direction]
+        if not kept:
+            self._base[direction] = position
+        new = data[max(0, self._base[direction] + len(kept) - position) :]
+        if len(kept) + len(new) > KEPT_LIMIT:
+            raise OrderError(f"more than {KEPT_LIMIT} bytes are gathered")
+        kept += new
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept."""
+        return len(self._kept[0]) + len(self._kept[1]) + len(self.owed)
+
+    def gathered(self, direction: Direction) -> bytes:
+        """All that is kept."""
+        return bytes(self._kept[direction])
+
+    def drop(self, direction: Direction, position: int) -> None:
+        """What lies below a position is not needed any more."""
+        gone = min(max(0, position - self._base[direction]), len(self._kept[direction]))
+        del self._kept[direction][:gone]
+        self._base[direction] += gone
+
+    def composed(self, direction: Direction, pieces: Sequence[Piece]) -> bytes:
+        """The bytes of an order. OrderError where it names bytes that are not kept, or what no template makes."""
+        try:
+            return b"".join(made(piece.template, self._between(direction, piece), piece.refusal) for piece in pieces)
+        except ValueError as error:
+            raise OrderError(str(error)) from None
+
+    def was_passed(self, position: int, data: bytes) -> bool:
+        """Whether these very bytes were let go before and not, or not all, accepted."""
+        begin, bytes_ = self.passed
+        return bool(data) and position >= begin and bytes_[position - begin : position - begin + len(data)] == data
+
+    def _between(self, direction: Direction, piece: Piece) -> bytes:
+        base, kept = self._base[direction], self._kept[direction]
+        if not base <= piece.begin <= piece.end <= base + len(kept):
+            if piece.begin == piece.end:
+                return b""
+            raise OrderError("it names bytes that are not gathered")
+        return bytes(kept[piece.begin - base : piece.end - base])

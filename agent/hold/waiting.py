@@ -1,0 +1,46 @@
+"""What is known about one held thread, and what all who deal with it act on."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaperone.agent.hold.lane import Lane
+from chaperone.agent.hold.orders import Order
+from chaperone.agent.trace.kernel import Kernel
+from chaperone.agent.trace.values import TlsHeld
+from chaperone.proto.ids import StreamId
+from chaperone.proto.records import Hold, Record
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A thread that was told of. `record`: what the collector was asked, None when nobody need be."""
+
+    held: TlsHeld
+    stream: StreamId
+    lane: Lane
+    data: bytes
+    deadline: int
+    record: Hold | None = None
+    order: Order | None = None
+
+    @property
+    def position(self) -> int:
+        """Of its first byte in the stream."""
+        return self.lane.begin + self.held.position
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What holds act on and speak to. `say` is called from the seizer's thread; `exit_of(pid, ip)`: a RET of a Go function."""
+
+    kernel: Kernel
+    say: Callable[[Record], None]
+    exit_of: Callable[[int, int], int]
+    cgroup: Path
+
+
+def now_ns() -> int:
+    """Boot time."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

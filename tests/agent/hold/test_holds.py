@@ -1,0 +1,107 @@
+"""Real TLS clients, held at their calls and given orders by the test in the collector's place."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from support.enforced import ALLOWING, DENYING, client, enforced
+
+from chaperone.agent.hold.orders import Name, Order, Target
+from chaperone.proto.records import Direction, Hold
+
+pytestmark = pytest.mark.kernel
+ASK = 'tls.sendall(b"0 5\\n"); print(len(tls.recv(5)), flush=True)'
+SECOND = 1_000_000_000
+
+
+def test_a_write_waits_and_goes_on(tracer, server):
+    with enforced(tracer) as it:
+        _, said = it.run(client(server, ASK))
+        assert said == "5\n"
+        assert [(hold.direction, hold.position, hold.size, hold.data) for hold in it.asked] == [(Direction.OUT, 0, 4, b"0 5\n")]
+        assert it.outcomes() == ["pass"]
+        assert it.recorded(Direction.OUT) == b"0 5\n"
+
+
+def test_a_late_one_is_seized_in_its_stop(tracer, server):
+    with enforced(tracer) as it:
+        _, said = it.run(client(server, ASK + "\n" + ASK), seized=False)
+        assert said == "5\n5\n" and it.outcomes() == ["pass", "pass"]
+
+
+def test_nothing_leaves_before_its_order(tracer, server):
+    asked = []
+
+    def decide(hold: Hold) -> Order:
+        time.sleep(0.3)
+        asked.append([one.out for one in server.conversations])
+        return Order(hold.hold, Name.PASS)
+
+    with enforced(tracer) as it:
+        it.run(client(server, ASK), decide)
+        assert asked == [[b""]]
+
+
+@pytest.mark.parametrize("terms", [ALLOWING, DENYING])
+def test_without_an_order_the_policy_counts(tracer, server, terms):
+    with enforced(tracer, replace(terms, verdict_timeout=SECOND // 5)) as it:
+        status, said = it.run(client(server, ASK), lambda _hold: None)
+        if terms.denies:
+            assert status and "5" not in said.split() and [one.out for one in server.conversations] == [b""]
+            assert it.outcomes() == ["timeout-deny"]
+        else:
+            assert said == "5\n" and it.outcomes() == ["timeout-allow"]
+
+
+def test_what_was_gathered_leaves_first_when_the_policy_allows(tracer, server):
+    program = 'tls.sendall(b"0 "); tls.sendall(b"5\\n"); print(len(tls.recv(5)), flush=True)'
+    with enforced(tracer, replace(ALLOWING, verdict_timeout=SECOND // 5)) as it:
+        _, said = it.run(client(server, program), lambda hold: None if hold.position else Order(hold.hold, Name.SKIP))
+        assert said == "5\n" and it.outcomes() == ["skip", "timeout-allow"]
+
+
+def test_after_three_time_outs_nobody_waits_but_one_a_second(tracer, server):
+    connect = "tls = context.wrap_socket(socket.create_connection(('127.0.0.1', int(sys.argv[1]))), server_hostname='127.0.0.1')\n"
+    program = (ASK + "\n" + connect) * 8 + ASK
+    with enforced(tracer, replace(ALLOWING, verdict_timeout=SECOND // 2)) as it:
+        begin = time.monotonic()
+        _, said = it.run(client(server, program), lambda _hold: None)
+        assert said == "5\n" * 9 and it.outcomes() == ["timeout-allow"] * 9
+        assert it.holds.patience.is_lost(it.asked[-1].time)
+        gone = [outcome.time - hold.time for hold, outcome in zip(it.asked, it.said, strict=True)]
+        assert all(time_ > SECOND // 2 for time_ in gone[:3])
+        assert sum(time_ < SECOND // 2 for time_ in gone) >= 3 and time.monotonic() - begin < 9 * SECOND // 2
+
+
+def test_a_hold_may_wait_for_longer_but_not_for_ever(tracer, server):
+    def decide(hold: Hold) -> Order:
+        return Order(hold.hold, Name.WAIT, until=hold.time + 60 * SECOND)
+
+    with enforced(tracer, replace(DENYING, verdict_timeout=SECOND // 5, hold_limit=SECOND)) as it:
+        it.run(client(server, ASK), decide)
+        assert it.outcomes() == ["timeout-deny"]
+        assert it.said[0].time - it.asked[0].time > SECOND
+
+
+@pytest.mark.parametrize("target", [Target.PROCESS, Target.WORKLOAD])
+def test_a_killed_one_sends_nothing(tracer, server, target):
+    with enforced(tracer) as it:
+        status, said = it.run(client(server, ASK), lambda hold: Order(hold.hold, Name.KILL, target=target))
+        assert status == 137 and "5" not in said.split()
+        assert [one.out for one in server.conversations] == [b""]
+        assert it.outcomes() == ["kill"]
+
+
+def test_a_killed_connection_sends_nothing_from_then_on(tracer, server):
+    program = """
+for _ in range(3):
+    try:
+        tls.sendall(b"0 5\\n")
+        print("sent")
+    except OSError as error:
+        print("refused", flush=True)
+"""
+    with enforced(tracer) as it:
+        status, said = it.run(client(server, program), lambda hold: Order(hold.hold, Name.KILL))
+        assert (status, said) == (0, "refused\n" * 3) and it.outcomes() == ["kill"]
+        assert [one.out for one in server.conversations] == [b""]

@@ -1,0 +1,60 @@
+import pytest
+
+from chaperone.agent.hold.lane import KEPT_LIMIT, Lane, OrderError, Piece
+from chaperone.agent.trace.layout import StreamKey
+from chaperone.proto.records import Direction
+from chaperone.proto.refusals import Refusal
+
+OUT, IN = Direction.OUT, Direction.IN
+NONE = Refusal("x")
+
+
+@pytest.fixture
+def lane() -> Lane:
+    return Lane(StreamKey(1, 2, 3, 4))
+
+
+def test_what_is_gathered_can_leave_and_what_was_dropped_cannot(lane: Lane) -> None:
+    lane.keep(OUT, 10, b"abc")
+    lane.keep(OUT, 13, b"def")
+    assert lane.composed(OUT, [Piece(11, 15, "", NONE)]) == b"bcde"
+    lane.drop(OUT, 13)
+    assert lane.composed(OUT, [Piece(13, 16, "", NONE)]) == b"def" and lane.size == 3
+    with pytest.raises(OrderError):
+        lane.composed(OUT, [Piece(12, 16, "", NONE)])
+
+
+def test_bytes_that_come_again_are_kept_once(lane: Lane) -> None:
+    lane.keep(OUT, 0, b"abc")
+    lane.keep(OUT, 0, b"abcd")
+    assert lane.gathered(OUT) == b"abcd"
+
+
+def test_directions_are_apart(lane: Lane) -> None:
+    lane.keep(IN, 5, b"in")
+    with pytest.raises(OrderError):
+        lane.composed(OUT, [Piece(5, 7, "", NONE)])
+
+
+def test_an_insertion_needs_no_bytes(lane: Lane) -> None:
+    assert b"403 Forbidden" in lane.composed(IN, [Piece(9, 9, "http1-forbidden", Refusal("id", "no"))])
+
+
+@pytest.mark.parametrize("template", ["http2-malformed", "unknown"])
+def test_only_what_a_template_makes_is_made(lane: Lane, template: str) -> None:
+    lane.keep(OUT, 0, b"no frames")
+    with pytest.raises(OrderError):
+        lane.composed(OUT, [Piece(0, 9, template, Refusal("id"))])
+
+
+def test_gathering_has_a_limit(lane: Lane) -> None:
+    lane.keep(OUT, 0, bytes(KEPT_LIMIT))
+    with pytest.raises(OrderError):
+        lane.keep(OUT, KEPT_LIMIT, b"x")
+
+
+def test_the_rest_of_a_write_that_was_let_go_is_known(lane: Lane) -> None:
+    lane.passed = 5, b"hello"
+    assert lane.was_passed(5, b"hello") and lane.was_passed(7, b"llo") and lane.was_passed(7, b"l")
+    assert not lane.was_passed(7, b"lo") and not lane.was_passed(5, b"hello!") and not lane.was_passed(4, b"hello")
+    assert not lane.was_passed(10, b"")
