@@ -54,7 +54,7 @@ def test_the_snippet_takes_what_we_send_and_nothing_else() -> None:
     assert not genuine(old.headers, old.body, key)
 
 
-@pytest.mark.parametrize("name", ["grouping: {by: [policy, rule, session], again: 1m, quiet: 15m}", "outbox: {keep: 10000, waiting: 1000}"])
+@pytest.mark.parametrize("name", ["grouping: {by: [policy, rule, account], again: 1m, quiet: 15m}", "outbox: {keep: 10000, waiting: 1000}"])
 def test_the_defaults_are_those_in_the_docs(name: str) -> None:
     head = "apiVersion: chaperone.dev/v1\nkind: Alerting\nreceivers: []\n"
     assert name in block("yaml")

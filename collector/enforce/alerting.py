@@ -19,7 +19,7 @@ API_VERSION = "chaperone.dev/v1"
 TIMEOUT_S = 10.0
 KEY_LEAST = 16  # characters of a signing key
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-BY = ("policy", "rule", "session", "workload", "severity", "user", "namespace", "resource")
+BY = ("policy", "rule", "account", "session", "workload", "severity", "user", "namespace", "resource")
 _QUOTED = re.compile(r"found (['\"]).*", re.DOTALL)
 _KINDS = ("slack", "webhook", "jsonl")
 _ENDPOINT = ("url", "urlFile", "urlEnv", "caFile", "timeout")
@@ -88,9 +88,10 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class Grouping:
     """Alerts equal in `by` are alike: the first is told at once, how many more after `again_ns`, then after twice as long and so
-    on up to an hour; after `quiet_ns` without any, the next counts as a first again."""
+    on up to an hour; after `quiet_ns` without any, the next counts as a first again. `account`: the pod's service account as the API
+    knows it, else who asked for the run: sessions are many, and one account's are alike."""
 
-    by: tuple[str, ...] = ("policy", "rule", "session")
+    by: tuple[str, ...] = ("policy", "rule", "account")
     again_ns: int = 60 * SECOND
     quiet_ns: int = 900 * SECOND
 

@@ -29,6 +29,7 @@ def likeness(grouping: Grouping, alert: Alert) -> str:
     values = {
         "policy": alert.policy,
         "rule": alert.rule,
+        "account": alert.who.serviceAccount or alert.who.asked,
         "session": alert.session,
         "workload": alert.who.workload,
         "severity": alert.severity,

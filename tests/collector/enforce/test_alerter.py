@@ -47,12 +47,13 @@ async def until(condition: Callable[[], Any]) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_forty_thousand_equal_events_become_a_handful_of_messages(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sessions", [1, 4_000])
+def test_forty_thousand_equal_events_become_a_handful_of_messages(sessions: int, tmp_path: Path) -> None:
     with serving() as server:
 
         async def then(alerter: Alerter) -> None:
             for number in range(40_000):
-                alerter.perform(judged(number))
+                alerter.perform(judged(number, session=f"{number % sessions:032x}"))
                 if number % 1000 == 999:
                     await alerter.keep()
             await alerter.finish(WAIT_S)

@@ -75,7 +75,7 @@ MISTAKES = [
     ("receivers:\n- name: a\n  jsonl: {file: x}", "receivers[0].jsonl.file: expected an absolute path"),
     (f"{A}  jsonl: {{file: /x}}\n- {{name: a, jsonl: {{file: /y}}}}", "receivers[1]: expected each receiver's name once"),
     ("receivers:\n- {name: a, jsonl: {file: /x}}\nroutes:\n- {to: [a], severity: hihg}", "routes[0].severity: expected one of info, low"),
-    ("receivers: []\ngrouping: {by: [pod]}", "grouping.by[0]: expected one of policy, rule, session"),
+    ("receivers: []\ngrouping: {by: [pod]}", "grouping.by[0]: expected one of policy, rule, account, session"),
     ("receivers: []\noutbox: {keep: 1}", "outbox.keep: expected a whole number from 10"),
     ("receivers: []\nreceiver: []", "receiver: unknown key"),
     ("", "alerts.yaml:1: expected the key receivers, which is missing"),

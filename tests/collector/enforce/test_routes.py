@@ -37,3 +37,13 @@ def test_alike_are_those_equal_in_what_grouping_names() -> None:
     assert likeness(by_rule, alert(1)) == likeness(by_rule, alert(2, session={"workload": "x"}))
     assert likeness(by_rule, alert(1)) != likeness(by_rule, alert(1, rule="x"))
     assert likeness(Grouping(by=("workload",)), alert(1)) != likeness(Grouping(by=("workload",)), alert(1, session={"workload": "x"}))
+
+
+def test_by_default_sessions_of_one_account_are_alike_and_other_accounts_are_not() -> None:
+    known = {"lookedUp": {"serviceAccount": "agents:coder"}, "user": "x"}
+    same = likeness(Grouping(), alert(1, session={"id": "1" * 32, **known}))
+    assert same == likeness(Grouping(), alert(2, session={"id": "2" * 32, **known, "workload": "another pod"}))
+    assert same != likeness(Grouping(), alert(3, session={"id": "3" * 32, "lookedUp": {"serviceAccount": "agents:other"}}))
+    ann, bob = (likeness(Grouping(), alert(1, session={"user": name})) for name in ("ann", "bob"))
+    assert len({same, ann, bob}) == 3
+    assert likeness(Grouping(), alert(1)) == likeness(Grouping(), alert(2, user="somebody claimed"))
