@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.judged_events import body, call, unread
+from support.judged_events import body, call, piece, unread
 
 from chaperone.collector.cli.rules import capture_events, judged
 from chaperone.collector.ingest.policies import DEFAULT, read_rules
@@ -39,14 +39,41 @@ def test_the_pack_only_observes() -> None:
 PRIVILEGED = body({"spec": {"template": {"spec": {"containers": [{"image": "x", "securityContext": {"privileged": True}}]}}}})
 PATCHED = body([{"op": "add", "path": "/spec/template/spec/hostPID", "value": True}])
 ROLE = body({"rules": [{"verbs": ["get"], "resources": ["pods/exec"]}]})
+PRIVILEGED_YAML = {**body({}), "form": "yaml", "data": "spec:\n  containers:\n  - {image: x, securityContext: {privileged: true}}\n"}
+EXPOSING = (
+    {"op": "replace", "path": "/spec/type", "value": "NodePort"},
+    {"op": "add", "path": "/spec/externalIPs/-", "value": "192.0.2.1"},
+    {"op": "replace", "path": "/spec", "value": {"type": "LoadBalancer"}},
+)
+BINDING = body({"roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}, "subjects": [{"kind": "Group", "name": "system:masters"}]})
 MISSED_BY_VERB_RULES = {
+    "command-in-container": [
+        {"resource": "pods", "subresource": sub, "verb": verb, "code": 101} for sub in ("exec", "attach") for verb in ("get", "create")
+    ],
+    "port-forward": [{"resource": "pods", "subresource": "portforward", "verb": "get", "code": 101}],
+    "copy-through-exec": [{"resource": "pods", "subresource": "exec", "requestURI": "/x?command=tar&command=cf", "code": 101}],
+    "new-workload": [{"resource": kind, "verb": "create", "code": 201} for kind in ("pods", "deployments", "cronjobs", "podtemplates")],
+    "mint-token": [{"resource": "serviceaccounts", "subresource": "token", "verb": "create", "code": 201}],
+    "rbac-change": [{"resource": "rolebindings", "verb": "patch", "requestBody": BINDING}],
+    "impersonation": [{"requestHeaders": [["Impersonate-User", "admin"]], "code": 403}],
+    "deletes-logs": [
+        {"resource": "pods", "subresource": "exec", "requestURI": "/x?command=rm&command=-rf&command=/var/log/app", "code": 101}
+    ],
+    "deletes-pod": [{"resource": "pods", "verb": "delete"}],
+    "exposes-ingress": [{"resource": "ingresses", "verb": "update"}],
+    "node-change": [{"resource": "nodes", "verb": verb} for verb in ("create", "patch")],
+    "helm-release": [{"verb": "create", "name": "sh.helm.release.v1.web.v1"}],
     "privileged-or-host-access": [
         {"resource": "daemonsets", "verb": "create", "requestBody": PRIVILEGED},
         {"resource": "deployments", "verb": "patch", "requestBody": PATCHED},
+        {"resource": "pods", "verb": "create", "requestBody": PRIVILEGED_YAML},
     ],
     "exec-through-kubelet": [{"resource": "nodes", "subresource": "proxy", "verb": "get", "requestURI": "/api/v1/nodes/n/proxy/run/a/b/c"}],
     "read-secrets": [{"verb": "list"}, {"verb": "watch"}],
-    "strong-rbac-grant": [{"resource": "clusterroles", "verb": "patch", "requestBody": ROLE}],
+    "strong-rbac-grant": [
+        {"resource": "clusterroles", "verb": "patch", "requestBody": ROLE},
+        {"resource": "clusterrolebindings", "verb": "create", "requestBody": BINDING},
+    ],
     "ephemeral-container": [{"resource": "pods", "subresource": "ephemeralcontainers", "verb": "patch", "requestBody": body({})}],
     "admission-change": [{"resource": "validatingwebhookconfigurations", "verb": "delete"}],
     "certificate-request": [{"resource": "certificatesigningrequests", "subresource": "approval", "verb": "update"}],
@@ -55,7 +82,11 @@ MISSED_BY_VERB_RULES = {
     "credentials-in-configmap": [{"resource": "configmaps", "verb": "patch", "requestBody": body({"data": {"DB_PASSWORD": "x"}})}],
     "system-namespace-change": [{"resource": "configmaps", "verb": "update", "namespace": "kube-system"}],
     "hides-tracks": [{"resource": "events", "verb": "deletecollection"}],
-    "exposes-service": [{"resource": "services", "verb": "patch", "requestBody": body({"spec": {"type": "NodePort"}})}],
+    "exposes-service": [
+        {"resource": "services", "verb": "patch", "requestBody": body({"spec": {"type": "NodePort"}})},
+        {"resource": "services", "verb": "create", "requestBody": body({"spec": {"externalIPs": ["192.0.2.1"]}})},
+        *({"resource": "services", "verb": "patch", "requestBody": body([operation])} for operation in EXPOSING),
+    ],
     "anonymous-access": [{"requestHeaders": [], "user": "system:anonymous"}],
     "escalation-refused": [
         {
@@ -72,6 +103,26 @@ MISSED_BY_VERB_RULES = {
 def test_what_verb_rules_miss_is_found(name: str, changed: dict[str, object]) -> None:
     moments = (Moment.REQUEST, Moment.RESPONSE, Moment.END)
     assert name in {verdict.rule for verdict in judged(RULES, [call(moment, **changed) for moment in moments])}
+
+
+def test_every_rule_of_the_pack_is_tried() -> None:
+    elsewhere = {"discovery-burst", "refused-again-and-again", "exec-into-privileged", "deletes-logs-by-shell", "unread-tls"}
+    assert {rule.name for rule in RULES} - set(MISSED_BY_VERB_RULES) == elsewhere
+
+
+@pytest.mark.parametrize("sent", [[{"op": "replace", "path": "/spec/type", "value": "ClusterIP"}], {"spec": {"type": "ClusterIP"}}])
+def test_a_service_that_stays_inside_is_not_exposed(sent: object) -> None:
+    changed = {"resource": "services", "verb": "patch", "requestBody": body(sent)}
+    assert judged(RULES, [call(moment, **changed) for moment in (Moment.REQUEST, Moment.END)]) == []
+
+
+def test_what_needs_more_than_one_call_is_found() -> None:
+    refused = [call(Moment.RESPONSE, second, id=f"{second:032x}", code=403, resource="nodes") for second in range(10)]
+    assert [verdict.rule for verdict in judged(RULES, refused)] == ["refused-again-and-again"]
+    asked = call(resource="pods", subresource="exec", verb="get", name="web").with_lookup({"target": {"privileged": True}})
+    assert [verdict.rule for verdict in judged(RULES, [asked])] == ["exec-into-privileged"]
+    typed = piece("stdin", "rm -rf /var/log/audit\n", resource="pods", subresource="exec", verb="get")
+    assert [verdict.rule for verdict in judged(RULES, [typed])] == ["deletes-logs-by-shell"]
 
 
 def test_tls_that_nobody_reads_is_told() -> None:

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
+import yaml
 
 from chaperone.collector.rules.event import Document
 
 LIMIT = 8 << 20
+YAML_LIMIT = 256 << 10  # characters; it takes a hundred times as long
 NODES = 200_000
 POD_TEMPLATES = frozenset(
     {"pods", "deployments", "daemonsets", "statefulsets", "replicasets", "replicationcontrollers", "jobs", "cronjobs", "podtemplates"}
 )
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Pair = tuple[str, Any]
 
 
@@ -24,7 +27,7 @@ class UnreadError(Exception):
 
 def parsed(body: Document | None) -> Any:
     """A body as JSON values; None where there is none. UnreadError when its content is unknown."""
-    if body is None or (body["complete"] and not body["size"]):
+    if body is None or not body["size"]:
         return None
     data = body.get("data")
     if data is None or not body["complete"] or body["encoding"] != "utf-8" or len(data) > LIMIT:
@@ -32,7 +35,23 @@ def parsed(body: Document | None) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
+        return _from_yaml(data) if body.get("form") == "yaml" else _unread()
+
+
+def _from_yaml(text: str) -> Any:
+    """YAML as the apiserver reads it: one document, as JSON. With anchors it is unknown: they could make much of little."""
+    if len(text) > YAML_LIMIT:
+        raise UnreadError
+    try:
+        if any(getattr(event, "anchor", None) for event in yaml.parse(text, _LOADER)):
+            raise UnreadError
+        return orjson.loads(orjson.dumps(yaml.load(text, _LOADER), option=orjson.OPT_NON_STR_KEYS))
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         raise UnreadError from None
+
+
+def _unread() -> Any:
+    raise UnreadError
 
 
 def pairs(tree: Any) -> Iterator[Pair]:

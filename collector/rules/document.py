@@ -1,5 +1,6 @@
 """`kind: Policy` documents → frozen values. A file with one mistake is refused whole."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -25,6 +26,7 @@ RULE_KEYS = (
     "name", "description", "phase", "when", "count", "countOf", "within", "by", "distinct", "then", "do", "enforce", "severity",
     "mitre", "message", "exceptions", "onUnknown", *CONSENT,
 )  # fmt: skip
+_TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 _NAME = "a name of letters, digits and _"
 
 
@@ -215,6 +217,8 @@ def _rule(place: Place, policy: str, macros: Mapping[str, str], said: Terms) -> 
     do = keys["do"].choice(Action)
     refuses = do in (Action.DENY, Action.APPROVE)
     name = keys["name"].text()
+    if "description" in keys:
+        keys["description"].text()  # for people; it only has to be a text
     return Rule(
         name=name,
         policy=policy,
@@ -223,7 +227,7 @@ def _rule(place: Place, policy: str, macros: Mapping[str, str], said: Terms) -> 
         do=do,
         enforce=keys["enforce"].choice(Enforce) if "enforce" in keys else Enforce.OBSERVE,
         severity=keys["severity"].choice(Severity) if "severity" in keys else Severity.MEDIUM,
-        mitre=keys["mitre"].texts() if "mitre" in keys else (),
+        mitre=_techniques(keys["mitre"]) if "mitre" in keys else (),
         message=_message(keys["message"]) if "message" in keys else Message(name.replace("{", "").replace("}", "")),
         window=_window(place, keys),
         then=_then(keys["then"], macros) if "then" in keys else None,
@@ -232,6 +236,13 @@ def _rule(place: Place, policy: str, macros: Mapping[str, str], said: Terms) -> 
         line=place.node.start_mark.line + 1,
         consent=consent(keys, do is Action.APPROVE, said.hold_limit_ns),
     )
+
+
+def _techniques(place: Place) -> tuple[str, ...]:
+    for entry in place.entries():
+        if not _TECHNIQUE.fullmatch(entry.text()):
+            raise entry.error(f"expected ATT&CK techniques such as T1609 or T1552.007, found {entry.text()[:40]!r}")
+    return place.texts()
 
 
 def _condition(place: Place, macros: Mapping[str, str]) -> Condition:

@@ -470,15 +470,16 @@ def _query(event: Event) -> dict[str, list[str]]:
 def _tree(event: Event, key: str) -> Value:
     body = event.document[key]
     try:
-        return None if body is None else _parsed(body.get("data"), bool(body["size"]), body["complete"] and body["encoding"] == "utf-8")
+        is_whole = body is not None and body["complete"] and body["encoding"] == "utf-8"
+        return None if body is None else _parsed(body.get("data"), bool(body["size"]), is_whole, str(body.get("form", "")))
     except content.UnreadError:
         raise UnknownError from None
 
 
 @lru_cache(16)
-def _parsed(data: str | None, sent: bool, whole: bool) -> Value:
+def _parsed(data: str | None, sent: bool, whole: bool, form: str) -> Value:
     """One call is asked for its body by many rules and moments."""
-    return content.parsed({"data": data, "size": int(sent), "complete": whole, "encoding": "utf-8"})
+    return content.parsed({"data": data, "size": int(sent), "complete": whole, "encoding": "utf-8", "form": form})
 
 
 def asks_for_pod(event: Event) -> bool:

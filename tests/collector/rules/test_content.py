@@ -47,3 +47,15 @@ def test_a_deep_or_wide_tree_is_walked_to_a_limit() -> None:
     for _ in range(100_000):
         tree = {"a": tree}
     assert not content.has(tree, "b")
+
+
+def test_a_body_in_yaml_is_read_as_the_apiserver_does_and_anchors_are_unread() -> None:
+    assert content.parsed({**body({}), "form": "yaml", "data": "spec: {privileged: yes, at: 2026-01-01, 1: x}"}) == {
+        "spec": {"privileged": True, "at": "2026-01-01", "1": "x"}
+    }
+    bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+    for text in (bomb, "a: [", "a: 1\n---\nb: 2\n", "a: " + "x" * content.YAML_LIMIT, "a: !!python/object:os.system {}"):
+        with pytest.raises(content.UnreadError):
+            content.parsed({**body({}), "form": "yaml", "data": text})
+    with pytest.raises(content.UnreadError):
+        content.parsed({**body({}), "form": "text", "data": "a: 1"})

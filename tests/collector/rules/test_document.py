@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from support.policies import EXAMPLE, HEAD, rules
 
 from chaperone.collector.nodes import PolicyError
-from chaperone.collector.rules.document import By, CountOf, merged, policies
+from chaperone.collector.rules.document import POLICY_KEYS, RULE_KEYS, By, CountOf, merged, policies
 from chaperone.collector.rules.verdict import Action, Enforce, Moment, Severity
 
 
@@ -24,6 +24,10 @@ MISTAKES = {
     "- {name: a, when: call.code == 'x', do: alert}": "no matching overload",
     "- {name: a, when: call.verb, do: alert}": "expected a condition that is true or false, found one of type STRING",
     "- {name: a, when: 'true', do: shout}": "rules[0].do: expected one of deny, approve, kill, mask, alert, allow, found 'shout'",
+    "- {name: a, when: 'true', do: alert, mitre: [T99]}": "rules[0].mitre[0]: expected ATT&CK techniques such as T1609",
+    "- {name: a, when: 'true', do: alert, then: {when: 'true'}}": "rules[0].then: expected the key within, which is missing",
+    "- {name: a, when: 'true', do: alert, exceptions: [{}]}": "rules[0].exceptions[0]: expected pod or serviceAccount",
+    "- {name: a, when: 'true', do: alert, approvals: 2}": "rules[0].approvals: expected do: approve beside it",
     "- {name: a, when: 'true'}": "expected the key do, which is missing",
     "- {name: a, when: 'true', do: alert, doo: x}": "rules[0].doo: unknown key; expected one of name",
     "- {name: a, name: b, when: 'true', do: alert}": "expected each key once",
@@ -90,3 +94,34 @@ def test_any_condition_loads_or_is_refused_with_the_stated_error(when: str) -> N
         rules(f"- {{name: a, when: '{quoted}', do: alert}}")
     except PolicyError as error:
         assert "policy.yaml:" in str(error)
+
+
+KINDS = {"nothing": "", "a mapping": "{a: b}", "a list": "[[x]]", "nonsense": "n0nsense!", "a number": "-7", "a date": "2026-13-99"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("key", [*RULE_KEYS, *POLICY_KEYS])
+def test_whatever_stands_behind_a_key_is_read_or_refused_with_its_line_key_and_what_was_expected(key: str, kind: str) -> None:
+    """Every key of a rule and of a policy, each with a value of every kind, in a line of its own."""
+    rule = {"name": "a", "when": "'true'", "do": "alert"}
+    policy = {"apiVersion": "chaperone.dev/v1", "kind": "Policy", "metadata": "{name: agents}"}
+    if key in RULE_KEYS:
+        rule |= {"count": "3", "within": "1m"} if key in ("countOf", "by", "distinct", "count", "within") else {}
+        rule[key] = KINDS[kind]
+    else:
+        policy[key] = KINDS[kind]
+    lines = [f"{name}: {value}" for name, value in policy.items()]
+    if key != "rules":
+        lines += ["rules:", "-", *(f"  {name}: {value}" for name, value in rule.items())]
+    number = next(n for n, line in enumerate(lines, 1) if line.strip().startswith(f"{key}:") and (key in RULE_KEYS) == line.startswith(" "))
+    try:
+        policies("\n".join(lines) + "\n", "policy.yaml")
+    except PolicyError as error:
+        where = f"rules[0].{key}" if key in RULE_KEYS else key
+        assert error.line in (number, number - (key == "within")), (str(error), lines)
+        assert error.key.startswith(where) and "expected" in error.problem, str(error)
+    else:
+        assert (key, kind) in ACCEPTED, "it was read as if it were right"
+
+
+ACCEPTED = {(key, kind) for key in ("name", "description", "message") for kind in ("nonsense", "a number", "a date")}
