@@ -19,7 +19,7 @@ from pathlib import Path
 
 from chaperone.collector.cli.launch.failed import LaunchError
 
-READY_S = 20.0  # compiling the probes takes about two seconds
+READY_S = 60.0  # compiling the probes takes about two seconds, on a busy machine far longer
 FINISH_S = 20.0  # it waits 10 s for its last ack
 About = Mapping[str, str | Sequence[str]]
 AGENT = (sys.executable, "-I", "-m", "chaperone.agent")

@@ -1,0 +1,157 @@
+"""`chaperone run --policy` as a user types it: real agent, real collector, real clients; what a rule denies is not done.
+
+One run of one script, since starting an agent takes its time: what each command said is looked at by a test of its own.
+"""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.apiserver import ApiServer, running
+from support.collectors import ask
+from support.kernel import skip_without_kernel
+
+from chaperone.collector.store.directory import holder
+
+pytestmark = pytest.mark.kernel
+CHAPERONE = Path(sys.executable).with_name("chaperone")
+NOT_READY, TRIES = "the agent was not ready", 3  # on a machine that is busy with something else
+POLICY = """apiVersion: chaperone.dev/v1
+kind: Policy
+metadata: {name: agents}
+onFailure: deny
+verdictTimeout: 20s
+rules:
+- name: no-exec
+  when: call.resource == "pods" && call.subresource == "exec"
+  do: deny
+  enforce: enforce
+  message: "exec into {call.namespace}/{call.name}"
+- name: no-delete
+  when: call.verb == "delete"
+  do: deny
+  enforce: enforce
+  message: "nothing is deleted here"
+- name: no-secrets
+  when: call.resource == "secrets" && call.verb in ["get", "list", "watch"]
+  do: mask
+  enforce: enforce
+"""
+SCRIPT = """
+said() { name=$1; shift; "$@" >$OUT/$name.out 2>$OUT/$name.err; echo $? >$OUT/$name.status; }
+curl() { command curl -sS --max-time 60 --cacert $CA -H "Authorization: Bearer $TOKEN" "$@"; }
+twice() { curl $1 -w '%{http_code} %{num_connects}\\n' -o /dev/null -X DELETE $URL/pods/agent \
+  --next -sS --cacert $CA -H "Authorization: Bearer $TOKEN" $1 -w '%{http_code} %{num_connects}\\n' -o /dev/null $URL/pods; }
+said exec kubectl exec agent -c main -- sh -c 'exit 3'
+said delete kubectl delete pod agent
+said get kubectl get pods -o name
+said http1 twice --http1.1
+said http2 twice --http2
+said secret-go kubectl get secret db-cred -o json
+said secret-http1 curl --http1.1 $URL/secrets/db-cred
+said secret-http2 curl --http2 $URL/secrets/db-cred
+said python $PYTHON -c "
+import os, ssl, urllib.request
+told = {'Authorization': 'Bearer ' + os.environ['TOKEN']}
+request = urllib.request.Request(os.environ['URL'] + '/pods/agent', method='DELETE', headers=told)
+try:
+    urllib.request.urlopen(request, context=ssl.create_default_context(cafile=os.environ['CA']))
+except urllib.error.HTTPError as error:
+    print(error.code, error.read().decode())
+"
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of it."""
+
+    directory: Path
+    server: ApiServer
+    last_line: str
+    calls: list[dict[str, Any]]
+
+    def said(self, name: str) -> tuple[int, str, str]:
+        """Status, stdout, stderr of one command."""
+        place = self.directory / name
+        return int(place.with_suffix(".status").read_text()), place.with_suffix(".out").read_text(), place.with_suffix(".err").read_text()
+
+    def asked(self) -> list[tuple[str, str]]:
+        return [(one["method"], one["requestURI"].partition("?")[0]) for one in self.server.requests()]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    skip_without_kernel()
+    place = tmp_path_factory.mktemp("run")
+    (place / "policy.yaml").write_text(POLICY)
+    with running(place / "apiserver", "--pause", "0.05") as server:
+        err = run(place, server)
+        yield Ran(place, server, err.splitlines()[-1], ask(place / "store", "calls.list"))
+    if pid := holder(place / "store"):
+        os.kill(pid, signal.SIGTERM)
+
+
+def run(place: Path, server: ApiServer) -> str:
+    variables = {"KUBECONFIG": server.kubeconfig, "OUT": place, "CA": server.ca, "TOKEN": server.token, "PYTHON": sys.executable}
+    environment = {**os.environ, **{name: str(value) for name, value in variables.items()}}
+    environment["URL"] = f"{server.url}/api/v1/namespaces/default"
+    argv = [CHAPERONE, "run", "--store", place / "store", "--policy", place / "policy.yaml", "--", "sh", "-c", SCRIPT]
+    for _ in range(TRIES):
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=240)
+        if NOT_READY not in done.stderr:
+            break
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_kubectl_exec_is_denied_and_never_happens(ran: Ran) -> None:
+    status, _, err = ran.said("exec")
+    assert (status, err.strip().endswith('pods "agent" is forbidden: denied by policy "no-exec": exec into default/agent')) == (1, True), (
+        err
+    )
+    assert not [uri for _, uri in ran.asked() if uri.endswith("/exec")]
+    assert {(call["code"], call["denied"]["rule"]) for call in ran.calls if call["subresource"] == "exec"} == {(403, "no-exec")}
+
+
+def test_kubectl_says_who_forbids_it(ran: Ran) -> None:
+    told = 'Error from server (Forbidden): pods "agent" is forbidden: denied by policy "no-delete": nothing is deleted here\n'
+    assert ran.said("delete") == (1, "", told) or ran.said("delete")[2] == told
+    assert "DELETE" not in [method for method, _ in ran.asked()]
+    assert {call["code"] for call in ran.calls if call["verb"] == "delete"} == {403}
+
+
+def test_what_no_rule_is_against_works_as_ever(ran: Ran) -> None:
+    status, out, err = ran.said("get")
+    assert (status, "pod/agent" in out.splitlines()) == (0, True), err
+
+
+@pytest.mark.parametrize("name", ["http1", "http2"])
+def test_a_connection_with_a_denied_request_goes_on(ran: Ran, name: str) -> None:
+    status, out, err = ran.said(name)
+    assert (status, out.splitlines()) == (0, ["403 1", "200 0"]), err
+
+
+def test_python_reads_the_status(ran: Ran) -> None:
+    status, out, err = ran.said("python")
+    assert (status, out[:4], "nothing is deleted here" in out) == (0, "403 ", True), err
+
+
+@pytest.mark.parametrize("name", ["secret-go", "secret-http1", "secret-http2"])
+def test_secrets_are_stars(ran: Ran, name: str) -> None:
+    status, out, err = ran.said(name)
+    assert status == 0, err
+    shown = {key: set(base64.b64decode(value)) for key, value in json.loads(out)["data"].items()}
+    assert shown == {"password": {ord("*")}, "username": {ord("*")}}
+
+
+def test_the_last_line_says_what_was_done(ran: Ran) -> None:
+    assert " deny" in ran.last_line and " mask" in ran.last_line and "not carried out" not in ran.last_line, ran.last_line
