@@ -110,7 +110,9 @@ class Judge:
     def foresee(self, row: Row) -> None:
         """A request that can't be waited for is decided by what is known of it. Only rules that act are asked; all are once it is whole."""
         try:
-            for happened in self._moments.foreseen(row):
+            foreseen = list(self._moments.foreseen(row))
+            self._ask(foreseen)
+            for happened in foreseen:
                 self._foresee(happened)
         except Exception as error:  # noqa: BLE001 - then the policy's terms decide
             self._fail(row.session, f"{row.kind} {row.id}", error)

@@ -8,7 +8,7 @@ from chaperone.collector.rules.document import CountOf, Policy, Rule
 from chaperone.collector.rules.evaluate import subjects, then_moment
 from chaperone.collector.rules.event import Document, Event, Subject
 from chaperone.collector.rules.selector import raised
-from chaperone.collector.rules.terms import Mode, Terms, strictest
+from chaperone.collector.rules.terms import Mode, Scan, Terms, strictest
 from chaperone.collector.rules.verdict import Moment
 
 Spot = tuple[Subject, Moment]
@@ -54,7 +54,7 @@ class Rules:
     @property
     def scan(self) -> bool:
         """Whether any of their policies has secrets looked for in connections to others than the apiserver."""
-        return any(rule.scan for rule in self.all)
+        return self.terms.egress_scan is Scan.ON or any(rule.scan for rule in self.all)
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.all)

@@ -1,6 +1,7 @@
 """Judging: each event once, in order of time, the same again from what was stored, and on after a restart."""
 
 import random
+from collections.abc import Collection
 from itertools import pairwise
 from typing import Any
 
@@ -8,13 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.conversations import Conversation, pods
+from support.judged_events import CALL
 from support.judging import OFFSET, again, judged_pipeline, newest, recalled, said, taken
 from support.policies import EXAMPLE, HEAD, rules
 
 from chaperone.collector.ingest.policies import DEFAULT, read_rules
+from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline.judge import Judge
+from chaperone.collector.rules.document import policies
 from chaperone.collector.rules.judged import Judged
-from chaperone.collector.rules.ruleset import Rules, ruleset
+from chaperone.collector.rules.ruleset import Rules, arranged, ruleset
 from chaperone.collector.rules.verdict import Action, Moment
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.ids import ConnectionId
@@ -215,3 +219,41 @@ def test_the_same_batches_make_the_same_rows_of_judging() -> None:
         return [row for row in found if row.kind in (Kind.VERDICT, Kind.JUDGED)]
 
     assert rows() == rows() and len(newest(rows())) == len(rows())
+
+
+class Api:
+    """Knows one pod of api:6443."""
+
+    def __init__(self, privileged: bool) -> None:
+        self.privileged, self.asked = privileged, 0
+
+    def is_about(self, authority: str) -> bool:
+        return authority == "api:6443"
+
+    def of(self, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+        self.asked += 1
+        return {("default", "web"): {"spec": {"containers": [{"securityContext": {"privileged": self.privileged}}]}}}
+
+
+class Foreseer(Watcher):
+    """Keeps what is foreseen, too."""
+
+    def foresee(self, judged: Judged) -> None:
+        self.told.append(judged)
+
+
+@pytest.mark.parametrize("privileged", [True, False])
+def test_what_is_foreseen_is_looked_up_as_well(privileged: bool) -> None:
+    watcher, api = Foreseer(), Api(privileged)
+    rows: list[Row] = []
+    judge = Judge(ruleset(rules(EXAMPLE)), rows, Masker(b"k" * 32).text, [watcher], api)
+    begun_ = CALL | {"resource": "pods", "subresource": "exec", "name": "web", "phase": "request"}
+    judge.foresee(Row(Kind.CALL, "5" * 32, CALL["id"], 1, 0, 0, begun_, "a" * 32))
+    [judged] = watcher.told
+    assert ([verdict.rule for verdict in judged.verdicts], api.asked) == (["no-privileged-exec"] if privileged else [], 1)
+
+
+def test_a_policy_without_rules_has_its_connections_scanned() -> None:
+    policy = policies(HEAD + 'egress: {scan: "on"}\nrules: []\n', "policy.yaml")
+    assert Judge(arranged(policy), [], Masker(b"k" * 32).text).scans("any")
+    assert not Judge(arranged(policies(HEAD + "rules: []\n", "policy.yaml")), [], Masker(b"k" * 32).text).scans("any")
