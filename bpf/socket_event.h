@@ -12,10 +12,12 @@ enum broken { BROKEN_NOT, BROKEN_HOLE, BROKEN_LATE, BROKEN_CROWDED };
 #define ANSWER_SHORT 512
 #define SIZES 8          /* sizes of records kept at each end of a direction; a power of two */
 
-/* A socket's first packet out; of UDP its first to each peer. `late`: it was no SYN, so the socket was open before, or accepted. */
+/* A socket's first packet out; of UDP its first to each peer. `late`: it was no SYN, so the socket was open before, or accepted;
+ * `before`: payload bytes that a late one has carried already, by direction. */
 struct socket_opened {
   struct head head;
   __u64 cookie;
+  __u64 before[2];
   __u8 local[16]; /* IPv4: the first four */
   __u8 remote[16];
   __u32 peer; /* as in flow_key */

@@ -74,6 +74,19 @@ static int find_payload(struct __sk_buff *skb, struct span *span) {
   return span->at <= span->end;
 }
 
+/* What a TCP socket carried before this packet of its. RFC 4898 counts a client's SYN among the acknowledged bytes, as the kernel does. */
+static void count_before(struct __sk_buff *skb, struct span *span, struct socket_opened *opened) {
+  struct bpf_sock *sk = skb->sk;
+  if (!sk) return;
+  sk = bpf_sk_fullsock(sk);
+  if (!sk) return;
+  struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+  if (!tcp) return;
+  u64 out = tcp->bytes_acked + (u32)(span->sequence - tcp->snd_una);
+  opened->before[0] = out ? out - 1 : 0;
+  opened->before[1] = tcp->bytes_received;
+}
+
 /* A socket's first packet out (UDP: to a peer) leaves in the thread that called connect or send. */
 static void tell_opened(struct __sk_buff *skb, struct span *span) {
   struct socket_opened opened = {};
@@ -96,6 +109,7 @@ static void tell_opened(struct __sk_buff *skb, struct span *span) {
   opened.family = span->family;
   opened.protocol = span->protocol;
   opened.late = span->protocol == TCP && !(span->flags & SYN);
+  if (opened.late) count_before(skb, span, &opened);
   u32 slot = opened.head.workload;
   if (may_tell(slot) && !events.ringbuf_output(&opened, sizeof(opened), wake())) count_sent(slot, sizeof(opened));
   else count_event_lost(slot);

@@ -229,6 +229,8 @@ class Connection:
     coverage_in: str = ""
     unread: str = ""
     known: int = 0
+    before_out: int = 0
+    before_in: int = 0
 
 
 @dataclass(frozen=True, slots=True)

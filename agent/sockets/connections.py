@@ -53,6 +53,7 @@ class Connections:
                 yield from self._begin(value)
             case SocketTied(pid, started, _, _, cookie):
                 self._untied.pop(cookie, None)
+                self._adopt(cookie, (pid, started))
                 yield from self.ties.tied(self.lineage.id_of((pid, started)), value)
             case SocketHello(cookie) if cookie in self._open:
                 self._hello(self._open[cookie], value)
@@ -100,10 +101,13 @@ class Connections:
         elif len(self._open) >= LIMIT:
             yield from self._finish(next(iter(self._open)), value.time)
         key = (value.pid, value.started)
-        if key not in self.lineage.living and value.workload in self.lineage.sessions:
+        if not value.late and key not in self.lineage.living and value.workload in self.lineage.sessions:
             yield from self.lineage.met(key, value.workload, value.time)
+        session = self._session_of(value.workload)
         process = self.lineage.living.get(key)
-        session = process.session if process else self._session_of(value.workload)
+        if value.late and process and process.session != session:
+            process = None
+        session = process.session if process else session
         watched = self._open[value.cookie] = Watched(value, session, process, self.apiservers.get(session, frozenset()))
         if value.protocol == "udp":
             self._quiet[value.cookie] = (value.time, 0)
@@ -112,6 +116,13 @@ class Connections:
             yield from watched.unread(value.time)
         else:
             yield watched.record()
+            yield from watched.joined()
+
+    def _adopt(self, cookie: int, key: tuple[int, int]) -> None:
+        """A packet of a connection that was open before may leave in anybody's thread; who writes TLS to it is whose it is."""
+        watched = self._open.get(cookie)
+        if watched and watched.process is None and (process := self.lineage.living.get(key)):
+            watched.process, watched.was_nobodys = process, True
 
     def _session_of(self, workload: int) -> SessionId:
         """0, or of one that is over: any."""

@@ -47,7 +47,8 @@ def _opened(record: bytes) -> SocketOpened:
     local = address(bytes(raw.local), raw.local_port, raw.family)
     remote = address(bytes(raw.remote), raw.remote_port, raw.family)
     head, name, protocol = raw.head, of_peer(raw.cookie, raw.peer), PROTOCOLS[raw.protocol]
-    return SocketOpened(head.pid, head.started, head.time, head.workload, name, local, remote, protocol, bool(raw.late), raw.quic)
+    about = (name, local, remote, protocol, bool(raw.late), raw.quic, tuple(raw.before))
+    return SocketOpened(head.pid, head.started, head.time, head.workload, *about)
 
 
 def _tied(record: bytes) -> SocketTied:

@@ -46,6 +46,7 @@ class OpenedRecord(ctypes.Structure):
     _fields_ = (
         ("head", Head),
         ("cookie", c_uint64),
+        ("before", c_uint64 * 2),
         ("local", c_uint8 * 16),
         ("remote", c_uint8 * 16),
         ("peer", c_uint32),

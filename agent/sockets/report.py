@@ -33,6 +33,7 @@ class Watched:
     suite: Suite = UNKNOWN
     unread_since: int = 0  # when it was certain that no probe reads it; 0: it is not
     stack: str = ""  # whose TLS it is, where no probe reads it
+    was_nobodys: bool = False  # when it was named: whose it is became known later
 
     def record(self, ended: int = 0, result: "Result | None" = None) -> Connection:
         """The connection as it is known now; `ended` 0: it goes on."""
@@ -40,6 +41,8 @@ class Watched:
         cookie, _peer = cookie_and_peer(opened.cookie)
         about = (cookie, opened.local, opened.remote, opened.protocol, self.server_name, self.suite.version)
         begun = Connection(self.id, self.session, self.process_id, opened.time, *about, ended)
+        if any(opened.before):
+            begun = replace(begun, before_out=opened.before[Direction.OUT], before_in=opened.before[Direction.IN])
         if self.unread_since:
             begun = replace(begun, unread=self.stack, known=self.unread_since)
         return result.added_to(begun) if result else begun
@@ -47,7 +50,7 @@ class Watched:
     @property
     def id(self) -> ConnectionId:
         """Its name in the recording."""
-        return connection_id(self.process_id, self.opened.cookie, self.opened.time)
+        return connection_id(ProcessId("") if self.was_nobodys else self.process_id, self.opened.cookie, self.opened.time)
 
     @property
     def process_id(self) -> ProcessId:
@@ -58,6 +61,14 @@ class Watched:
         """Whether this may lead to an apiserver: one of those known, or any if none is."""
         port = self.opened.remote.rpartition(":")[2]
         return not self.apiservers or bool({self.opened.remote, f"{self.server_name}:{port}"} & self.apiservers)
+
+    def joined(self) -> Iterator[Note]:
+        """What it had carried before it was watched, if anything."""
+        out, into = self.opened.before
+        if out or into:
+            carried = f"{out} bytes out and {into} in were carried before"
+            text = f"joined late: {carried}: {self.who()} to {self.where()}"
+            yield Note(self.session, self.opened.time, "connection", text, complete=not self.is_apiserver())
 
     def unread(self, time: int) -> Iterator[Record]:
         """From now on it is certain that its plaintext can't be read."""
@@ -71,7 +82,8 @@ class Watched:
         """Program, pid and TLS stack."""
         exe = self.process.exe if self.process else ""
         stack = f", {self.stack}" if self.stack and not self.opened.quic else ""
-        return f"{exe or 'an unknown program'} (pid {self.opened.pid}{stack})"
+        pid = f"pid {self.process.pid if self.was_nobodys and self.process else self.opened.pid}"
+        return f"{exe or 'an unknown program'} ({pid}{stack})" if self.process or not self.opened.late else f"an unknown program{stack}"
 
     def where(self) -> str:
         """Address and name asked for."""

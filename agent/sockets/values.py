@@ -11,7 +11,7 @@ from chaperone.proto.records import Direction
 class SocketOpened:
     """A socket's first packet out, in the thread of (pid, started). `late`: it had been open before, or was accepted.
 
-    `quic`: the version of QUIC that it begins; 0: it begins none.
+    `quic`: the version of QUIC that it begins; 0: it begins none. `before`: payload bytes that a late one had carried: OUT, IN.
     """
 
     pid: int
@@ -24,6 +24,7 @@ class SocketOpened:
     protocol: str
     late: bool = False
     quic: int = 0
+    before: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from chaperone.collector.wire.exchange import Exchange, Exchanges, Phase
 from chaperone.proto.ids import CallId, ProcessId, SessionId, StreamId, call_id
 from chaperone.proto.records import Cause, Chunk, Direction, Hold, Loss, Note, StreamClosed
 
+JOINED = 1  # where an agent begins to count that joins a stream late: how much there was before, the connection says
 REJOINED = "read from the middle; what was under way is cut"
 EARLY_LIMIT = 64 * 1024  # bytes of a server that speaks first
 FORBIDDEN = 403
@@ -251,7 +252,8 @@ class Stream:
         position = self.next[direction]
         if end > position:
             size = end - position
-            found = facts.Hole(self.home.stream, direction.name.lower(), position, size, why.time, why.cause, why.lost)
+            told = 0 if end == JOINED and not why.lost else size
+            found = facts.Hole(self.home.stream, direction.name.lower(), position, told, why.time, why.cause, why.lost)
             self._sink.append(facts.hole(found, self.home.session, offset))
             self._reach(direction, end)
             self._take(self._give(Fed(direction, position, size, why.time, None, why.cause)), offset)

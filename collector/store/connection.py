@@ -18,7 +18,8 @@ class Named:
 
 
 def connection(record: Connection, named: Named, offset: int) -> Row:
-    """{id, session, process, time, cookie, local, remote, protocol, serverName, names, tls}; of TLS that no probe reads {unread: the
+    """{id, session, process, time, cookie, local, remote, protocol, serverName, names, tls}; of one that was open before
+    {before: payload bytes till then, {out, in}}; of TLS that no probe reads {unread: the
     stack, unreadSince}; when over also {ended, bytes, applicationBytes, captured, coverage}, each but the first {out, in}."""
     document = {
         "id": record.connection,
@@ -32,6 +33,7 @@ def connection(record: Connection, named: Named, offset: int) -> Row:
         "serverName": named.server,
         "names": list(named.names),
         "tls": record.tls,
+        **({"before": {"out": record.before_out, "in": record.before_in}} if record.before_out or record.before_in else {}),
         **({"unread": record.unread, "unreadSince": rfc3339(record.known + offset)} if record.known else {}),
         **(_end(record, offset) if record.ended else {}),
     }

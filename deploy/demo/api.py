@@ -38,10 +38,10 @@ class Place:
 class Api:
     """The server's whole state: what was recorded and what clients made since."""
 
-    def __init__(self, recorded: Recorded, pause_s: float) -> None:
+    def __init__(self, recorded: Recorded, pause_s: float, events: int) -> None:
         self._recorded = recorded
         self._objects = Objects()
-        self._pause_s = pause_s
+        self._pause_s, self._count = pause_s, events
 
     def answer(self, asked: Asked) -> Answer:
         """Never raises for anything a client sends."""
@@ -122,7 +122,7 @@ class Api:
     def _watch(self, asked: Asked, place: Place) -> Answer:
         is_pods = place.resource == "pods" and place.namespace in {"", "default"}
         table = self._recorded.document("/api/v1/pods", "table")
-        events = watch.pods(table, "table" in accepted(asked)) if is_pods else []
+        events = watch.pods(table, "table" in accepted(asked), self._count) if is_pods else []
         return Answer(200, "application/json", parts=watch.paced(events, self._pause_s))
 
 

@@ -75,7 +75,7 @@ async def main(options: argparse.Namespace) -> None:
     directory: Path = options.dir
     directory.mkdir(parents=True, exist_ok=True)
     certificates.make(directory)
-    api = Api(Recorded(Path(__file__).parent / "answers"), options.pause)
+    api = Api(Recorded(Path(__file__).parent / "answers"), options.pause, options.events)
     server = Server(directory, api, options.log_plaintext)
     listening = await asyncio.start_server(server.accept, "127.0.0.1", options.port, ssl=_context(directory), backlog=200)
     port = listening.sockets[0].getsockname()[1]
@@ -97,6 +97,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dir", type=Path, required=True, help="where certificate, kubeconfig and logs go")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--events", type=int, default=3, help="how many a watch has")
     parser.add_argument("--pause", type=float, default=0.3, help="seconds between the events of a watch")
     parser.add_argument("--log-plaintext", action="store_true", help="write each connection's bytes to DIR/plaintext")
     return parser.parse_args()

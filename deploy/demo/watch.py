@@ -3,6 +3,7 @@
 import asyncio
 import copy
 from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import cycle, islice
 from typing import Any
 
 from asked import compact
@@ -18,9 +19,9 @@ async def paced(events: Iterable[dict[str, Any]], pause_s: float) -> AsyncIterat
         yield compact(event)
 
 
-def pods(table: dict[str, Any], as_table: bool) -> Iterator[dict[str, Any]]:
-    """The life of a short job's pod, in the shape of the recorded Table."""
-    for number, (kind, ready, status) in enumerate(LIFE):
+def pods(table: dict[str, Any], as_table: bool, count: int = len(LIFE)) -> Iterator[dict[str, Any]]:
+    """The life of a short job's pod, in the shape of the recorded Table; again and again until there were `count` events."""
+    for number, (kind, ready, status) in enumerate(islice(cycle(LIFE), count)):
         row = copy.deepcopy(table["rows"][0])
         row["object"]["metadata"] |= {"name": NAME, "resourceVersion": str(1500 + number)}
         row["cells"] = [
