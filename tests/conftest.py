@@ -5,11 +5,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 from support.kernel import skip_without_kernel
 
 GOLDEN = Path(__file__).parent / "golden"
 Golden = Callable[[str, str], None]
+hypothesis.settings.register_profile("any machine", deadline=None)  # how busy it is, is no property of the code
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
