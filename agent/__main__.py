@@ -21,11 +21,12 @@ from chaperone.agent.deliver.cargo import load
 from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.uplink import CONTRACT, Cargo, Uplink
+from chaperone.agent.hold.lock import unlock
 from chaperone.agent.own_process import guard
 from chaperone.agent.pods.node import Here, Node
 from chaperone.agent.pods.select import Selection
 from chaperone.agent.recording import Ended, Recording, told
-from chaperone.agent.settings import Check, Deliver, PodSettings, Settings, parse
+from chaperone.agent.settings import Check, CleanUp, Deliver, PodSettings, Settings, parse
 from chaperone.agent.trace.requirements import Problem, problems
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.workload.processes import boot_id, hierarchy, now_ns
@@ -65,6 +66,8 @@ def main() -> int:
         return check(settings)
     if isinstance(settings, Deliver):
         return deliver(settings)
+    if isinstance(settings, CleanUp):
+        return clean_up(settings)
     if missing := problems():
         return fail(settings, missing[0])
     try:
@@ -169,6 +172,16 @@ def deliver(settings: Deliver) -> int:
     trouble = "; ".join(dict.fromkeys(refusals)) or (uplink.trouble if leftovers.starts else "")
     print(json.dumps({"ended": leftovers.ended, "trouble": trouble}), flush=True)  # noqa: T201
     return 1 if leftovers.starts else 0
+
+
+def clean_up(settings: CleanUp) -> int:
+    """Take locks off, and say how many; 1 if that could not be done everywhere."""
+    try:
+        print(json.dumps({"unlocked": unlock(settings.cgroups or (hierarchy(),))}))  # noqa: T201
+    except OSError as error:
+        sys.stderr.write(f"chaperone agent: cannot unlock: {error}: run this as root\n")
+        return 1
+    return 0
 
 
 def is_accepted(uplink: Uplink, stop: Stop) -> bool:

@@ -112,12 +112,21 @@ class Check:
     output: str = "table"
 
 
-def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver:
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """`--clean-up`: take off what agents left in the kernel, then end. `cgroups`: where; empty: everywhere."""
+
+    cgroups: tuple[Path, ...] = ()
+
+
+def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver | CleanUp:
     """The command line as values; usage errors end the process with status 2."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.check:
         return Check(options.output)
+    if options.clean_up:
+        return CleanUp(tuple(options.cgroup))
     if options.target and not options.target.startswith("unix:") and not options.tls:
         parser.error("--target needs --tls: nothing is said on TCP without certificates")
     target = options.target or _target(options.socket)
@@ -223,6 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--check", action="store_true", help="list what this machine lacks, then end")
     add("-o", "--output", choices=("table", "json"), default="table", help="form of --check")
+    add("--clean-up", action="store_true", help="unlock workloads (all, or those of --cgroup) whose agent is gone for good, then end")
     add("--cgroup", type=Path, action="append", default=[], help="govern this cgroup and all below (any number)")
     add("--pods", action="store_true", help="govern the containers of this node's selected pods, as they come and go")
     add("--api", type=_api, default=_in_cluster(), metavar="HOST:PORT", help="with --pods: the API server [default: as a pod finds it]")

@@ -9,9 +9,10 @@ from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.hold.holds import Holds
 from chaperone.agent.hold.lane import OrderError
+from chaperone.agent.hold.lock import Lock
 from chaperone.agent.hold.orders import order_of
 from chaperone.agent.hold.terms import Terms
-from chaperone.agent.hold.waiting import World
+from chaperone.agent.hold.waiting import World, now_ns
 from chaperone.agent.hold.watchdog import Watchdog
 from chaperone.agent.settings import SessionOptions
 from chaperone.agent.sockets.values import SocketOpened, SocketValue
@@ -35,6 +36,7 @@ class Enforcement:
         self._over = threading.Event()
         self._ticking: threading.Thread | None = None
         self._watchdog: Watchdog | None = None
+        self._lock: Lock | None = None
 
     def begin(self, workload: int, cgroup: Path, pid: str = "") -> None:
         """Enforce a workload from now on, if that is wanted; `pid`: a process that is to run there is traced before it does."""
@@ -44,6 +46,9 @@ class Enforcement:
             self._watchdog = Watchdog()
             self._ticking = threading.Thread(target=self._tick, name="deadlines", daemon=True)
             self._ticking.start()
+        if self.terms.denies:
+            self._lock = self._lock or Lock(now_ns())
+            self._lock.put_on(cgroup)
         world = World(self.tracer.kernel, self._say, self.tracer.files.exit_of, cgroup)
         self.holds[workload] = holds = Holds(world, self.terms)
         self.tracer.enforce(workload, self.terms.denies)
@@ -101,6 +106,8 @@ class Enforcement:
             self._ticking.join()
         if self._watchdog is not None:
             self._watchdog.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def _tick(self) -> None:
         while not self._over.wait(TICK_S):
@@ -108,6 +115,8 @@ class Enforcement:
                 holds.look()
             if self._watchdog is not None and all(holds.is_alive() for holds in self.holds.values()):
                 self._watchdog.beat()
+                if self._lock is not None:
+                    self._lock.beat(now_ns())
 
     def _say(self, record: Record) -> None:
         self.outbox.put(record)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +14,11 @@ import pytest
 from support import doubled_launcher
 from support.apiserver import ApiServer, apiserver
 from support.deciding_collector import DecidingCollector, Judge
+from support.enforced import until
 from support.kernel import skip_without_kernel
 
 from chaperone.agent.hold.enforcement import terms_of
+from chaperone.agent.hold.lock import STALE_NS
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.settings import SessionOptions
 from chaperone.collector.wire.events import Request
@@ -43,6 +47,12 @@ def deciding(tmp_path: Path, judge: Judge = no_changes) -> Iterator[DecidingColl
 
 
 def launch(collector: DecidingCollector, server: ApiServer, *command: str, **terms: str) -> "subprocess.CompletedProcess[str]":
+    with launching(collector, server, *command, **terms) as process:
+        said, told = process.communicate(timeout=90)
+        return subprocess.CompletedProcess(command, process.returncode, said, told)
+
+
+def launching(collector: DecidingCollector, server: ApiServer, *command: str, **terms: str) -> "subprocess.Popen[str]":
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(doubled_launcher.__file__).parents[1]),
@@ -51,7 +61,7 @@ def launch(collector: DecidingCollector, server: ApiServer, *command: str, **ter
         "ENFORCE": json.dumps({"mode": "enforce", "on_failure": "deny", **terms}),
     }
     argv = [sys.executable, doubled_launcher.__file__, *command]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=90, check=False, env=environment)
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def outcomes(collector: DecidingCollector) -> list[str]:
@@ -125,3 +135,42 @@ def test_terms_are_those_of_the_options() -> None:
     assert terms_of(SessionOptions(mode="enforce")) == Terms()
     told = SessionOptions(mode="enforce", on_failure="deny", verdict_timeout_s="0.5", hold_limit_s="30")
     assert terms_of(told) == Terms(denies=True, verdict_timeout=SECOND // 2, hold_limit=30 * SECOND)
+
+
+TWICE = """
+import http.client, pathlib, ssl, sys, time
+url, ca, go = sys.argv[1:]
+def ask(path):
+    tls = ssl.create_default_context(cafile=ca)
+    peer = http.client.HTTPSConnection(url.removeprefix("https://"), context=tls, timeout=4)
+    peer.request("GET", path)
+    return peer.getresponse().read()
+ask("/healthz")
+pathlib.Path(go + ".first").touch()
+while not pathlib.Path(go).exists(): time.sleep(0.01)
+try: ask("/version")
+except OSError as error: print("refused", type(error).__name__)
+"""
+
+
+@pytest.mark.kernel
+def test_an_idle_agent_that_is_killed_leaves_the_lock(tmp_path: Path, apiserver: ApiServer) -> None:
+    """Nothing is held then, and no probe is there any more: the kernel alone keeps a request from leaving."""
+    go = tmp_path / "go"
+    with deciding(tmp_path) as collector:
+        process = launching(collector, apiserver, sys.executable, "-c", TWICE, apiserver.url, str(apiserver.ca), str(go))
+        until(lambda: go.with_name("go.first").exists() or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
+        os.kill(agent_below(process.pid), signal.SIGKILL)
+        time.sleep(STALE_NS / SECOND + 0.5)
+        go.touch()
+        said = process.communicate(timeout=60)[0]
+    assert said.splitlines()[:1] == ["refused TimeoutError"]
+    assert [asked["requestURI"] for asked in apiserver.requests()] == ["/healthz"]
+
+
+def agent_below(pid: int) -> int:
+    """The agent's process among a launcher's children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    (found,) = [child for child in children if b"chaperone.agent" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return int(found)

@@ -1,0 +1,226 @@
+"""The lock of a real cgroup: a process in it says what it is told to, a server outside says what came."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.kernel import cgroup, skip_without_kernel
+
+from chaperone.agent.hold.lock import STALE_NS, Lock, _attached, _opened, take_off, unlock
+from chaperone.agent.hold.waiting import now_ns
+
+pytestmark = pytest.mark.kernel
+HELLO, RECORD = b"\x16\x03\x01\x00\x05hello", b"\x17\x03\x03\x00\x05bytes"
+TALKER = """
+import socket, sys
+peer = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+for line in sys.stdin:
+    peer.sendall(bytes.fromhex(line))
+"""
+HOLDER = """
+import sys, time
+from pathlib import Path
+from chaperone.agent.hold.lock import Lock
+from chaperone.agent.hold.waiting import now_ns
+lock = Lock(now_ns())
+lock.put_on(Path(sys.argv[1]))
+print("on", flush=True)
+while True:
+    lock.beat(now_ns())
+    time.sleep(0.1)
+"""
+SOON_S, NEVER_S = 30, 1.0
+
+
+@dataclass(slots=True)
+class Talk:
+    """A connection of a process in the cgroup."""
+
+    talker: "subprocess.Popen[str]"
+    served: socket.socket
+
+    def say(self, data: bytes) -> None:
+        assert self.talker.stdin is not None
+        self.talker.stdin.write(data.hex() + "\n")
+        self.talker.stdin.flush()
+
+    def comes(self, data: bytes) -> None:
+        """All of it, sooner or later: TCP sends again what was dropped."""
+        self.served.settimeout(SOON_S)
+        got = b""
+        while len(got) < len(data):
+            got += self.served.recv(len(data) - len(got))
+        assert got == data
+
+    def nothing_comes(self) -> None:
+        self.served.settimeout(NEVER_S)
+        with pytest.raises(TimeoutError):
+            self.served.recv(100)
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    skip_without_kernel()
+    with cgroup() as made:
+        yield made
+
+
+@contextmanager
+def talking(path: Path, host: str = "127.0.0.1") -> Iterator[Talk]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as server:
+        argv = [sys.executable, "-c", TALKER, host, str(server.getsockname()[1])]
+        enter = f'echo 0 > {path / "cgroup.procs"} && exec "$@"'
+        with subprocess.Popen(["sh", "-c", enter, "sh", *argv], stdin=subprocess.PIPE, text=True) as talker:
+            server.settimeout(SOON_S)
+            served, _ = server.accept()
+            with served:
+                try:
+                    yield Talk(talker, served)
+                finally:
+                    talker.kill()
+
+
+@dataclass(slots=True)
+class Agent:
+    """The lock's agent: lives until it is `silent`."""
+
+    lock: Lock
+    is_alive: bool = True
+    is_over: bool = False
+
+    def beat(self) -> None:
+        while not self.is_over:
+            if self.is_alive:
+                self.lock.beat(now_ns())
+            time.sleep(0.05)
+
+    def falls_silent(self) -> None:
+        """For longer than it may."""
+        self.is_alive = False
+        time.sleep(0.2)
+        self.lock._beaten = 0
+        self.lock.beat(now_ns() - 2 * STALE_NS)
+        self.lock._beaten = 0
+
+
+@pytest.fixture
+def agent(path: Path) -> Iterator[Agent]:
+    made = Agent(Lock(now_ns()))
+    made.lock.put_on(path)
+    beating = threading.Thread(target=made.beat)
+    beating.start()
+    yield made
+    made.is_over = True
+    beating.join()
+    made.lock.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_while_nobody_lives_no_tls_leaves_and_afterwards_all_of_it(path: Path, agent: Agent, host: str) -> None:
+    with talking(path, host) as talk:
+        talk.say(HELLO)
+        talk.comes(HELLO)
+        agent.falls_silent()
+        talk.say(RECORD)
+        talk.nothing_comes()
+        assert agent.lock.dropped
+        agent.is_alive = True
+        talk.comes(RECORD)
+
+
+def test_a_connection_that_begins_meanwhile_says_no_hello(path: Path, agent: Agent) -> None:
+    agent.falls_silent()
+    with talking(path) as talk:
+        talk.say(HELLO)
+        talk.nothing_comes()
+
+
+def test_what_never_was_tls_goes_on_but_no_tls_behind_it(path: Path, agent: Agent) -> None:
+    """As through a proxy: CONNECT, then TLS."""
+    with talking(path) as talk:
+        talk.say(b"CONNECT api:443 HTTP/1.1\r\n\r\n")
+        talk.comes(b"CONNECT api:443 HTTP/1.1\r\n\r\n")
+        agent.falls_silent()
+        talk.say(b"X: y\r\n\r\n")
+        talk.comes(b"X: y\r\n\r\n")
+        talk.say(HELLO)
+        talk.nothing_comes()
+
+
+def test_the_middle_of_a_record_does_not_leave_either(path: Path, agent: Agent) -> None:
+    with talking(path) as talk:
+        talk.say(HELLO)
+        talk.comes(HELLO)
+        agent.falls_silent()
+        talk.say(b"more of a record that has begun")
+        talk.nothing_comes()
+
+
+def test_others_are_not_concerned(path: Path, agent: Agent) -> None:
+    agent.falls_silent()
+    with cgroup() as other, talking(other) as talk:
+        talk.say(HELLO)
+        talk.comes(HELLO)
+
+
+def test_it_outlives_its_agent_and_the_next_one_takes_it_over(path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None and holder.stdout.readline() == "on\n"
+    with talking(path) as talk:
+        talk.say(HELLO)
+        talk.comes(HELLO)
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+        time.sleep(STALE_NS / 1e9 + 0.5)
+        talk.say(RECORD)
+        talk.nothing_comes()
+        following = Lock(now_ns())
+        following.put_on(path)
+        assert on(path) == 1
+        beating = Agent(following)
+        thread = threading.Thread(target=beating.beat)
+        thread.start()
+        talk.comes(RECORD)
+        beating.is_over = True
+        thread.join()
+        following.close()
+        assert on(path) == 1
+
+
+def test_it_can_be_taken_off(path: Path, agent: Agent) -> None:
+    agent.falls_silent()
+    assert take_off(path) == 1
+    assert (on(path), take_off(path)) == (0, 0)
+    with talking(path) as talk:
+        talk.say(HELLO)
+        talk.comes(HELLO)
+
+
+def on(path: Path) -> int:
+    with _opened(path) as directory:
+        return len(_attached(directory))
+
+
+def test_a_cgroup_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    skip_without_kernel()
+    with pytest.raises(OSError, match="No such file"):
+        take_off(tmp_path / "gone")
+    with pytest.raises(OSError, match="lock"):
+        take_off(tmp_path)
+
+
+def test_all_below_are_unlocked(path: Path, agent: Agent) -> None:
+    with cgroup(path) as inner:
+        agent.lock.put_on(inner)
+        assert unlock([path]) == 2
+        assert (on(path), on(inner)) == (0, 0)
