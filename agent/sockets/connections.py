@@ -142,14 +142,14 @@ class Connections:
             watched.suite = suite_of(agreed(value.data))
 
     def _suspect(self, cookie: int, now: int) -> Iterator[Record]:
-        """TLS of a process of which nothing was captured: once its application bytes flow and no tie came with them."""
+        """TLS of which nothing was captured: once its application bytes flow and no tie came with them."""
         watched, flows = self._open[cookie], self.kernel.flows(cookie)
         if self.ties.on(cookie) or not flows or not is_speaking(flows[Direction.OUT], watched.suite):
             return
         since = self._untied[cookie] = self._untied[cookie] or now
-        if now - since >= SUSPECT_NS:
+        if now - since >= SUSPECT_NS and self._is_certain(watched):
             del self._untied[cookie]
-            yield from self._uninstrumented(watched, now)
+            yield from self._unread(watched, now)
 
     def _name_stack(self, watched: Watched) -> None:
         """At the hello of a process that was never read, which may be gone when that is certain; else when it is."""
@@ -159,10 +159,13 @@ class Connections:
     def _is_read(self, watched: Watched) -> bool:
         return watched.process is not None and watched.process.process in self.ties.speaking
 
-    def _uninstrumented(self, watched: Watched, now: int) -> Iterator[Record]:
+    def _is_certain(self, watched: Watched) -> bool:
+        """That nothing of it is read: where other TLS of its process is, each stream must have a socket of its own."""
+        return not self._is_read(watched) or not self.ties.is_waiting(watched.session)
+
+    def _unread(self, watched: Watched, now: int) -> Iterator[Record]:
         self._name_stack(watched)
-        if not self._is_read(watched):
-            yield from watched.unread(now)
+        yield from watched.unread(now, "library" if self._is_read(watched) else "process")
 
     def _listen(self, cookie: int, now: int) -> Iterator[Record]:
         """One that may have been quiet for as long as ends it."""
@@ -184,8 +187,8 @@ class Connections:
         del self._open[cookie]
         for table in (self._closing, self._untied, self._quiet):
             table.pop(cookie, None)
-        if untied and flows and is_speaking(flows[Direction.OUT], watched.suite) and not self.ties.on(cookie):
-            yield from self._uninstrumented(watched, time)
+        if untied and flows and is_speaking(flows[Direction.OUT], watched.suite) and not self.ties.on(cookie) and self._is_certain(watched):
+            yield from self._unread(watched, time)
         plain = tuple(self.ties.plaintext(cookie, direction) for direction in Direction)
         strays = sum(spoken.strays for spoken in self.ties.on(cookie))
         result = counted(watched, flows, Counted(plain, strays))

@@ -70,10 +70,10 @@ class Watched:
             text = f"joined late: {carried}: {self.who()} to {self.where()}"
             yield Note(self.session, self.opened.time, "connection", text, complete=not self.is_apiserver())
 
-    def unread(self, time: int) -> Iterator[Record]:
-        """From now on it is certain that its plaintext can't be read."""
+    def unread(self, time: int, by: str = "process") -> Iterator[Record]:
+        """From now on it is certain that its plaintext can't be read. `by`: what has no probes; a library where the rest is read."""
         self.unread_since = time
-        what = QUIC if self.opened.quic else "TLS from an uninstrumented process"
+        what = QUIC if self.opened.quic else f"TLS from an uninstrumented {by}"
         text = f"{what}: {self.who()} to {self.where()}; its plaintext is not recorded"
         yield self.record()
         yield Note(self.session, time, "connection", text, complete=not self.is_apiserver())

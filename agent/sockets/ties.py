@@ -90,6 +90,10 @@ class Ties:
         if len(found) == 1:
             yield self._bound(found[0], untied.cookie, time)
 
+    def is_waiting(self, session: SessionId) -> bool:
+        """Whether a stream of that session is tied to no socket yet: any connection may be its."""
+        return any(spoken.opened.session == session for spoken in self._loose.values())
+
     def unassociated(self, before: int) -> Iterator[Record]:
         """The streams that were closed before a time and are tied to no socket."""
         for stream, spoken in list(self._loose.items()):

@@ -108,6 +108,22 @@ def test_a_gap_of_a_process_that_is_captured_is_said_at_its_end(kept: Kept) -> N
     assert "100 bytes out and 20 bytes in were carried and not captured" in note.text
 
 
+def test_another_library_of_a_process_that_is_read_is_said_when_no_stream_can_be_its(kept: Kept) -> None:
+    other = replace(OPENED, cookie=10, time=9)
+    kept.flows[10] = (SPOKEN, ANSWERED)
+    kept.take(OPENED, SocketHello(9, Direction.OUT, b"", 8), other, SocketHello(10, Direction.OUT, b"", 9))
+    for cookie in (9, 10):
+        kept.connections._open[cookie].suite = Suite("TLS 1.3", 17, 52)
+    kept.speak()
+    for time in (100, 101 + SUSPECT_NS):
+        assert list(kept.connections.look(time)) == []  # that stream may be of either
+    kept.take(SocketTied(PID, STARTED, 8, 0x10, 9))
+    known, note = kept.connections.look(102 + SUSPECT_NS)
+    assert isinstance(known, Connection) and isinstance(note, Note)
+    assert (known.cookie, known.known) == (10, 102 + SUSPECT_NS)
+    assert note.text.startswith(f"TLS from an uninstrumented library: /usr/bin/wget (pid {PID}")
+
+
 def test_a_record_that_left_outside_of_its_thread_is_tied_by_its_size(kept: Kept) -> None:
     kept.take(OPENED, SocketHello(9, Direction.OUT, b"", 8))
     kept.encrypt()

@@ -1,10 +1,12 @@
 """Live: bytes that go through TLS and that no probe can read are stated with their size and cause."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.apiserver import running
 from support.c_peer import built
 from support.kernel import skip_without_kernel
 from support.live_recording import of, recorded
@@ -12,7 +14,7 @@ from support.s_server import s_server
 from support.tls_server import libssl, patterned, tls_server
 
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
-from chaperone.proto.records import Cause, Chunk, Connection, Direction, Loss, Record
+from chaperone.proto.records import Cause, Chunk, Connection, Direction, Loss, Note, Record
 
 pytestmark = pytest.mark.kernel
 NOT_BY_THE_KERNEL = 3  # tests/peers/kernel_tls.c
@@ -77,3 +79,31 @@ def test_what_the_kernel_encrypts_is_stated_where_no_call_brought_it(tracer: Tra
     assert (one.captured_out, one.coverage_out) == (len(captured), f"gap: {missing} bytes")
     assert one.captured_in == len(into)
     assert one.coverage_in.startswith("unproven: ")  # where bytes out are unknown, tickets may have been answers to them
+
+
+# OpenSSL and, in the same process, gRPC with a BoringSSL of its own; both connections stay open for a while.
+TWO = """
+import http.client, ssl, sys, time
+import grpc
+port, certificate = int(sys.argv[1]), sys.argv[2]
+read = http.client.HTTPSConnection("127.0.0.1", port, context=ssl.create_default_context(cafile=certificate))
+read.request("GET", "/version")
+read.getresponse().read()
+with grpc.secure_channel(f"127.0.0.1:{port}", grpc.ssl_channel_credentials(open(certificate, "rb").read())) as channel:
+    try: channel.unary_unary("/zoo.Zoo/Ask", bytes, bytes)(b"x" * 1000, timeout=20)
+    except grpc.RpcError as error: assert error.code() is not grpc.StatusCode.UNAVAILABLE, error
+    time.sleep(1)
+"""
+
+
+def test_a_library_that_nobody_reads_is_told_of_in_a_program_that_is_read(tracer: Tracer, tmp_path: Path) -> None:
+    with running(tmp_path) as api:
+        records = recorded(tracer, [sys.executable, "-c", TWO, str(api.port), api.ca], "--attach", libssl(), statuses=[0])
+    first, second = sorted(over(records), key=lambda one: one.time)
+    assert (first.unread, first.coverage_out, first.coverage_in) == ("", "complete", "complete")
+    assert (second.unread, second.captured_out, second.captured_in) == ("BoringSSL", 0, 0)
+    assert 0 < second.known < second.ended
+    [note] = [note for note in of(records, Note) if note.subject == "connection"]
+    assert note.text.startswith("TLS from an uninstrumented library: ")
+    assert f"BoringSSL) to 127.0.0.1:{api.port}" in note.text
+    assert not note.complete

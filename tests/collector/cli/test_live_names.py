@@ -58,7 +58,7 @@ def test_a_name_that_was_asked_for_is_shown_and_judged(store: Path, place: Place
     options = ["--store", store, "--policy", policy, "--apiserver", "192.0.2.1:6443"]
     command = [CHAPERONE, "run", *options, "--", *place.inside([sys.executable, "-c", SAY])]
     environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     names = {one["remote"]: one["names"] for one in listed(store, "connections.list")}
     assert names == {"127.0.0.1:53": [], "127.0.0.9:9": [ALIAS]}
