@@ -30,7 +30,7 @@ from chaperone.collector.ingest.masking_file import remembered, settled_text
 from chaperone.collector.ingest.reload import PolicyFiles
 from chaperone.collector.ingest.selection import selection_of
 from chaperone.collector.ingest.service import CaptureService
-from chaperone.collector.lookup.access import AccessError, access
+from chaperone.collector.lookup.access import AccessError, access, own_namespace
 from chaperone.collector.lookup.client import Client
 from chaperone.collector.lookup.pods import Pods
 from chaperone.collector.mask.masker import Masker
@@ -56,6 +56,7 @@ from chaperone.collector.store.engine import StoreError
 from chaperone.collector.store.opened import Store, opened
 from chaperone.collector.store.rows import Clock, Row
 from chaperone.collector.store.schema import SchemaError
+from chaperone.collector.survey import Sources, Survey
 from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
 
 if TYPE_CHECKING:
@@ -169,10 +170,13 @@ async def _tell(stopped: asyncio.Event, alerter: Alerter) -> None:
         task.cancel()
 
 
-def _asking(store: Ask, alerts: Ask, office: Office) -> Ask:
-    """Questions about alerts to those who keep them, words about approvals to the office, all others to the store."""
+def _asking(store: Ask, alerts: Ask, office: Office, survey: Survey) -> Ask:
+    """Questions about alerts to those who keep them, words about approvals to the office, of coverage to who looks at it, all others to
+    the store."""
 
     async def ask(name: str, parameters: str) -> list[dict[str, Any]]:
+        if name == "coverage":
+            return await survey.answer()
         if name == "approvals.decide":
             return await decided(office, parameters)
         return await (alerts if name.startswith("alerts.") else store)(name, parameters)
@@ -228,17 +232,21 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         capture.select(selection_of(rules.policies))
 
     watching = asyncio.create_task(policies.watch(use))
+    api = parts.pods.access if parts.pods else None
+    survey = Survey(Sources(store.ask, capture.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
+    surveying = asyncio.create_task(survey.watch())
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
-    answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, _asking(store.ask, alerter.ask, parts.office))
+    answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, _asking(store.ask, alerter.ask, parts.office, survey))
     admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(admission.ask, activity), server)
-    metrics = _metrics(settings.listening, tally, parts)
+    metrics = _metrics(settings.listening, tally, survey, parts)
     await _listen(server, directory.path, settings.listening)
     try:
         yield
     finally:
         metrics.close()
         watching.cancel()
+        surveying.cancel()
         await server.stop(STOP_GRACE_S)
         parts.office.on_change = lambda: None
         intake.close()
@@ -248,7 +256,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         (directory.path / SOCKET).unlink(missing_ok=True)
 
 
-def _metrics(listening: Listening, tally: Tally, parts: Parts) -> ExitStack:
+def _metrics(listening: Listening, tally: Tally, survey: Survey, parts: Parts) -> ExitStack:
     """Until closed, if anybody wants them."""
     stack = ExitStack()
     if not listening.metrics:
@@ -256,6 +264,7 @@ def _metrics(listening: Listening, tally: Tally, parts: Parts) -> ExitStack:
 
     def families() -> Iterator[Family]:
         yield from tally.families()
+        yield from survey.families()
         yield alert_family(parts.alerter.counters.values())
         yield troubles_family({"store": parts.store.refusal(), "alerts": parts.alerter.refusal()})
 

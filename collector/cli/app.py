@@ -19,6 +19,7 @@ from chaperone.collector.cli import (
     certificates,
     clients,
     connections,
+    coverage,
     decode,
     doctor,
     halves,
@@ -48,6 +49,7 @@ app.add_typer(accesses.app, name="accesses")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(verdicts.app, name="verdicts")
 app.command("status")(status.status)
+app.command("coverage")(coverage.coverage)
 app.command("replay")(replay.replay)
 app.command("decode")(decode.decode)
 app.command("collector", context_settings=halves.ALL_ARGUMENTS)(halves.collector)

@@ -29,6 +29,10 @@ class Outgoing:
             if self._lines.get(agent) is line:
                 del self._lines[agent]
 
+    def agents(self) -> tuple[str, ...]:
+        """Those that hear."""
+        return tuple(self._lines)
+
     def tell_all(self, message: pb.Downward) -> None:
         """Say it to all agents that hear."""
         for line in self._lines.values():

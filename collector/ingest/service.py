@@ -92,6 +92,7 @@ class _Agent:
 
     name: str
     boot: str = ""
+    node: str = ""
     taken: int = 0  # the highest number the pipeline has had
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -125,6 +126,10 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         self._selection = selection
         self._intake.outgoing.tell_all(pb.Downward(settings=pb.Settings(selection=selection)))
 
+    def nodes(self) -> frozenset[str]:
+        """Whose agents call now."""
+        return frozenset(self._agents[agent].node for agent in self._intake.outgoing.agents())
+
     async def Stream(self, upward: AsyncIterator[pb.Upward], context: Any) -> AsyncIterator[pb.Downward]:  # noqa: N802 - named by gRPC
         """One agent's call: Hello, Welcome, then acks as batches become durable."""
         with self._activity:
@@ -147,7 +152,9 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
             theirs, ours = f"agent {hello.version or '?'} speaks contract {hello.contract}", f"{SUPPORTED[0]} and {SUPPORTED[1]}"
             reason = f"{theirs}, this collector {ours}: upgrade the older of the two"
             raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, reason)
-        return self._agent(hello)
+        agent = self._agent(hello)
+        agent.node = hello.node
+        return agent
 
     def _agent(self, said: pb.Hello | pb.Leftover) -> _Agent:
         if not 0 < len(said.agent) <= AGENT_LIMIT or len(said.boot_id) > AGENT_LIMIT:

@@ -51,6 +51,14 @@ def access(where: str, environment: Mapping[str, str], account: Path = ACCOUNT) 
         raise AccessError(f"{where}: {error.strerror or error}") from None
 
 
+def own_namespace(account: Path = ACCOUNT) -> str:
+    """Ours, in a pod; "" where this is none."""
+    try:
+        return (account / "namespace").read_text().strip()
+    except OSError:
+        return ""
+
+
 def _in_cluster(environment: Mapping[str, str], account: Path) -> Access:
     host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "443")
     if not host or not port.isdigit():

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from chaperone.collector.lookup.access import Access
 from chaperone.collector.lookup.client import Client, UnansweredError
 
 FRESH_S = 10.0  # a pod of the same name may be another by then
@@ -34,6 +35,11 @@ class Pods:
         self._paused_until = float("-inf")
         self._problem = ""
         self._answered = self._unanswered = 0
+
+    @property
+    def access(self) -> Access:
+        """To the API that is asked."""
+        return self._client.access
 
     def is_about(self, authority: str) -> bool:
         """Are calls to this host made to the API that is asked?"""

@@ -38,6 +38,9 @@ NEEDS = {
     "rules.status": Need(Right.VIEW, Where.EVERYWHERE),
     "approvals.list": Need(Right.VIEW, Where.OF_SESSION),
     "approvals.decide": Need(Right.APPROVE, Where.EVERYWHERE),
+    "coverage": Need(Right.VIEW, Where.EVERYWHERE),
+    "containers.open": Need(Right.VIEW, Where.EVERYWHERE),
+    "unread.list": Need(Right.VIEW, Where.EVERYWHERE),
     "accesses.list": Need(Right.ADMIN, Where.EVERYWHERE),
 }
 OTHERS = Need(Right.ADMIN, Where.EVERYWHERE)

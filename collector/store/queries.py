@@ -15,6 +15,7 @@ from chaperone.collector.store.activity import sessions_activity
 from chaperone.collector.store.approvals import PARAMETERS as APPROVALS
 from chaperone.collector.store.approvals import approvals_list
 from chaperone.collector.store.clock import SINCE, STEADY, UNTIL, clocks
+from chaperone.collector.store.coverage import containers_open, unread_list
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine, Parameter
 from chaperone.collector.store.questions import ROW_LIMIT, QuestionError, bound, flag, identifier, number, parameters_in
@@ -162,6 +163,8 @@ QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozense
     "events.list": (events_list, frozenset({"session"})),
     "events.documents": (events_documents, frozenset({"session", "things", "pieces"})),
     "accesses.list": (accesses_list, ACCESS_PARAMETERS),
+    "containers.open": (containers_open, frozenset()),
+    "unread.list": (unread_list, frozenset({"hours"})),
     "replay": (replay, frozenset({"session", "bodies"})),
     "status": (status, frozenset()),
 }

@@ -9,13 +9,14 @@ from support.promtool import promtool
 
 from chaperone.collector.pipeline.tally import Tally, alert_family, troubles_family
 from chaperone.collector.serve.metrics import PREFIX, Kind
+from chaperone.collector.survey import coverage_families
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "chart" / "files"
 SUFFIXES = {Kind.COUNTER: ("_total",), Kind.GAUGE: ("",), Kind.HISTOGRAM: ("_bucket", "_sum", "_count")}
 
 
 def exposed() -> set[str]:
-    families = [*Tally().families(), alert_family([]), troubles_family({})]
+    families = [*Tally().families(), *coverage_families(0, {}), alert_family([]), troubles_family({})]
     return {PREFIX + family.name + suffix for family in families for suffix in SUFFIXES[family.kind]}
 
 

@@ -151,3 +151,30 @@ def test_a_policys_selector_governs_pods_also_when_it_changes(tmp_path: Path, ap
         node.remove(cgroup)
         (session,) = until(lambda: [one for one in sessions(store, "other") if one.get("ended")])
     assert {verdict["rule"] for verdict in listed(store, "verdicts", "list", "--session", session["id"])} == {"secrets"}
+
+
+def test_coverage_says_what_is_observed_and_what_is_not(tmp_path: Path, api: PodApi, node: Kubelet) -> None:
+    store = tmp_path / "store"
+    config = {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
+        "clusters": [
+            {"name": "c", "cluster": {"server": f"https://127.0.0.1:{api.port}", "certificate-authority": str(api.directory / "ca.crt")}}
+        ],
+        "users": [{"name": "c", "user": {"token": api.token}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    for name, uid, where in (("agent", UID, "n1"), ("far", OTHER, "n2")):
+        running = {
+            "name": "main",
+            "containerID": f"containerd://{container_id(name)}",
+            "state": {"running": {"startedAt": "2020-01-01T00:00:00Z"}},
+        }
+        api.put(PODS, pod(name, uid, labels=RECORD, spec={"nodeName": where}, status={"containerStatuses": [running]}))
+    with collector(store, "--lookup", str(tmp_path / "kubeconfig")), agent(store, api, node):
+        running = node.start(node.container(UID, container_id("agent")), ["sleep", "300"])
+        found = until(lambda: [one for one in listed(store, "coverage") if one["observed"]])[0]
+        running.kill()
+        running.wait()
+    assert (found["selected"], found["observed"], found["nodes"]) == (2, 1, ["n1"])
+    assert [(one["pod"], one["why"]) for one in found["unobserved"]] == [("far", "no agent calls from its node")]
