@@ -19,6 +19,7 @@ class GateDouble(Gate):
         self.refused = self.unseen = 0
         self.watched: list[tuple[int, Path]] = []
         self.welcomed: list[Path] = []
+        self.tracers: set[int] = set()
         self.is_closed = False
 
     def shortcomings(self) -> Iterator[tuple[str, int]]:
