@@ -92,5 +92,8 @@ class TracerDouble(Tracer):
     def final_positions(self, workload: int = 0) -> Iterator[Value]:
         yield from self.final
 
+    def unheld(self, workload: int) -> int:
+        return 0
+
     def lost_of(self, workload: int) -> Lost:
         return self.counts if workload == 1 else Lost()
