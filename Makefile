@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PEER := .venv-bench
 FUZZ_SECONDS ?= 600
 CLIENTS ?= 10000
+REQUESTS ?= 100000
 KERNEL ?= linux-image-amd64
 .DEFAULT_GOAL := help
 
@@ -51,8 +52,9 @@ test-kernel: setup .venv-kernel/.ready ## the live tests under another kernel in
 fuzz: setup ## the parsers' properties on every recording, for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
-soak: setup ## CLIENTS short-lived clients of fresh files, agent and collector killed at random, nothing lost in silence; as root
+soak: setup ## REQUESTS under verdicts; CLIENTS short-lived clients of fresh files, agent and collector killed at random, nothing lost in silence; as root
 	PYTHONPATH=tests $(BIN)/python -m soak.run --clients $(CLIENTS)
+	PYTHONPATH=tests $(BIN)/python -m soak.denials --count $(REQUESTS)
 
 zoo: setup ## record every client we know of, compare with the servers' logs, write docs/clients.md; as root
 	mkdir -p .zoo
