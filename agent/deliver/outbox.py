@@ -19,7 +19,7 @@ from chaperone.agent.deliver.shares import Shares
 from chaperone.agent.deliver.spool import Spool
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import Cause, Chunk, Hold, Loss, Note, Record, SessionEnded, SessionStarted, pack
+from chaperone.proto.records import Cause, Chunk, Hold, Loss, NameAnswer, Note, Record, SessionEnded, SessionStarted, pack
 
 STRICT = 2  # times the memory is what sessions may fill that are held before it is full (agent/strict): it isn't known what comes still
 FACT_SIZE = 200  # bytes that a record without payload is taken for
@@ -85,7 +85,7 @@ class Outbox:
         """Take one record; never blocks but on the disk."""
         with self._changed:
             owner = self._shares.owner(record)
-            size = FACT_SIZE + (len(record.data) if isinstance(record, Chunk | Hold) else 0)
+            size = FACT_SIZE + (len(record.data) if isinstance(record, Chunk | Hold | NameAnswer) else 0)
             if isinstance(record, Chunk) and not self._has_room(owner, size):
                 record, size = given_up(record), FACT_SIZE
                 self.lost += record.size

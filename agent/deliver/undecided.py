@@ -11,7 +11,7 @@ from chaperone.agent.deliver.outbox import FACT_SIZE, Outbox, given_up
 from chaperone.agent.deliver.shares import Shares
 from chaperone.agent.workload.processes import now_ns
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import Chunk, Note, ProcessEnded, ProcessSeen, Record, SessionEnded, SessionStarted
+from chaperone.proto.records import Chunk, NameAnswer, Note, ProcessEnded, ProcessSeen, Record, SessionEnded, SessionStarted
 
 LIMIT = 32 << 20
 PROCESSES = (ProcessSeen, ProcessEnded)
@@ -76,7 +76,7 @@ class Undecided:
             del self._dropped[next(iter(self._dropped))]
 
     def _add(self, owner: SessionId, kept: _Kept, record: Record) -> Record:
-        size, free = FACT_SIZE + (len(record.data) if isinstance(record, Chunk) else 0), self.limit - self._size
+        size, free = FACT_SIZE + (len(record.data) if isinstance(record, Chunk | NameAnswer) else 0), self.limit - self._size
         if isinstance(record, Chunk) and not self._shares.is_within(owner, size, free):
             record, size = given_up(record), FACT_SIZE
         if not self._shares.is_within(owner, size, free + self.limit):

@@ -15,12 +15,13 @@ from chaperone.agent.deliver.clock import wall_offset_ns
 from chaperone.agent.deliver.outbox import CACHE, FACT_SIZE, Limits, Outbox
 from chaperone.agent.deliver.segment import frames_in
 from chaperone.agent.deliver.spool import Spool
-from chaperone.proto.ids import ProcessId, SessionId, StreamId
+from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, StreamId
 from chaperone.proto.records import (
     Cause,
     Chunk,
     Direction,
     Loss,
+    NameAnswer,
     Note,
     ProcessEnded,
     ProcessSeen,
@@ -109,6 +110,17 @@ def test_facts_past_twice_the_limit_are_counted() -> None:
         outbox.put(ProcessEnded(ProcessId(str(pid)), pid))
     assert len(drained(outbox)) == 20
     assert outbox.left_out == 30
+
+
+def test_what_name_servers_sent_takes_the_room_it_needs() -> None:
+    outbox = Outbox(Limits(memory=4000, batch=1 << 30))
+    answers = [NameAnswer(ConnectionId("c"), SessionId("s"), time, 0, 1000, bytes(1000), "udp") for time in range(10)]
+    for answer in answers:
+        outbox.put(answer)
+    kept = drained(outbox)
+    assert kept == answers[: len(kept)]
+    assert 0 < len(kept) < 8
+    assert outbox.missed[SessionId("s")] == 10 - len(kept)
 
 
 @settings(max_examples=60, deadline=None)
