@@ -27,8 +27,9 @@ from chaperone.agent.pods.node import Here, Node
 from chaperone.agent.pods.select import Selection
 from chaperone.agent.recording import Ended, Recording, told
 from chaperone.agent.settings import Check, CleanUp, Deliver, PodSettings, Settings, parse
+from chaperone.agent.throttle import Throttle
 from chaperone.agent.trace.requirements import Problem, problems
-from chaperone.agent.trace.tracer import Tracer
+from chaperone.agent.trace.tracer import SLICE, TAKE, Tracer, TracerSettings
 from chaperone.agent.workload.processes import boot_id, hierarchy, now_ns
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.records import NO_SESSION, Note
@@ -109,7 +110,8 @@ def record(settings: Settings) -> int:
     told = deque[wire.Selection]()
     uplink = Uplink(settings.target, hello, replace(cargo, on_selection=told.append), settings.tls)
     uplink.start()  # first: a collector that was started for us ends when nobody calls
-    with Tracer() as tracer:
+    throttle = Throttle(settings.cpu)
+    with Tracer(TracerSettings(take=SLICE if settings.cpu else TAKE)) as tracer:
         recording = Recording(tracer, cargo.outbox, settings, stop.look)
         uplink.on_order = recording.enforcement.take
         if trouble:
@@ -124,6 +126,7 @@ def record(settings: Settings) -> int:
         while not stop.look():
             recording.step()
             state(cargo)
+            throttle.rest()
         if stop.is_abandoned:
             recording.strict.end_all("whoever started the recording is gone")
         state(cargo)

@@ -18,6 +18,7 @@ DEFAULT_SOCKET = Path("/var/lib/chaperone/collector.sock")
 DEFAULT_SPOOL = Path("/var/lib/chaperone/spool")
 MEMORY_MIB = 64
 SPOOL_MIB = 1024
+CPU_LEAST = 10  # percent: a piece of work and the longest rest behind it
 STRICT_LIMIT_S = 600.0
 RECORD = ("strict", "best_effort")
 DROPS = "CHAPERONE_SIMULATE_DROPS"
@@ -85,6 +86,7 @@ class Settings:
     tls: Path | None = None
     strict_limit_s: float = STRICT_LIMIT_S  # so long at most is a workload held that is recorded strictly
     pods: PodSettings | None = None
+    cpu: int = 0  # percent of one processor; 0: no limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver 
         options.tls,
         options.strict_limit,
         _pods(options) if options.pods else None,
+        options.cpu,
     )
 
 
@@ -216,6 +219,12 @@ def _key(file: str) -> bytes:
     return key
 
 
+def _cpu(text: str) -> int:
+    if not text.isdecimal() or int(text) < CPU_LEAST:
+        raise argparse.ArgumentTypeError(f"{text} is no whole percentage from {CPU_LEAST} on")
+    return int(text)
+
+
 def _ended(text: str) -> tuple[str, Ended]:
     session, _, rest = text.partition("=")
     status, _, why = rest.partition(":")
@@ -253,6 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     strictly = "strict: hold the workload, then end it, rather than leave unrecorded what it does [default: as --session says]"
     add("--record", choices=RECORD, default="", help=strictly)
     add("--strict-limit", type=float, default=STRICT_LIMIT_S, metavar="SECONDS", help="the longest that it is held")
+    add("--cpu", type=_cpu, default=0, metavar="PERCENT", help="of one processor, the most that we take of it; at least 10 [default: all]")
     add("--deliver", action="store_true", help="deliver what dead agents left in the spool, then end")
     add("--ended", type=_ended, action="append", default=[], metavar="SESSION=STATUS:WHY", help="with --deliver: how a session ended")
     add("--node", default=platform.node(), help="name of this node")

@@ -18,6 +18,7 @@ from chaperone.agent.gate.held import Held, Readers
 from chaperone.agent.gate.hooks import ConnectHooks
 from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ImageKey, ReadRecord
 from chaperone.agent.gate.sweep import Sweep
+from chaperone.agent.gate.turns import Turns
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Head
@@ -45,7 +46,7 @@ class Gate(threading.Thread):
         self.sweep = Sweep(files, self.programs, self._pids)
         self.refused = self.late = 0
         self.broken = False
-        self._connecting: deque[GateRecord] = deque()
+        self._connecting: Turns[GateRecord] = Turns()
         self._newcomers: deque[Image] = deque()
         self._held: deque[ReadRecord] = deque()
         self._readers = Readers()
@@ -131,7 +132,7 @@ class Gate(threading.Thread):
             if isinstance(record, ReadRecord):
                 self._held.append(record)
             elif record.head.kind == GateKind.CONNECT:
-                self._connecting.append(record)
+                self._connecting.put(record.head.workload, record)
             else:
                 self.programs.executed(_image(record))
 
@@ -141,7 +142,7 @@ class Gate(threading.Thread):
             self.late += 1
             self._let_go(held.thread)
         if self._connecting:
-            self._serve(self._connecting.popleft())
+            self._serve(self._connecting.take())
         elif self._newcomers:
             self.programs.look(self._newcomers.popleft())
         else:

@@ -54,7 +54,7 @@ TRACEPOINTS = {
 }
 LOOK_MS = (2, 10)  # how often an idle poll looks into the ring: soon after something happened, then less often
 CATCH_UP = 64  # polls before a held thread is served: a ring holds no more
-TAKE = 8 << 20  # bytes of records in one poll; the rest waits in the ring
+TAKE, SLICE = 8 << 20, 1 << 20  # bytes of records in one poll, and where we may not take long over it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,12 @@ class TracerSettings:
     """`ring_pages`: size of the ring buffer in 4 KiB pages, a power of two.
 
     `spinners`: how many threads may wait at the gate at once without a signal, each keeping a processor busy.
+    `take`: about how many bytes of records one poll takes; the rest waits in the ring.
     """
 
     ring_pages: int = 8192
     spinners: int = (os.cpu_count() or 1) - 1
+    take: int = TAKE
 
 
 class Tracer:
@@ -75,7 +77,7 @@ class Tracer:
         self.settings = settings
         self.gaps = Gaps()
         self.raw: deque[bytes] = deque()
-        self.room = TAKE
+        self.room = settings.take
         self.tops: dict[int, Path] = {}  # of the workloads that `govern` numbered
         self.before: dict[int, Lost] = {}  # what a workload's number had been charged with when it was given out
         self.exited: defaultdict[Process, list[StreamKey]] | None = None  # the table of streams by process, as it is in this poll
@@ -180,9 +182,9 @@ class Tracer:
         return self.files.attach(file)
 
     def poll(self, timeout_ms: int) -> list[Value]:
-        """What happened since the last poll, at most about `TAKE` bytes of it; waits up to `timeout_ms` for something."""
+        """What happened since the last poll, at most about `take` bytes of it; waits up to `timeout_ms` for something."""
         deadline, look = time.monotonic() + timeout_ms / 1000, LOOK_MS[0]
-        self.room = TAKE
+        self.room = self.settings.take
         self.kernel.consume()
         while not self.raw and (left := deadline - time.monotonic()) > 0:
             self.kernel.wait(min(look, int(left * 1000) + 1))

@@ -100,6 +100,14 @@ def test_pods_are_asked_for_where_a_pod_finds_the_api_server(tmp_path: Path, mon
     assert (told.pods.api, told.pods.own, told.pods.root) == (("::1", 7443), "x", Path("/sys/fs/cgroup"))
 
 
+def test_a_share_of_a_processor_is_a_percentage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (settings("--cgroup", "/a").cpu, settings("--cgroup", "/a", "--cpu", "150").cpu) == (0, 150)
+    for refused in ("9", "-10", "10.5", "many"):
+        with pytest.raises(SystemExit):
+            parse(["--cgroup", "/a", "--cpu", refused])
+        assert f"{refused} is no whole percentage from 10 on" in capsys.readouterr().err
+
+
 def test_pods_need_an_api_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(SystemExit):
