@@ -1,6 +1,7 @@
 """The agent at work: values from the tracer become records in the outbox, until somebody says that it is over."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Protocol
@@ -31,7 +32,7 @@ from chaperone.agent.trace.values import (
     Value,
 )
 from chaperone.agent.workload.lineage import Lineage
-from chaperone.agent.workload.processes import boot_id, members, now_ns
+from chaperone.agent.workload.processes import boot_id, members, now_ns, started_ns
 from chaperone.agent.workload.sessions import Session, sessions_of
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import NO_SESSION, Cause, Hold, Note, Record
@@ -187,15 +188,20 @@ class Recording:
         return isinstance(self.tracer.attach(descriptor), Attached)
 
     def _note_strays(self) -> None:
-        """Processes that moved, or were moved, out of their governed cgroup: from then on nothing of them was seen."""
+        """Processes that moved, or were moved, out of their governed cgroup: from then on nothing of them was seen.
+
+        Not those of which only the end is missing, for want of room in the ring: that is counted as such.
+        """
         groups = [session.cgroup for session in self.sessions.values()]
         inside = set().union(*map(members, groups))
         strays = {key for key in self.lineage.living if key[0] not in inside}
         while strays and self.step():  # one that ended meanwhile has told so
             continue
-        left = len(strays & self.lineage.living.keys())
-        if left and all(group.exists() for group in groups):
-            self.note("workload", f"{left} of its processes left its cgroup: what they did there is not recorded", complete=False)
+        here = {session.id for session in self.sessions.values() if session.cgroup.exists()}
+        alive = (self.lineage.living[key] for key in strays & self.lineage.living.keys() if started_ns(key[0]) is not None)
+        for session, left in Counter(process.session for process in alive if process.session in here).items():
+            text = f"{left} of its processes left its cgroup: what they did there is not recorded"
+            self.outbox.put(Note(session, now_ns(), "workload", text, complete=False))
 
     def _kept(self, value: Value) -> Value:
         """The value, or that its bytes are dropped on purpose."""

@@ -93,10 +93,17 @@ def incomplete(records: list[Record]) -> list[str]:
 
 
 def test_a_process_that_left_its_cgroup_makes_the_recording_incomplete(tmp_path: Path) -> None:
-    (tmp_path / "cgroup.procs").write_text(f"{PID + 1}\n")
-    polls: list[list[Value]] = [[ProcessExec(pid, 10, 12, 1, "/bin/sh", ("sh",), False, 0, 1, 1) for pid in (PID, PID + 1)]]
-    (sentence,) = incomplete(recorded(TracerDouble(polls), cgroup=str(tmp_path)))
-    assert sentence == "1 of its processes left its cgroup: what they did there is not recorded"
+    """In its own session. One that ended, and whose end we were not told, has left nothing."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/cgroup.procs").write_text(f"{PID + 1}\n")
+    (tmp_path / "other").mkdir()
+    pids = (os.getpid(), PID, PID + 1)
+    polls: list[list[Value]] = [[ProcessExec(pid, 10, 12, 1, "/bin/sh", ("sh",), False, 0, 1, 1) for pid in pids]]
+    records = recorded(TracerDouble(polls), cgroup=str(tmp_path / "one"), options=("--cgroup", str(tmp_path / "other")))
+    [note] = [record for record in records if isinstance(record, Note) and not record.complete]
+    first, _second = (record.session for record in records if isinstance(record, SessionStarted))
+    assert note.text == "1 of its processes left its cgroup: what they did there is not recorded"
+    assert note.session == first
 
 
 def test_a_process_that_ends_while_we_look_has_not_left(tmp_path: Path) -> None:
