@@ -21,6 +21,7 @@ class GateDouble(Gate):
         self.welcomed: list[Path] = []
         self.tracers: set[int] = set()
         self.is_closed = False
+        self.tracers: set[int] = set()
 
     def shortcomings(self) -> Iterator[tuple[str, int]]:
         yield "connects were not met", self.unseen
