@@ -98,3 +98,6 @@ class TracerDouble(Tracer):
 
     def lost_of(self, workload: int) -> Lost:
         return self.counts if workload == 1 else Lost()
+
+    def unheld(self, workload: int) -> int:
+        return 0
