@@ -21,7 +21,6 @@ class GateDouble(Gate):
         self.welcomed: list[Path] = []
         self.tracers: set[int] = set()
         self.is_closed = False
-        self.tracers: set[int] = set()
 
     def shortcomings(self) -> Iterator[tuple[str, int]]:
         yield "connects were not met", self.unseen
@@ -98,6 +97,3 @@ class TracerDouble(Tracer):
 
     def lost_of(self, workload: int) -> Lost:
         return self.counts if workload == 1 else Lost()
-
-    def unheld(self, workload: int) -> int:
-        return 0
