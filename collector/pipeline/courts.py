@@ -12,7 +12,7 @@ from chaperone.collector.rules.document import Policy, policies
 from chaperone.collector.rules.event import Document
 from chaperone.collector.rules.ruleset import Rules, concerning, joined, named
 from chaperone.collector.rules.selector import EVERYTHING
-from chaperone.collector.rules.terms import Mode
+from chaperone.collector.rules.terms import Bodies, Mode
 
 BROUGHT = "policy"  # stands for the file's name in errors: its text came with the session
 ENDED = 1_000  # sessions that are over and may be heard of once more
@@ -21,10 +21,11 @@ Key = tuple[tuple[str, ...], tuple[tuple[str, Mode], ...]]  # texts that were br
 
 @dataclass(frozen=True, slots=True)
 class Court:
-    """Rules, and the same by name."""
+    """Rules, the same by name, and what they mean for what is kept."""
 
     rules: Rules
     named: Named
+    bodies: Bodies = Bodies.MASKED  # what is kept of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +115,4 @@ def _joined(rules: Rules, texts: tuple[str, ...]) -> tuple[Rules, list[str]]:
 
 
 def _court(rules: Rules) -> Court:
-    return Court(rules, named(rules))
+    return Court(rules, named(rules), rules.terms.bodies)

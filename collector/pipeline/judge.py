@@ -16,6 +16,7 @@ from chaperone.collector.fault import place_of
 from chaperone.collector.mask.masked import MaskedText
 from chaperone.collector.pipeline.asking import Asking, Source
 from chaperone.collector.pipeline.courts import Court, Courts, governed_by
+from chaperone.collector.pipeline.keeping import kept
 from chaperone.collector.pipeline.moments import Happened, Moments
 from chaperone.collector.pipeline.performer import Performer
 from chaperone.collector.pipeline.targets import Targets
@@ -75,7 +76,8 @@ class Judge:
 
     def append(self, row: Row, /) -> None:
         """Take a row on its way to the store; what it tells is judged by `settle`."""
-        self._sink.append(row)
+        if (lasting := kept(row, self._courts.of(row.session).bodies)) is not None:
+            self._sink.append(lasting)
         try:
             if row.kind is Kind.SESSION:
                 self._session(row)

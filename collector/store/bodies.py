@@ -29,7 +29,7 @@ def set_aside(document: dict[str, Any]) -> tuple[dict[str, Any], list[StoredBody
     bodies = []
     for field in _FIELDS:
         body = document.get(field)
-        if body and len(body["data"]) > INLINE_LIMIT:
+        if body and len(body["data"] or "") > INLINE_LIMIT:
             stored = StoredBody(_digest(body), body["encoding"], body["data"])
             bodies.append(stored)
             document = document | {field: {key: value for key, value in body.items() if key != "data"} | {"digest": stored.digest}}

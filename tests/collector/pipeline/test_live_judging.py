@@ -144,6 +144,22 @@ def test_a_secret_in_a_policy_is_nowhere_in_the_store_and_judges_as_written_also
     assert leaks_in_store(tmp_path, secret.encode()) == []
 
 
+@pytest.mark.parametrize(("bodies", "shown"), [("metadata", "SecretList"), ("none", "")])
+def test_bodies_that_are_not_kept_are_shown_as_such(bodies: str, shown: str, tmp_path: Path) -> None:
+    one = Conversation()
+    with collector(tmp_path):
+        records = [*begun(one, EXAMPLE.replace("rules:", f"bodies: {bodies}\nrules:")), *surge(one), *one.ended()]
+        send(tmp_path, [hello(), batch(1, records)])
+        assert ("secret-surge-then-egress", "alert") in said(tmp_path), "rules read them"
+        [call] = ask(tmp_path, "calls.list")
+        done = subprocess.run(
+            [CHAPERONE, "calls", "show", call["id"], "--store", tmp_path], capture_output=True, text=True, timeout=60, check=True
+        )
+        assert shown in done.stdout and "~masked-" not in done.stdout and '"items"' not in done.stdout
+        rules = merged([policies(EXAMPLE, "policy")])
+        assert [verdict.rule for verdict in judged(rules, recorded(tmp_path, one.session).events())] in ([], ["secret-surge-then-egress"])
+
+
 def test_a_policy_of_a_run_that_is_wrong_is_noted_and_the_default_rules_go_on(tmp_path: Path) -> None:
     one = Conversation()
     with collector(tmp_path):
