@@ -95,6 +95,7 @@ def stored(count: int) -> Iterator[Row]:
             yield Row(Kind.CALL, session, found["id"], 4, number, START + number * SECOND // 100, found, found["stream"], "p")
             sat = tuple(judgement(event, START + number * SECOND // 100) for event in call_events(found, document))
             yield sitting_row(Sitting(session, document["workload"], "bench", sat))
+        yield Row(Kind.SESSION, session, session, 4, SESSION_CALLS, begun, {"ended": rfc3339(begun), "status": 0})
 
 
 async def fill(directory: Path, count: int) -> None:
