@@ -34,6 +34,7 @@ bench: setup $(PEER)/.ready ## ratios taken side by side in one run; as root, th
 	$(BIN)/python bench/decode.py --peer $(PEER)
 	$(BIN)/python bench/capture.py
 	$(BIN)/python bench/rules.py
+	$(BIN)/python bench/verdicts.py --peer $(PEER)
 
 $(PEER)/.ready:
 	$(PYTHON) -m venv $(PEER)
