@@ -1,11 +1,15 @@
 """By which name a workload knows an address: what name servers answered it, for as long as they said.
 
 One of each session. A program may use an address somewhat longer than its time to live, and always does so for a moment: SHORTEST.
-Memory: ADDRESSES, each with the last NAMES names, and what came of TCP answers that are not whole yet.
+Memory: ADDRESSES, each with the last NAMES names, and what came of TCP answers that are not whole yet. The last SAVED addresses outlive
+a collector, as marks: sealed, since nobody has looked for secrets in these names.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Self
+
+import msgpack
 
 from chaperone.collector.wire.dns import MESSAGE_LIMIT, read_answer
 from chaperone.proto.ids import ConnectionId
@@ -13,6 +17,7 @@ from chaperone.proto.records import Connection, NameAnswer
 
 SHORTEST_NS, LONGEST_NS = 60 * 10**9, 86_400 * 10**9
 ADDRESSES, NAMES = 10_000, 4
+SAVED = 256
 UNFINISHED = 64  # TCP connections to name servers at once
 PREFIX = 2  # RFC 1035 §4.2.2: the size of a message on TCP
 OPEN = 65536  # connections whose names are kept until they are over
@@ -33,6 +38,23 @@ class Names:
         self._known: dict[str, dict[str, int]] = {}  # address → name → until; in both the newest last
         self._unfinished: dict[ConnectionId, _Unfinished] = {}
         self._given: dict[ConnectionId, tuple[str, ...]] = {}
+        self._is_changed = False
+
+    @classmethod
+    def recalled(cls, saved: bytes | None) -> Self:
+        """As an earlier collector knew them; None: it knew none."""
+        names = cls()
+        if saved is not None:
+            names._known = {address: dict(known) for address, known in msgpack.unpackb(saved)}
+        return names
+
+    def saved(self) -> bytes | None:
+        """What is known, if that is more than at the last call."""
+        if not self._is_changed:
+            return None
+        self._is_changed = False
+        newest = list(self._known.items())[-SAVED:]
+        return bytes(msgpack.packb([[address, list(known.items())] for address, known in newest]))
 
     def answered(self, record: NameAnswer) -> None:
         """A datagram, or a piece of a TCP connection."""
@@ -57,6 +79,7 @@ class Names:
         return tuple(name for name, until in reversed(self._known.get(address, {}).items()) if until >= time)
 
     def _learn(self, address: str, name: str, until: int) -> None:
+        self._is_changed = True
         names = self._known.pop(address, {})
         names.pop(name, None)
         names[name] = until

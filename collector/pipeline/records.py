@@ -19,7 +19,7 @@ from chaperone.collector.pipeline.stream import Home, Stream
 from chaperone.collector.store import facts
 from chaperone.collector.store.connection import Named, connection
 from chaperone.collector.store.marks import StreamMark
-from chaperone.collector.store.recall import Past
+from chaperone.collector.store.recall import NAMES, Past
 from chaperone.collector.store.rows import Sink
 from chaperone.proto import records
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
@@ -78,17 +78,21 @@ class Pipeline:
         touched, self._touched = self._touched, {}
         marks = [mark for stream in touched if (mark := self._mark(stream))]
         known = [mark for id_, session in self._sessions.items() for mark in knowledge.marks(id_, session.known)]
+        known += [StreamMark(f"{NAMES}{id_}", saved) for id_, session in self._sessions.items() if (saved := session.names.saved())]
         known, self._known_marks = self._known_marks + known, []
         return marks + known, {*touched} - {mark.stream for mark in marks}
 
     def recall(self, past: Past) -> None:
         """Go on with sessions of which an earlier collector stored the beginning. A stream without a mark is joined where it is."""
         self._over = past.over
-        self._known_marks = knowledge.left_over({found.session["id"]: found for found in past.sessions}, past.known)
+        going_on = {found.session["id"]: found for found in past.sessions}
+        self._known_marks = knowledge.left_over(going_on, past.known)
+        self._known_marks += [StreamMark(name) for name in past.names if name.removeprefix(NAMES) not in going_on]
         for found in past.sessions:
             id_ = SessionId(found.session["id"])
             known = knowledge.recalled(id_, past.known)
-            session = self._sessions[id_] = _Session(frozenset(found.session.get("apiservers", ())), known=known)
+            names = Names.recalled(past.names.get(f"{NAMES}{id_}"))
+            session = self._sessions[id_] = _Session(frozenset(found.session.get("apiservers", ())), known=known, names=names)
             session.processes.update((ProcessId(process["id"]), process) for process in found.processes)
             self._homes.update(dict.fromkeys(session.processes, id_))
             for stream in found.streams:
@@ -108,7 +112,7 @@ class Pipeline:
             self._closed(records.StreamClosed(stream, record.time, *self._streams[stream].next), offset)
         for process in session.processes:
             self._homes.pop(process, None)
-        self._known_marks += knowledge.marks(record.session, session.known)
+        self._known_marks += [*knowledge.marks(record.session, session.known), StreamMark(f"{NAMES}{record.session}")]
         self._sessions.pop(record.session, None)
         self._sink.append(facts.session_over(record, offset))
 

@@ -19,6 +19,7 @@ from chaperone.proto.ids import StreamId
 
 REPLAYED = 50_000
 KNOWN = "known/"  # what the marks of sessions begin with
+NAMES = "names/"  # what the mark of the names that a session knows begins with
 BROUGHT = "policies/"  # what the mark of a session's own policies begins with
 
 _LATELY = "arrived + {rows:UInt64} > (SELECT max(arrived) FROM records)"
@@ -45,13 +46,14 @@ class Docket:
 @dataclass(frozen=True, slots=True)
 class Past:
     """`marks`: states of open streams by id. `over`: streams that ended lately. `known`: secrets seen, by KNOWN session/segment.
-    `brought`: texts of sessions' own policies, by BROUGHT session."""
+    `brought`: texts of sessions' own policies, by BROUGHT session. `names`: of hosts, by NAMES session."""
 
     sessions: list[OpenSession] = field(default_factory=list)
     marks: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     over: frozenset[StreamId] = frozenset()
     known: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     brought: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    names: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def past(engine: Engine, marks: Marks) -> Past:
@@ -59,7 +61,7 @@ def past(engine: Engine, marks: Marks) -> Past:
     sessions = open_sessions(engine, REPLAYED)
     streams = [stream["id"] for session in sessions for stream in session.streams]
     over = frozenset(map(StreamId, _over(engine, "stream", REPLAYED)))
-    return Past(sessions, marks.of(streams), over, marks.starting(KNOWN), marks.starting(BROUGHT))
+    return Past(sessions, marks.of(streams), over, *map(marks.starting, (KNOWN, BROUGHT, NAMES)))
 
 
 def docket(engine: Engine, horizon_ns: int) -> Docket:

@@ -108,6 +108,15 @@ def test_everything_has_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (len(names._unfinished), len(names._given)) == (2, 2)
 
 
+def test_what_is_known_goes_on_in_another_collector() -> None:
+    names = told(datagram("old.test", 1, 100), datagram("new.test", 2, 100))
+    saved = names.saved()
+    assert saved is not None
+    assert names.saved() is None
+    assert Names.recalled(saved).of(connected(3)) == ("new.test", "old.test")
+    assert Names.recalled(None).of(connected(3)) == ()
+
+
 def test_any_bytes_harm_nobody() -> None:
     names = told(NameAnswer(SERVER, SESSION, 1, 0, 3, b"abc", "udp"), NameAnswer(SERVER, SESSION, 1, 7, 3, b"abc", "tcp"))
     assert names.of(connected(2)) == ()

@@ -7,7 +7,7 @@ from support.conversations import Conversation, pods
 
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline import Pipeline
-from chaperone.collector.store.recall import OpenSession, Past
+from chaperone.collector.store.recall import NAMES, OpenSession, Past
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, StreamId
 from chaperone.proto.records import (
@@ -205,6 +205,23 @@ def test_a_connection_has_the_names_that_were_asked_for_and_keeps_them() -> None
     rows = taken([*one.begun(), asked, answer, begun, replace(begun, ended=8), replace(asked, ended=9)])
     names = {(row["id"], "ended" in row): row["names"] for row in of(rows, Kind.CONNECTION)}
     assert names == {("n", False): [], ("c", False): ["api.test"], ("c", True): ["api.test"], ("n", True): []}
+
+
+def test_names_go_on_in_another_collector_until_their_session_ends() -> None:
+    one, sent = Conversation(), api_answer()
+    before, after = Pipeline(lambda: Masker(b"k" * 32), list[Row]()), list[Row]()
+    asked = Connection(ConnectionId("n"), one.session, ProcessId("p"), 4, 1, "a:1", "10.0.0.1:53", "udp")
+    for record in (*one.begun(), asked, NameAnswer(asked.connection, one.session, 5, 0, len(sent), sent, "udp")):
+        before.take(record, 0)
+    stored = {mark.stream: mark.state for mark in before.marks()[0] if mark.state and mark.stream.startswith(NAMES)}
+    assert list(stored) == [f"{NAMES}{one.session}"]
+    restarted = Pipeline(lambda: Masker(b"k" * 32), after)
+    restarted.recall(Past([OpenSession({"id": one.session}, [], [])], names=stored | {f"{NAMES}gone": b""}))
+    restarted.take(Connection(ConnectionId("c"), one.session, ProcessId("p"), 6, 9, "a:2", "192.0.2.7:443", "tcp"), 0)
+    assert [document["names"] for document in of(after, Kind.CONNECTION)] == [["api.test"]]
+    restarted.take(SessionEnded(one.session, 9), 0)
+    removed = {mark.stream for mark in restarted.marks()[0] if mark.state is None}
+    assert {f"{NAMES}gone", f"{NAMES}{one.session}"} <= removed
 
 
 def test_a_stream_can_be_bound_behind_its_end() -> None:
