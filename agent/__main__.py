@@ -114,6 +114,7 @@ def record(settings: Settings) -> int:
     with Tracer(TracerSettings(take=SLICE if settings.cpu else TAKE)) as tracer:
         recording = Recording(tracer, cargo.outbox, settings, stop.look)
         uplink.on_order = recording.enforcement.take
+        uplink.on_kill = recording.endings.take
         if trouble:
             recording.note("spool", f"nothing is kept on disk while no collector answers: {trouble}")
         if settings.ready_fd >= 0 and not is_accepted(uplink, stop):

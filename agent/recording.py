@@ -10,6 +10,7 @@ from chaperone.agent.deliver.clock import Steps, sentence
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.deliver.undecided import Undecided
+from chaperone.agent.ending.endings import Endings
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade, GroupValue
 from chaperone.agent.hold.enforcement import Enforcement
 from chaperone.agent.probe.stack import Stacks
@@ -96,6 +97,7 @@ class Recording:
         self.apiservers = apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
         stacks = Stacks(self._is_probed, tracer.kept_files.of)
         self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, stacks.of), apiservers)
+        self.endings = Endings(self.sessions, self.lineage, self.connections, outbox.put)
         for session in sessions:
             self.put(session.begin())
         if self.drops:
@@ -114,6 +116,7 @@ class Recording:
         self._take(values)
         self._read_held()
         self.put(self.connections.look(now_ns()))
+        self.endings.step()
         if self.pods:
             self.pods.step(now_ns())
         if step := self.clock.look():
@@ -159,6 +162,7 @@ class Recording:
         """The last records: what is still in the ring, what never came out of it, what the kernel could not do."""
         self.enforcement.close()
         self.strict.close()
+        self.endings.close()
         self.gate.close()
         if self.pods:
             self.pods.close()

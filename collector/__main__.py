@@ -22,6 +22,7 @@ from chaperone.collector.enforce.alerter import Alerter, alerting_on
 from chaperone.collector.enforce.alerting import read_alerting
 from chaperone.collector.enforce.approvals.office import Office
 from chaperone.collector.enforce.journal import AlertedJournal
+from chaperone.collector.enforce.kills import Kills, Outside
 from chaperone.collector.enforce.orders import Orders
 from chaperone.collector.enforce.outbox import OutboxError
 from chaperone.collector.ingest.intake import PipelineIntake
@@ -36,10 +37,13 @@ from chaperone.collector.lookup.pods import Pods
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.pipeline import Pipeline
-from chaperone.collector.pipeline.approving import approving, decided
+from chaperone.collector.pipeline.approving import approving
 from chaperone.collector.pipeline.holds import Holds
+from chaperone.collector.pipeline.instructions import ending
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.judged import JudgedPipeline
+from chaperone.collector.pipeline.people import QUESTIONS as DECIDING
+from chaperone.collector.pipeline.people import People
 from chaperone.collector.pipeline.tally import TalliedJournal, TalliedPipeline, Tally, alert_family, troubles_family
 from chaperone.collector.rules.ruleset import Rules
 from chaperone.collector.serve.activity import Activity
@@ -151,7 +155,7 @@ async def _run(directory: StoreDirectory, settings: CollectorSettings, policies:
     async with opened(directory, pace) as store, alerting_on(directory.path, settings.alerts) as alerter:
         activity, new_gate = Activity(), _gates(directory)
         parts = partial(Parts, store, activity, alerter, policies, pods, new_gate)
-        opening = approving(directory, store, alerter, new_gate().text, activity)
+        opening = approving(directory, store, alerter, new_gate().text)
         async with opening as office, _serving(directory, settings, parts(office)):
             _say_ready(settings.ready_fd)
             await _until_done(stopped, activity, settings.idle_s)
@@ -170,15 +174,15 @@ async def _tell(stopped: asyncio.Event, alerter: Alerter) -> None:
         task.cancel()
 
 
-def _asking(store: Ask, alerts: Ask, office: Office, survey: Survey) -> Ask:
-    """Questions about alerts to those who keep them, words about approvals to the office, of coverage to who looks at it, all others to
-    the store."""
+def _asking(store: Ask, alerts: Ask, people: People, survey: Survey) -> Ask:
+    """Questions about alerts to those who keep them, words that decide to those who do as people say, of coverage to who looks at it,
+    all others to the store."""
 
     async def ask(name: str, parameters: str) -> list[dict[str, Any]]:
         if name == "coverage":
             return await survey.answer()
-        if name == "approvals.decide":
-            return await decided(office, parameters)
+        if name in DECIDING:
+            return await people.ask(name, parameters)
         return await (alerts if name.startswith("alerts.") else store)(name, parameters)
 
     return ask
@@ -212,9 +216,13 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     store, activity, alerter, policies = parts.store, parts.activity, parts.alerter, parts.policies
     new_gate, orders = parts.new_gate, Orders(parts.office)
     alerter.asks = orders.carries_out
-    judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders], parts.pods)
+    outside = Outside(store.living, lambda kill: intake.outgoing.tell_all(ending(kill)), store.keep_kills, new_gate().text)
+    kills = Kills(outside, orders.carries_out)
+    kills.begin()
+    people = People(parts.office, kills)
+    judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders, kills], parts.pods)
     holds = Holds(orders, judge)
-    pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds)
+    pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds, kills.heard)
     pipeline.recall(await store.past(), await store.docket(policies.rules.horizon_ns))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
     journal = AlertedJournal(store, alerter)
@@ -236,13 +244,14 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     survey = Survey(Sources(store.ask, capture.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
     surveying = asyncio.create_task(survey.watch())
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
-    answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, _asking(store.ask, alerter.ask, parts.office, survey))
+    answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, _asking(store.ask, alerter.ask, people, survey))
     admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(admission.ask, activity), server)
     metrics = _metrics(settings.listening, tally, survey, parts)
     await _listen(server, directory.path, settings.listening)
     try:
-        yield
+        async with people.listening(directory, activity):
+            yield
     finally:
         metrics.close()
         watching.cancel()

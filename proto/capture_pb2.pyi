@@ -249,7 +249,7 @@ class Wait(_message.Message):
     def __init__(self, until_ns: _Optional[int] = ...) -> None: ...
 
 class Kill(_message.Message):
-    __slots__ = ("target", "id")
+    __slots__ = ("target", "id", "order")
     class Target(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         CONNECTION: _ClassVar[Kill.Target]
@@ -260,9 +260,11 @@ class Kill(_message.Message):
     WORKLOAD: Kill.Target
     TARGET_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
     target: Kill.Target
     id: str
-    def __init__(self, target: _Optional[_Union[Kill.Target, str]] = ..., id: _Optional[str] = ...) -> None: ...
+    order: str
+    def __init__(self, target: _Optional[_Union[Kill.Target, str]] = ..., id: _Optional[str] = ..., order: _Optional[str] = ...) -> None: ...
 
 class HoldFrom(_message.Message):
     __slots__ = ("stream", "direction", "position")

@@ -50,6 +50,7 @@ class Uplink:
         self.trouble = "no collector answered yet"
         self.is_refused = False  # it answered, and will not take what we send
         self.on_order: Callable[[wire.Downward], None] = lambda _message: None  # orders, and from where to hold
+        self.on_kill: Callable[[wire.Order], None] = lambda _order: None  # orders that answer no hold
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
 
@@ -96,7 +97,9 @@ class Uplink:
     def _heard(self, answer: wire.Downward) -> None:
         """A collector answers. One that refused a batch welcomes us again before it refuses it again: only an ack undoes that."""
         kind = answer.WhichOneof("message")
-        if kind in ("order", "hold_from"):
+        if kind == "order" and not answer.order.hold:
+            self.on_kill(answer.order)
+        elif kind in ("order", "hold_from"):
             self.on_order(answer)
         if kind == "ack":
             self.is_refused = False

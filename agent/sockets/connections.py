@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from chaperone.agent.sockets.coverage import client_bytes
 from chaperone.agent.sockets.hello import agreed, server_name
 from chaperone.agent.sockets.hooks import FlowLookup
+from chaperone.agent.sockets.peers import cookie_and_peer
 from chaperone.agent.sockets.report import QUIC, Counted, Watched, counted, is_speaking, notes_of
 from chaperone.agent.sockets.suite import quic, suite_of
 from chaperone.agent.sockets.ties import Ties, Untied
 from chaperone.agent.sockets.values import SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
 from chaperone.agent.workload.lineage import Lineage
-from chaperone.proto.ids import ProcessId, SessionId
+from chaperone.proto.ids import ProcessId, SessionId, StreamId
 from chaperone.proto.records import Direction, NameAnswer, Record
 
 SETTLE_NS = 300_000_000  # behind a FIN, for the rest to come
@@ -66,6 +67,12 @@ class Connections:
         """Whether a TLS object that is no stream yet writes on a connection that was seen from its first packet."""
         watched = self._open.get(self.ties.awaited(process, handle))
         return watched is not None and not watched.opened.late
+
+    def place_of(self, id_: str) -> tuple[SessionId, int] | None:
+        """The session and the socket's cookie of an open connection, by its id or that of a stream on it."""
+        tied = self.ties.cookie_of(StreamId(id_))
+        found = next((one for one in self._open.values() if one.id == id_ or (tied and one.opened.cookie == tied)), None)
+        return (found.session, cookie_and_peer(found.opened.cookie)[0]) if found else None
 
     def look(self, now: int) -> Iterator[Record]:
         """What has become certain by waiting."""

@@ -82,6 +82,11 @@ class Ties:
         value = self._waiting.get(process, {}).get(handle)
         return value.cookie if value else 0
 
+    def cookie_of(self, stream: StreamId) -> int:
+        """The socket of an open stream; 0: none is known."""
+        found = self._streams.get(stream)
+        return found.cookie if found else 0
+
     def match(self, untied: Untied, time: int) -> Iterator[Record]:
         """Small records may wait for an acknowledgement (Nagle) and leave outside of the thread that wrote them. A connection like
         that is tied if exactly one loose stream of its process (or of a child, by the same object), begun since, sent as many bytes."""

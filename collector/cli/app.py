@@ -23,6 +23,7 @@ from chaperone.collector.cli import (
     decode,
     doctor,
     halves,
+    kill,
     mask,
     replay,
     rules,
@@ -47,6 +48,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(certificates.app, name="certificates")
 app.add_typer(accesses.app, name="accesses")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(kill.app, name="kill")
 app.add_typer(verdicts.app, name="verdicts")
 app.command("status")(status.status)
 app.command("coverage")(coverage.coverage)

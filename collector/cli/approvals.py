@@ -1,29 +1,23 @@
 """`chaperone approvals`: requests that wait for people, and their word about them."""
 
-import json
-import socket
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from chaperone.collector.cli.ask import StoreOption, Whom, ask, directory, whom
-from chaperone.collector.cli.connect import reach
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
 from chaperone.collector.cli.show.approval import COLUMNS, approval_lines, row
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.table import table
+from chaperone.collector.cli.word import said
 from chaperone.collector.enforce.approvals.state import State
-from chaperone.collector.store.directory import DECISIONS, socket_path
 
 app = typer.Typer(no_args_is_help=True, help="Requests that wait for people, and their word about them.", rich_markup_mode=None)
 Document = dict[str, Any]
 FOLLOW_S = 1.0
-ANSWER_S = 60.0
-TRIES = 3
 FOLLOW_WIDTHS = (8, 5, 8, 5, 8, 16, 24, 24)
 NEXT = "chaperone approvals list shows them"
 
@@ -86,45 +80,13 @@ def deny(approval: Id, reason: Reason, output: FormOption = Form.TABLE, store: S
 
 
 def _decide(place: Whom, word: Document, output: Form) -> None:
-    found = _answer(place, word) if isinstance(place, Path) else next(ask(place, "approvals.decide", **word))
+    found = said(place, "approvals.decide", word, NEXT)
     if output is not Form.TABLE:
         document(found, output)
     elif found["state"] == State.PENDING:
         typer.echo(f"approval {found['id'][:12]} has your word; it wants more people's")
     else:
         typer.echo(f"approval {found['id'][:12]} {escape(found['state'])}")
-
-
-def _answer(place: Path, word: Document) -> Document:
-    """Of a collector that was just ending another is started; a word that may have been heard is not said twice."""
-    for _ in range(TRIES):
-        reach(place)
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(ANSWER_S)
-            try:
-                connection.connect(socket_path(place, DECISIONS))
-            except (ConnectionRefusedError, FileNotFoundError):
-                continue
-            return _settled(_told(connection, word))
-    raise CommandError("nobody listens for decisions", "try again")
-
-
-def _settled(answer: Document) -> Document:
-    if problem := answer.get("error"):
-        raise CommandError(str(problem), NEXT)
-    found: Document = answer["approval"]
-    return found
-
-
-def _told(connection: socket.socket, word: Document) -> Document:
-    """A line there, a line back."""
-    try:
-        connection.sendall(json.dumps(word).encode() + b"\n")
-        with connection.makefile("rb") as lines:
-            found: Document = json.loads(lines.readline())
-    except (OSError, ValueError):
-        raise CommandError("the collector did not answer", "chaperone approvals show says how it stands") from None
-    return found
 
 
 def _print(found: list[Document], output: Form) -> None:

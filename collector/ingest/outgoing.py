@@ -33,12 +33,13 @@ class Outgoing:
         """Those that hear."""
         return tuple(self._lines)
 
-    def tell_all(self, message: pb.Downward) -> None:
-        """Say it to all agents that hear."""
-        for line in self._lines.values():
-            line.put_nowait(message)
-
     def tell(self, agent: str, message: pb.Downward) -> None:
         """Say it, if the agent hears."""
         if agent in self._lines:
             self._lines[agent].put_nowait(message)
+
+    def tell_all(self, message: pb.Downward) -> int:
+        """Say it to every agent that hears; how many there are."""
+        for line in self._lines.values():
+            line.put_nowait(message)
+        return len(self._lines)

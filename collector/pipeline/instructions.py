@@ -1,9 +1,13 @@
 """Orders as an agent is told them (capture.proto)."""
 
+from chaperone.collector.enforce.kills import Kill
+from chaperone.collector.rules.verdict import Ends
 from chaperone.collector.wire.compose.units import Name, Order, Part
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Direction
+
+_TARGETS = {Ends.CONNECTION: pb.Kill.CONNECTION, Ends.PROCESS: pb.Kill.PROCESS, Ends.SESSION: pb.Kill.WORKLOAD}
 
 
 def ordered(hold: str, order: Order) -> pb.Downward:
@@ -19,6 +23,11 @@ def waiting(hold: str, until_ns: int) -> pb.Downward:
 def killed(hold: str, target: pb.Kill.Target = pb.Kill.CONNECTION) -> pb.Downward:
     """It ends."""
     return pb.Downward(order=pb.Order(hold=hold, kill=pb.Kill(target=target)))
+
+
+def ending(kill: Kill) -> pb.Downward:
+    """Something ends that no hold is about."""
+    return pb.Downward(order=pb.Order(kill=pb.Kill(target=_TARGETS[kill.target], id=kill.subject, order=kill.id)))
 
 
 def hold_from(stream: StreamId, direction: Direction, position: int) -> pb.Downward:

@@ -1,6 +1,6 @@
 """A pipeline whose rows go through a judge: what ingest gives batches to, and has orders from."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgpack
 
@@ -10,13 +10,16 @@ from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.records import Pipeline
 from chaperone.collector.store.marks import StreamMark
 from chaperone.collector.store.recall import BROUGHT, Docket, Past
-from chaperone.proto.records import Record, SessionEnded, SessionStarted
+from chaperone.proto.records import Outcome, Record, SessionEnded, SessionStarted
 
 
 class JudgedPipeline:
-    """`judge` is the sink of `pipeline`, `holds` are its."""
+    """`judge` is the sink of `pipeline`, `holds` are its. `heard`: told of each outcome, the order's id and the result."""
 
-    def __init__(self, pipeline: Pipeline, judge: Judge, holds: Holds | None = None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, judge: Judge, holds: Holds | None = None, heard: Callable[[str, str], None] = lambda *_: None
+    ) -> None:
+        self._heard = heard
         self._pipeline, self._judge, self._holds = pipeline, judge, holds or Holds(Orders())
         self._brought: list[StreamMark] = []  # policies' texts as they came: a restarted collector must judge by the same
 
@@ -27,6 +30,8 @@ class JudgedPipeline:
             self._brought.append(StreamMark(f"{BROUGHT}{record.session}", msgpack.packb(record.policies, unicode_errors="surrogatepass")))
         elif isinstance(record, SessionEnded):
             self._brought.append(StreamMark(f"{BROUGHT}{record.session}"))
+        elif isinstance(record, Outcome):
+            self._heard(record.hold, record.result)
         self._pipeline.take(record, wall_offset, agent)
 
     def orders(self) -> list[Told]:

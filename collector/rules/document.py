@@ -15,7 +15,7 @@ from chaperone.collector.rules.message import Message, MessageError, message
 from chaperone.collector.rules.selector import EVERYTHING, Selector, selector
 from chaperone.collector.rules.terms import DEFAULT, Mode, Scan, Terms, effective, terms
 from chaperone.collector.rules.terms import KEYS as TERMS
-from chaperone.collector.rules.verdict import Action, Enforce, Moment, Severity
+from chaperone.collector.rules.verdict import Action, Ends, Enforce, Moment, Severity
 from chaperone.collector.rules.words import WORDS, first_moment
 
 API_VERSION = "chaperone.dev/v1"
@@ -24,7 +24,7 @@ RULE_LIMIT = 2_000
 POLICY_KEYS = ("apiVersion", "kind", "metadata", "selector", *TERMS, "macros", "lists", "rules")
 RULE_KEYS = (
     "name", "description", "phase", "when", "count", "countOf", "within", "by", "distinct", "then", "do", "enforce", "severity",
-    "mitre", "message", "exceptions", "onUnknown", *CONSENT,
+    "mitre", "message", "exceptions", "onUnknown", "kill", *CONSENT,
 )  # fmt: skip
 _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 _NAME = "a name of letters, digits and _"
@@ -109,6 +109,7 @@ class Rule:
     mode: Mode = Mode.ENFORCE  # the policy's
     scan: bool = False  # whether the policy has secrets looked for in other connections
     consent: Consent | None = None  # of a rule that asks for approval
+    ends: Ends = Ends.CONNECTION  # of a rule that kills
 
     @property
     def effective(self) -> Enforce:
@@ -235,6 +236,7 @@ def _rule(place: Place, policy: str, macros: Mapping[str, str], said: Terms) -> 
         on_unknown=keys["onUnknown"].choice(OnUnknown) if "onUnknown" in keys else (OnUnknown.MATCH if refuses else OnUnknown.SKIP),
         line=place.node.start_mark.line + 1,
         consent=consent(keys, do is Action.APPROVE, said.hold_limit_ns),
+        ends=_ends(keys, do),
     )
 
 
@@ -243,6 +245,12 @@ def _techniques(place: Place) -> tuple[str, ...]:
         if not _TECHNIQUE.fullmatch(entry.text()):
             raise entry.error(f"expected ATT&CK techniques such as T1609 or T1552.007, found {entry.text()[:40]!r}")
     return place.texts()
+
+
+def _ends(keys: Mapping[str, Place], do: Action) -> Ends:
+    if "kill" in keys and do is not Action.KILL:
+        raise keys["kill"].error("expected do: kill beside it")
+    return keys["kill"].choice(Ends) if "kill" in keys else Ends.CONNECTION
 
 
 def _condition(place: Place, macros: Mapping[str, str]) -> Condition:

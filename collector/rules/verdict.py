@@ -17,6 +17,14 @@ class Action(StrEnum):
     ALLOW = "allow"
 
 
+class Ends(StrEnum):
+    """What a kill ends."""
+
+    CONNECTION = "connection"
+    PROCESS = "process"
+    SESSION = "session"
+
+
 class Enforce(StrEnum):
     """How seriously a rule is meant."""
 
@@ -70,3 +78,4 @@ class Verdict:
     evidence: Evidence
     effective: Enforce = Enforce.OBSERVE  # the rule's `enforce` under its policy's `mode`
     consent: Consent | None = None  # whose approval it wants, if it wants any
+    ends: Ends = Ends.CONNECTION  # of a kill: what it ends

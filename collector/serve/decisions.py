@@ -1,7 +1,7 @@
-"""Decisions of people at this machine: one line of JSON each way on a Unix socket whose peers the kernel names.
+"""Words of people at this machine that need a name: one line of JSON each way on a Unix socket whose peers the kernel names.
 
-A line {approval, approve, why} is answered by {approval} or {error}. gRPC does not say who is at a socket's other end, so this is one
-of its own.
+A line {approval, approve, why} or {kill, id, why} is answered by {done} or {error}. gRPC does not say who is at a socket's
+other end, so this is one of its own.
 """
 
 import asyncio
@@ -16,7 +16,9 @@ from chaperone.collector.serve.peer import Peer, PeerError, peer_of
 
 LINE_LIMIT = 64 << 10
 PATIENCE_S = 30.0
-Decide = Callable[[Peer, str, bool, str], Awaitable[Mapping[str, Any]]]  # who, which approval, yes or no, why; ValueError
+Decide = Callable[[Peer, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]  # who, and their word; ValueError
+_APPROVAL: dict[str, type] = {"approval": str, "approve": bool, "why": str}
+_KILL: dict[str, type] = {"kill": str, "id": str, "why": str}
 
 
 @asynccontextmanager
@@ -52,8 +54,7 @@ async def _served(
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, decide: Decide) -> dict[str, Any]:
     try:
         peer = peer_of(writer.get_extra_info("socket"))
-        given = word_in(await reader.readuntil(b"\n"))
-        return {"approval": await decide(peer, given["approval"], given["approve"], given["why"])}
+        return {"done": await decide(peer, word_in(await reader.readuntil(b"\n")))}
     except (PeerError, ValueError) as error:
         return {"error": str(error)}
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -61,12 +62,15 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, de
 
 
 def word_in(line: bytes | str) -> dict[str, Any]:
-    """{approval, approve, why}. ValueError."""
+    """Either of them. ValueError."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
         raise ValueError("expected JSON") from None
-    kinds = {"approval": str, "approve": bool, "why": str}
-    if not isinstance(found, dict) or found.keys() != kinds.keys() or not all(isinstance(found[key], kind) for key, kind in kinds.items()):
-        raise ValueError("expected {approval, approve, why}")
+    if not isinstance(found, dict) or not (_is(found, _APPROVAL) or _is(found, _KILL)):
+        raise ValueError("expected {approval, approve, why} or {kill, id, why}")
     return found
+
+
+def _is(found: dict[str, Any], kinds: dict[str, type]) -> bool:
+    return found.keys() == kinds.keys() and all(isinstance(found[key], kind) for key, kind in kinds.items())

@@ -41,6 +41,7 @@ NEEDS = {
     "coverage": Need(Right.VIEW, Where.EVERYWHERE),
     "containers.open": Need(Right.VIEW, Where.EVERYWHERE),
     "unread.list": Need(Right.VIEW, Where.EVERYWHERE),
+    "kill": Need(Right.ADMIN, Where.EVERYWHERE),
     "accesses.list": Need(Right.ADMIN, Where.EVERYWHERE),
 }
 OTHERS = Need(Right.ADMIN, Where.EVERYWHERE)

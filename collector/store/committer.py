@@ -13,7 +13,7 @@ from chaperone.collector.store.marks import StreamMark
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
 
-_URGENT = (Kind.SESSION, Kind.APPROVAL)  # somebody waits for them
+_URGENT = (Kind.SESSION, Kind.APPROVAL, Kind.KILL)  # somebody waits for them
 Run = Callable[[Callable[[], None]], Awaitable[None]]  # runs a function in the store's thread
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from chaperone.collector.rules.verdict import Ends
 from chaperone.collector.settings import version
 from chaperone.collector.store import queries, writer
 from chaperone.collector.store.approvals import approval_row, recent_approvals
@@ -15,6 +16,7 @@ from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.governed import governed
+from chaperone.collector.store.kills import kill_row, living
 from chaperone.collector.store.marks import Marks, StreamMark
 from chaperone.collector.store.objects import object_before
 from chaperone.collector.store.recall import Docket, Past, docket, past
@@ -63,6 +65,14 @@ class Store:
     async def keep_approvals(self, documents: Sequence[Mapping[str, Any]]) -> str:
         """Versions of approvals; none: wait for those before. As `commit`."""
         return await self.commit([approval_row(document) for document in documents])
+
+    async def keep_kills(self, documents: Sequence[Mapping[str, Any]]) -> str:
+        """That something is, or was, ended. As `commit`."""
+        return await self.commit([kill_row(document) for document in documents])
+
+    async def living(self, target: Ends, prefix: str) -> tuple[str, str]:
+        """The whole id of something that goes on, and its session. QuestionError."""
+        return await self.run(lambda: living(self._engine, target, prefix))
 
     async def object_before(self, call: Mapping[str, Any]) -> Any:
         """What the traffic showed last of the object that a call is about."""

@@ -1,8 +1,8 @@
 """All that happened in a session, in order: the question "replay".
 
 A moment is {at, kind, document}. `kind` is "session", "process", "stream", "call" (when its request was there), "answer" (the same call
-when it was answered or over), "piece", "exchange", "verdict", "approval", "loss", "gap", "note", "leak", "exit" (a process ended) or
-"end" (the session). `at` is the steady time (store/clock.py); each version of a thing has its own offset between the two.
+when it was answered or over), "piece", "exchange", "verdict", "approval", "kill", "loss", "gap", "note", "leak", "exit" (a process ended)
+or "end" (the session). `at` is the steady time (store/clock.py); each version of a thing has its own offset between the two.
 """
 
 import json
@@ -15,7 +15,7 @@ from chaperone.collector.store.clock import SHIFT, clocks
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 
-KINDS = ("session", "process", "stream", "call", "piece", "exchange", "verdict", "approval", "loss", "gap", "note", "leak")
+KINDS = ("session", "process", "stream", "call", "piece", "exchange", "verdict", "approval", "kill", "loss", "gap", "note", "leak")
 _ENDS = {"session": "end", "process": "exit", "call": "answer"}
 _TIMES = ("time", "answered", "ended")
 _VERSIONS = (

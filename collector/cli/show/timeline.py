@@ -35,6 +35,7 @@ class Timeline:
             "exchange": _exchange,
             "verdict": self._verdict,
             "approval": _approval,
+            "kill": _kill,
             "loss": self._trouble,
             "gap": self._trouble,
             "note": self._trouble,
@@ -151,6 +152,11 @@ def _approval(found: Document) -> list[str]:
     """That somebody was asked, and all that became of it."""
     votes = [f"{vote['who']} {'approves' if vote['approves'] else 'denies'}: {vote['why']}" for vote in found["votes"]]
     return [escape(line) for line in (f"approval {short(found['id'])} of {found['alert']['rule']}: {found['state']}", *votes)]
+
+
+def _kill(found: Document) -> list[str]:
+    result = f" ({found['result']})" if found["result"] and found["result"] != found["stage"] else ""
+    return [escape(f"{found['who']} kills {found['target']} {short(found['subject'])}: {found['why']} → {found['stage']}{result}")]
 
 
 def _exit(process: Document) -> list[str]:

@@ -4,7 +4,6 @@ import json
 import os
 import pwd
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -161,12 +160,3 @@ def test_changes_are_followed(fresh: tuple[Path, dict[str, str]]) -> None:
         following.send_signal(signal.SIGINT)
     assert {one["state"] for one in before} == {"pending"}
     assert (after["id"], after["state"]) == (fresh[1]["plain"], "denied")
-
-
-def test_a_collector_that_says_nothing_is_no_answer() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.shutdown(socket.SHUT_WR)
-        with pytest.raises(CommandError) as raised:
-            module._told(ours, {})
-    assert raised.value.sentence == "the collector did not answer"

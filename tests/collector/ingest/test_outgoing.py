@@ -26,11 +26,12 @@ def test_an_agent_without_a_call_hears_nothing_and_harms_nobody() -> None:
     Outgoing().tell("a", MESSAGE)
 
 
-def test_what_concerns_all_is_told_to_all() -> None:
+def test_all_that_hear_are_told_and_counted() -> None:
     async def work() -> None:
         outgoing = Outgoing()
-        with outgoing.line("a") as one, outgoing.line("b") as other:
-            outgoing.tell_all(MESSAGE)
-            assert (one.get_nowait(), other.get_nowait()) == (MESSAGE, MESSAGE)
+        assert outgoing.tell_all(MESSAGE) == 0
+        with outgoing.line("a") as first, outgoing.line("b") as second:
+            assert outgoing.tell_all(MESSAGE) == 2
+            assert first.get_nowait() == second.get_nowait() == MESSAGE
 
     asyncio.run(work())

@@ -16,13 +16,14 @@ from support.judged_events import body
 from chaperone.collector.enforce.alerter import Alerter, alerting_on
 from chaperone.collector.enforce.approvals.office import Office
 from chaperone.collector.enforce.orders import Answer, Wanted
-from chaperone.collector.identity.caller import CALLER, OWNER, Caller, Means
-from chaperone.collector.pipeline.approving import approving, decided
+from chaperone.collector.pipeline.approving import approving
+from chaperone.collector.pipeline.people import People
 from chaperone.collector.store.committer import Pace
 from chaperone.collector.store.directory import DECISIONS, hold
 from chaperone.collector.store.opened import Store, opened
 
 WAIT_S = 60.0
+NOTHING: Any = None  # nothing is killed here
 ROLE = body({"kind": "ClusterRole", "metadata": {"name": "all"}, "rules": [{"verbs": ["*"]}]})
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="the approver of these rules is root")
 
@@ -33,7 +34,8 @@ def run(directory: Path, then: Callable[[Office, Store, Alerter], Awaitable[Any]
             async with (
                 opened(held, Pace(0.01)) as store,
                 alerting_on(directory, None) as alerter,
-                approving(held, store, alerter, lambda text: text.replace("hunter2", "~"), nullcontext()) as office,
+                approving(held, store, alerter, lambda text: text.replace("hunter2", "~")) as office,
+                People(office, NOTHING).listening(held, nullcontext()),
             ):
                 await asyncio.sleep(0)
                 return await then(office, store, alerter)
@@ -73,7 +75,7 @@ def test_a_request_waits_over_a_restart_is_approved_at_the_socket_and_passes_onc
 
     async def passes(office: Office, store: Store, alerter: Alerter) -> None:
         found = await said(directory, id_[:10], True)
-        assert (found["approval"]["state"], found["approval"]["votes"][0]["why"]) == ("approved", "planned, ~")
+        assert (found["done"]["state"], found["done"]["votes"][0]["why"]) == ("approved", "planned, ~")
 
         async def is_approved() -> bool:
             return bool(stand(office, 7).answer is Answer.APPROVED)
@@ -97,28 +99,3 @@ def test_whose_word_does_not_count_is_told_why(tmp_path: Path) -> None:
         assert (await said(directory, "zz", True))["error"].startswith("no approval's id begins")
 
     run(directory, then)
-
-
-CALLERS: dict[str, tuple[Caller, str]] = {
-    "an approver": (Caller("ann", frozenset(), Means.CERTIFICATE), ""),
-    "another": (Caller("bob", frozenset({"sre"}), Means.TOKEN), "user:bob is none of this rule's approvers"),
-    "named as a user of the machine": (Caller("root", frozenset(), Means.TOKEN), "user:root is none of this rule's approvers"),
-    "whoever has the socket": (OWNER, "at this machine the socket for decisions is asked"),
-}
-
-
-@pytest.mark.parametrize("who", CALLERS)
-def test_over_the_network_the_caller_decides_who_is_known_by_certificate_or_token(tmp_path: Path, who: str) -> None:
-    caller, problem = CALLERS[who]
-
-    async def then(office: Office, store: Store, alerter: Alerter) -> None:
-        CALLER.set(caller)
-        word = json.dumps({"approval": stand(office).id, "approve": True, "why": "planned"})
-        if problem:
-            with pytest.raises(ValueError, match=problem):
-                await decided(office, word)
-            return
-        [found] = await decided(office, word)
-        assert (found["state"], found["votes"][0]["who"], found["votes"][0]["how"]) == ("approved", "user:ann", "certificate")
-
-    run(tmp_path / "store", then)

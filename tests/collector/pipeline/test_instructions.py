@@ -2,7 +2,9 @@
 
 import pytest
 
-from chaperone.collector.pipeline.instructions import hold_from, killed, ordered, waiting
+from chaperone.collector.enforce.kills import Kill
+from chaperone.collector.pipeline.instructions import ending, hold_from, killed, ordered, waiting
+from chaperone.collector.rules.verdict import Ends
 from chaperone.collector.wire.compose.units import Name, Order, Part
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import StreamId
@@ -33,3 +35,9 @@ def test_waiting_ending_and_holding_are_told() -> None:
     assert killed("h").order.kill.target == pb.Kill.CONNECTION
     told = hold_from(StreamId("s"), Direction.IN, 12).hold_from
     assert (told.stream, told.direction, told.position) == ("s", pb.IN, 12)
+
+
+def test_an_end_that_no_hold_is_about_names_what_and_its_own_id() -> None:
+    for target, number in ((Ends.CONNECTION, pb.Kill.CONNECTION), (Ends.PROCESS, pb.Kill.PROCESS), (Ends.SESSION, pb.Kill.WORKLOAD)):
+        order = ending(Kill("kill-1", target, "ab", "s", "unix:root", "", "why", 1)).order
+        assert (order.hold, order.kill) == ("", pb.Kill(target=number, id="ab", order="kill-1"))

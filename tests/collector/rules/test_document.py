@@ -7,7 +7,7 @@ from support.policies import EXAMPLE, HEAD, rules
 
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.document import POLICY_KEYS, RULE_KEYS, By, CountOf, merged, policies
-from chaperone.collector.rules.verdict import Action, Enforce, Moment, Severity
+from chaperone.collector.rules.verdict import Action, Ends, Enforce, Moment, Severity
 
 
 def test_the_example_loads_with_its_phases_and_windows() -> None:
@@ -19,7 +19,16 @@ def test_the_example_loads_with_its_phases_and_windows() -> None:
     assert second.then.within_ns == 300 * 10**9
 
 
+def test_a_rule_that_kills_says_what() -> None:
+    assert [rule.ends for rule in rules("- {name: a, when: 'true', do: kill}\n- {name: b, when: 'true', do: kill, kill: session}")] == [
+        Ends.CONNECTION,
+        Ends.SESSION,
+    ]
+
+
 MISTAKES = {
+    "- {name: a, when: 'true', do: deny, kill: session}": "rules[0].kill: expected do: kill beside it",
+    "- {name: a, when: 'true', do: kill, kill: node}": "expected one of connection, process, session, found 'node'",
     "- {name: a, when: call.vreb == 'x', do: alert}": "policy.yaml:5: rules[0].when: expected a CEL condition, found at 1:5: undeclared",
     "- {name: a, when: call.code == 'x', do: alert}": "no matching overload",
     "- {name: a, when: call.verb, do: alert}": "expected a condition that is true or false, found one of type STRING",

@@ -18,12 +18,13 @@ from chaperone.collector.serve.peer import Peer
 WORD = {"approval": "ab", "approve": True, "why": "planned"}
 
 
-async def decide(peer: Peer, prefix: str, approves: bool, why: str) -> Mapping[str, Any]:
+async def decide(peer: Peer, word: Mapping[str, Any]) -> Mapping[str, Any]:
+    why = word["why"]
     if why == "slow":
         await asyncio.sleep(60)
     if why == "bad":
         raise ValueError("that does not count")
-    return {"id": prefix, "by": peer.pid, "approves": approves, "why": why}
+    return {"by": peer.pid, **word}
 
 
 def told(path: Path, line: bytes) -> dict[str, Any]:
@@ -43,8 +44,8 @@ def told(path: Path, line: bytes) -> dict[str, Any]:
 
 
 def test_a_word_is_handed_on_with_who_said_it(tmp_path: Path) -> None:
-    found = told(tmp_path / "d.sock", json.dumps(WORD).encode() + b"\n")
-    assert found == {"approval": {"id": "ab", "by": os.getpid(), "approves": True, "why": "planned"}}
+    for word in (WORD, {"kill": "process", "id": "ab", "why": "x"}):
+        assert told(tmp_path / "d.sock", json.dumps(word).encode() + b"\n") == {"done": {"by": os.getpid(), **word}}
 
 
 ODD = {
@@ -74,4 +75,4 @@ def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "d.sock").touch()
-    assert "approval" in told(tmp_path / "d.sock", json.dumps(WORD).encode() + b"\n")
+    assert "done" in told(tmp_path / "d.sock", json.dumps(WORD).encode() + b"\n")

@@ -1,0 +1,135 @@
+"""End a process, all of a cgroup, or a socket, and see that it has ended. Each says "ended", or in a sentence why that is not certain.
+
+A process is held by a pidfd and known by its start, so that no other that got its number is hit. A workload is ended by the kernel at
+once where it can (cgroup.kill, Linux 5.14), else process by process until none is left: one that forks faster is stopped by the freezer.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from chaperone.agent.workload.processes import TICK_NS, started_ns
+
+ENDED = "ended"
+LIMIT_S = 8.0
+STEP_S = 0.02
+SYS_PIDFD_GETFD = 438
+SO_COOKIE = 57
+TCP_STATE = 0  # in struct tcp_info
+TCP_ESTABLISHED = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def process_ended(pid: int, started: int) -> str:
+    """Kill a process and wait for its end."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return ENDED
+    try:
+        if abs((started_ns(pid) or 0) - started) > TICK_NS:  # /proc knows it to a tick
+            return ENDED  # the number is another's now
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        gone = select.poll()
+        gone.register(descriptor, select.POLLIN)
+        return ENDED if gone.poll(LIMIT_S * 1000) else f"it has not ended within {LIMIT_S:g} s of SIGKILL"
+    except (ProcessLookupError, FileNotFoundError):
+        return ENDED
+    finally:
+        os.close(descriptor)
+
+
+def group_ended(cgroup: Path) -> str:
+    """Kill everything in a cgroup and in those below, and wait until they are empty."""
+    deadline = time.monotonic() + LIMIT_S
+    freezer = cgroup / "cgroup.freeze"
+    try:
+        while members := _members(cgroup):
+            if time.monotonic() > deadline:
+                return f"{len(members)} of its processes have not ended within {LIMIT_S:g} s of SIGKILL"
+            if not _killed_at_once(cgroup):
+                _write(freezer, b"1")
+                for pid in members:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                _write(freezer, b"0")
+            time.sleep(STEP_S)
+    finally:
+        _write(freezer, b"0")
+    return ENDED
+
+
+def socket_ended(pids: list[int], cookie: int) -> str:
+    """Shut a TCP socket down for both sides, through whichever of these processes has it."""
+    for pid in pids:
+        with suppress(OSError):
+            if found := _socket_of(pid, cookie):
+                with found:
+                    return _shut(found)
+    return "no process of its workload has its socket any more"
+
+
+def _shut(found: socket.socket) -> str:
+    with suppress(OSError):  # it is not connected any more
+        found.shutdown(socket.SHUT_RDWR)
+    state = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[TCP_STATE]
+    return ENDED if state != TCP_ESTABLISHED else "its socket is still connected"
+
+
+def _socket_of(pid: int, cookie: int) -> socket.socket | None:
+    process = os.pidfd_open(pid)
+    try:
+        numbers = [int(link.name) for link in Path(f"/proc/{pid}/fd").iterdir() if _is_socket(link)]
+        return next((found for number in numbers if (found := _copy(process, number, cookie))), None)
+    finally:
+        os.close(process)
+
+
+def _is_socket(link: Path) -> bool:
+    with suppress(OSError):
+        return str(link.readlink()).startswith("socket:")
+    return False
+
+
+def _copy(process: int, number: int, cookie: int) -> socket.socket | None:
+    descriptor = _libc.syscall(SYS_PIDFD_GETFD, process, number, 0)
+    if descriptor < 0:
+        return None
+    found = socket.socket(fileno=descriptor)
+    with suppress(OSError):
+        if int.from_bytes(found.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8), "little") == cookie:
+            return found
+    found.close()
+    return None
+
+
+def _members(cgroup: Path) -> list[int]:
+    found: list[int] = []
+    for file in cgroup.glob("**/cgroup.procs"):
+        with suppress(OSError):  # the group is gone, or a threaded one
+            found += [int(line) for line in file.read_text().split()]
+    return found
+
+
+def _killed_at_once(cgroup: Path) -> bool:
+    return _write(cgroup / "cgroup.kill", b"1")
+
+
+def _write(file: Path, text: bytes) -> bool:
+    """Into a file of the cgroup that is there; some kernels do not have it."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        os.write(descriptor, text)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
