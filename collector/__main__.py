@@ -38,6 +38,7 @@ from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.pipeline.approving import approving
+from chaperone.collector.pipeline.effective import Modes
 from chaperone.collector.pipeline.holds import Holds
 from chaperone.collector.pipeline.instructions import ending
 from chaperone.collector.pipeline.judge import Judge
@@ -62,6 +63,7 @@ from chaperone.collector.store.rows import Clock, Row
 from chaperone.collector.store.schema import SchemaError
 from chaperone.collector.survey import Sources, Survey
 from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
+from chaperone.proto.records import Outcome, Record
 
 if TYPE_CHECKING:
     from chaperone.collector.identity.reviews import ClusterReviews
@@ -174,7 +176,7 @@ async def _tell(stopped: asyncio.Event, alerter: Alerter) -> None:
         task.cancel()
 
 
-def _asking(store: Ask, alerts: Ask, people: People, survey: Survey) -> Ask:
+def _asking(store: Ask, alerts: Ask, people: People, survey: Survey, modes: Modes) -> Ask:
     """Questions about alerts to those who keep them, words that decide to those who do as people say, of coverage to who looks at it,
     all others to the store."""
 
@@ -183,6 +185,8 @@ def _asking(store: Ask, alerts: Ask, people: People, survey: Survey) -> Ask:
             return await survey.answer()
         if name in DECIDING:
             return await people.ask(name, parameters)
+        if name == "workloads.status":
+            return [one | modes.of(one["session"]) for one in await store("sessions.open", parameters)]
         return await (alerts if name.startswith("alerts.") else store)(name, parameters)
 
     return ask
@@ -222,7 +226,14 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     people = People(parts.office, kills)
     judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders, kills], parts.pods)
     holds = Holds(orders, judge)
-    pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds, kills.heard)
+    modes = Modes(judge, lambda agent: intake.outgoing.hears(agent))
+
+    def observe(record: Record, agent: str) -> None:
+        modes.take(record, agent)
+        if isinstance(record, Outcome):
+            kills.heard(record.hold, record.result)
+
+    pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds, observe)
     pipeline.recall(await store.past(), await store.docket(policies.rules.horizon_ns))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
     journal = AlertedJournal(store, alerter)
@@ -244,7 +255,8 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     survey = Survey(Sources(store.ask, capture.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
     surveying = asyncio.create_task(survey.watch())
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
-    answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, _asking(store.ask, alerter.ask, people, survey))
+    others = _asking(store.ask, alerter.ask, people, survey, modes)
+    answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, others)
     admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(admission.ask, activity), server)
     metrics = _metrics(settings.listening, tally, survey, parts)

@@ -1,4 +1,4 @@
-"""`chaperone status`: who keeps the store, what is in it, and what is wrong that no session tells of."""
+"""`chaperone status`: who keeps the store and what is in it, how every workload is governed in fact, what rules did, what is wrong."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,21 +8,31 @@ from chaperone.collector.cli.options import FormOption
 from chaperone.collector.cli.output import Form, document, say
 from chaperone.collector.cli.show.body import amount
 from chaperone.collector.cli.show.escape import escape
+from chaperone.collector.cli.show.governance import head, rules, workloads
 from chaperone.collector.cli.show.times import SECOND, age
 
 COUNTED = {"session": "sessions", "call": "calls", "exchange": "exchanges with others", "verdict": "verdicts"}
 LABEL = 12
+SEVERAL = {"workloads": "workloads.status", "rules": "rules.counts", "receivers": "alerts.status"}
 
 
 def status(output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
-    """Show who keeps the store, how much is in it, and what is wrong that belongs to no session.
+    """Show who keeps the store, how every workload is governed in fact and why that is not as wished, what rules did within a day.
 
-    Examples: chaperone status | chaperone status -o json
+    \b
+    Examples:
+      chaperone status
+      chaperone status -o json | jq '.workloads[] | select(.effective != .wished)'
     """
-    found = next(ask(whom(store), "status"))
+    place = whom(store)
+    found = next(ask(place, "status")) | {"policies": next(ask(place, "rules.status"))}
+    found |= {key: list(ask(place, question)) for key, question in SEVERAL.items()}
+    found["waiting"] = list(ask(place, "approvals.list", state="pending"))
     if output is not Form.TABLE:
         return document(found, output)
-    return say(lines(found))
+    say([*lines(found), *head(found), ""])
+    say([*workloads(found["workloads"]), ""])
+    return say(rules(found["rules"]))
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:

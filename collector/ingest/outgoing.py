@@ -43,3 +43,7 @@ class Outgoing:
         for line in self._lines.values():
             line.put_nowait(message)
         return len(self._lines)
+
+    def hears(self, agent: str) -> bool:
+        """Whether it has a call open."""
+        return agent in self._lines

@@ -101,6 +101,10 @@ class Judge:
         """How a session is governed."""
         return self._courts.of(session).rules.terms
 
+    def is_acting(self, session: str) -> bool:
+        """Whether any of its rules has an effect on the workload."""
+        return any(map(acts, self._courts.of(session).rules.all))
+
     def judges_channels(self, session: str) -> bool:
         """Whether any rule that acts is asked about channels."""
         return any(map(acts, self._courts.of(session).rules.spots.get((Subject.CHANNEL, Moment.CHANNEL), ())))

@@ -10,16 +10,16 @@ from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.records import Pipeline
 from chaperone.collector.store.marks import StreamMark
 from chaperone.collector.store.recall import BROUGHT, Docket, Past
-from chaperone.proto.records import Outcome, Record, SessionEnded, SessionStarted
+from chaperone.proto.records import Record, SessionEnded, SessionStarted
 
 
 class JudgedPipeline:
-    """`judge` is the sink of `pipeline`, `holds` are its. `heard`: told of each outcome, the order's id and the result."""
+    """`judge` is the sink of `pipeline`, `holds` are its. `observe`: told of each record and whose it is."""
 
     def __init__(
-        self, pipeline: Pipeline, judge: Judge, holds: Holds | None = None, heard: Callable[[str, str], None] = lambda *_: None
+        self, pipeline: Pipeline, judge: Judge, holds: Holds | None = None, observe: Callable[[Record, str], None] = lambda *_: None
     ) -> None:
-        self._heard = heard
+        self._observe = observe
         self._pipeline, self._judge, self._holds = pipeline, judge, holds or Holds(Orders())
         self._brought: list[StreamMark] = []  # policies' texts as they came: a restarted collector must judge by the same
 
@@ -30,8 +30,7 @@ class JudgedPipeline:
             self._brought.append(StreamMark(f"{BROUGHT}{record.session}", msgpack.packb(record.policies, unicode_errors="surrogatepass")))
         elif isinstance(record, SessionEnded):
             self._brought.append(StreamMark(f"{BROUGHT}{record.session}"))
-        elif isinstance(record, Outcome):
-            self._heard(record.hold, record.result)
+        self._observe(record, agent)
         self._pipeline.take(record, wall_offset, agent)
 
     def orders(self) -> list[Told]:

@@ -41,6 +41,10 @@ NEEDS = {
     "coverage": Need(Right.VIEW, Where.EVERYWHERE),
     "containers.open": Need(Right.VIEW, Where.EVERYWHERE),
     "unread.list": Need(Right.VIEW, Where.EVERYWHERE),
+    "sessions.open": Need(Right.VIEW, Where.EVERYWHERE),
+    "rules.counts": Need(Right.VIEW, Where.EVERYWHERE),
+    "workloads.status": Need(Right.VIEW, Where.EVERYWHERE),
+    "alerts.status": Need(Right.VIEW, Where.EVERYWHERE),
     "kill": Need(Right.ADMIN, Where.EVERYWHERE),
     "accesses.list": Need(Right.ADMIN, Where.EVERYWHERE),
 }

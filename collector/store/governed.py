@@ -3,17 +3,14 @@
 import pwd
 
 from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.running import OPEN
 
-_OPEN = (
-    "SELECT session FROM records WHERE kind = 'session' AND time > now() - toIntervalHour(25)"  # one lasts a day at most
-    " GROUP BY session HAVING max(phase) < 4"
-)
 _RUNS = (
-    f"SELECT session FROM records WHERE kind = 'session' AND session IN ({_OPEN})"
+    f"SELECT session FROM records WHERE kind = 'session' AND session IN ({OPEN})"
     " AND JSONExtractString(document, 'user') = {name:String} LIMIT 1"
 )
 _ACTS = (
-    f"SELECT session FROM records WHERE kind = 'process' AND session IN ({_OPEN}) GROUP BY session, id"
+    f"SELECT session FROM records WHERE kind = 'process' AND session IN ({OPEN}) GROUP BY session, id"
     " HAVING max(phase) < 4 AND argMax(JSONExtractInt(document, 'uid'), (phase, position)) = {uid:Int64} LIMIT 1"
 )
 _CALLS = (
@@ -21,7 +18,7 @@ _CALLS = (
     " AND (user = {name:String} OR JSONExtractString(document, 'impersonated', 'user') = {name:String}) LIMIT 1"
 )
 _ACCOUNT = (
-    f"SELECT session FROM records WHERE kind = 'session' AND session IN ({_OPEN})"
+    f"SELECT session FROM records WHERE kind = 'session' AND session IN ({OPEN})"
     " AND JSONExtractString(document, 'lookedUp', 'serviceAccount') = {account:String} LIMIT 1"
 )
 

@@ -19,6 +19,7 @@ from chaperone.collector.store.coverage import containers_open, unread_list
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine, Parameter
 from chaperone.collector.store.questions import ROW_LIMIT, QuestionError, bound, flag, identifier, number, parameters_in
+from chaperone.collector.store.running import rules_counts, sessions_open
 from chaperone.collector.store.summary import merged, summary
 from chaperone.collector.store.timeline import moments
 
@@ -160,6 +161,8 @@ QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozense
     "connections.list": (connections_list, frozenset({"session", "limit"})),
     "verdicts.list": (verdicts_list, judgements.VERDICT_PARAMETERS),
     "approvals.list": (approvals_list, APPROVALS),
+    "sessions.open": (sessions_open, frozenset()),
+    "rules.counts": (rules_counts, frozenset()),
     "events.list": (events_list, frozenset({"session"})),
     "events.documents": (events_documents, frozenset({"session", "things", "pieces"})),
     "accesses.list": (accesses_list, ACCESS_PARAMETERS),

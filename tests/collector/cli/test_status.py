@@ -1,16 +1,23 @@
 """`chaperone status` over a real collector."""
 
 import json
+import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support import scripted_agent
 from support.collectors import batch, collector, hello, send
 from support.conversations import Conversation, pods
+from support.receivers import until
+from support.scripted_agent import ScriptedAgent
 from typer.testing import CliRunner
 
 from chaperone.collector.cli.app import app
 from chaperone.collector.cli.status import lines
-from chaperone.proto.records import NO_SESSION, Note
+from chaperone.proto.ids import stream_id
+from chaperone.proto.records import NO_SESSION, Note, StreamOpened
 
 RUN = CliRunner().invoke
 
@@ -36,3 +43,35 @@ def test_it_says_who_has_how_much_and_what_is_wrong(store: Path) -> None:
 def test_a_collector_that_takes_nothing_says_why() -> None:
     found = {"counts": {}, "size": 0, "version": "1", "pid": 2, "uptime_s": 3.5, "refusal": "no space left"}
     assert [line for line in lines(found) if line.startswith("Refuses")] == ["Refuses:     no space left"]
+
+
+POLICY = """apiVersion: chaperone.dev/v1
+kind: Policy
+metadata: {name: agents}
+rules: [{name: no-exec, when: call.subresource == "exec", do: deny, enforce: enforce}]
+"""
+
+
+def in_force(store: Path) -> list[dict[str, Any]]:
+    found = RUN(app, ["status", "-o", "json", "--store", str(store)])
+    assert found.exit_code == 0, found.output
+    rows: list[dict[str, Any]] = json.loads(found.stdout)["workloads"]
+    return rows
+
+
+def test_what_is_in_force_is_told_beside_what_is_wished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lately = partial(batch, wall_offset=time.time_ns() - time.monotonic_ns())  # it goes on, so it began lately
+    monkeypatch.setattr(scripted_agent, "batch", lately)
+    store = tmp_path / "store"
+    with collector(store):
+        assert "No workload is governed now." in RUN(app, ["status", "--store", str(store)]).stdout
+        agent = ScriptedAgent(store, (POLICY,))
+        agent.say(StreamOpened(stream_id(agent.process, 1, 1), agent.process, agent.session, time.monotonic_ns(), "openssl"))
+        why = ["its agent holds nothing: it was not told to, or cannot"]
+        [one] = until(lambda: [one for one in in_force(store) if one["why"] == why])
+        assert (one["session"], one["workload"], one["wished"], one["effective"]) == (agent.session, "run", "enforce", "record")
+        shown = RUN(app, ["status", "--store", str(store)]).stdout
+        assert "Policies:" in shown and "its agent holds nothing" in shown
+        agent._upward.put(None)  # it hangs up
+        gone = "its agent is not connected: what it holds it decides by onFailure"
+        until(lambda: [one for one in in_force(store) if gone in one["why"] and one["effective"] == "nothing"])

@@ -33,5 +33,6 @@ def test_all_that_hear_are_told_and_counted() -> None:
         with outgoing.line("a") as first, outgoing.line("b") as second:
             assert outgoing.tell_all(MESSAGE) == 2
             assert first.get_nowait() == second.get_nowait() == MESSAGE
+            assert outgoing.hears("a") and not outgoing.hears("c")
 
     asyncio.run(work())

@@ -1,0 +1,142 @@
+"""How each workload is governed in fact, and why that is not what its policies wish.
+
+Wished is what rules say; in force is what the agent does: it may be gone, not have been told to hold, be unable to trace, or decide by
+itself since verdicts come late. Known from what agents said since this collector began; used by the pipeline's thread, read by any.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from chaperone.collector.rules.terms import OnFailure, Terms
+from chaperone.proto.records import Connection, Hold, Note, Outcome, Record, SessionEnded, SessionStarted, StreamOpened
+
+KEPT = 10_000  # sessions
+LATELY = 64  # outcomes of a session
+LATE = 3  # so many verdicts one after another that came too late: then the agent decides by itself
+TIMEOUTS = "timeout-"
+SUBJECTS = ("enforcement", "hold", "gate", "strict")  # of notes that say what an agent could not do
+TOLD = 3  # of its notes
+
+
+class Effective(StrEnum):
+    """What happens to a held request, or would. NOTHING: nobody records or decides."""
+
+    ENFORCE = "enforce"
+    RECORD = "record"
+    ALLOW = "allow"
+    DENY = "deny"
+    NOTHING = "nothing"
+
+
+class Wishes(Protocol):
+    """The judge."""
+
+    def terms(self, session: str) -> Terms:
+        """How a session is governed."""
+        ...
+
+    def is_acting(self, session: str) -> bool:
+        """Whether any of its rules has an effect."""
+        ...
+
+
+@dataclass(slots=True)
+class _Seen:
+    agent: str
+    streams: int = 0
+    holds: int = 0
+    late: int = 0
+    lately: deque[bool] = field(default_factory=lambda: deque(maxlen=LATELY))  # of outcomes: whether they came in time
+    unread: dict[str, str] = field(default_factory=dict)  # connection → TLS stack
+    notes: deque[str] = field(default_factory=lambda: deque(maxlen=TOLD))
+
+
+class Modes:
+    """`hears`: whether an agent is connected now."""
+
+    def __init__(self, wishes: Wishes, hears: Callable[[str], bool]) -> None:
+        self._wishes, self._hears = wishes, hears
+        self._seen: dict[str, _Seen] = {}
+        self._streams: dict[str, str] = {}
+        self._holds: dict[str, str] = {}
+
+    def take(self, record: Record, agent: str) -> None:
+        """What an agent said."""
+        match record:
+            case SessionStarted():
+                self._of(record.session, agent)
+            case SessionEnded():
+                self._forget(record.session)
+            case StreamOpened():
+                self._streams[record.stream] = record.session
+                self._of(record.session, agent).streams += 1
+            case Hold() if session := self._streams.get(record.stream):
+                self._holds[record.hold] = session
+                self._of(session, agent).holds += 1
+            case Outcome() if session := self._holds.pop(record.hold, ""):
+                self._outcome(self._of(session, agent), record)
+            case Connection() if record.unread:
+                self._of(record.session, agent).unread[record.connection] = record.unread
+            case Note() if record.subject in SUBJECTS and record.session:
+                self._of(record.session, agent).notes.append(record.text)
+
+    def of(self, session: str) -> dict[str, Any]:
+        """{session, wished, effective, why}: `why` is a list of sentences, empty where all is as wished."""
+        wished = Effective.ENFORCE if self._wishes.is_acting(session) else Effective.RECORD
+        effective, why = self._effective(self._seen.get(session), wished, self._wishes.terms(session))
+        return {"session": session, "wished": str(wished), "effective": str(effective), "why": why}
+
+    def _effective(self, seen: _Seen | None, wished: Effective, terms: Terms) -> tuple[Effective, list[str]]:
+        if seen is None:
+            return Effective.NOTHING, ["its agent has not been heard since this collector began"]
+        why = _unread(seen, terms) + list(seen.notes)
+        if not self._hears(seen.agent):
+            return Effective.NOTHING, ["its agent is not connected: what it holds it decides by onFailure", *why]
+        if wished is Effective.RECORD:
+            return Effective.RECORD, why
+        if seen.streams and not seen.holds:
+            return Effective.RECORD, ["its agent holds nothing: it was not told to, or cannot", *why]
+        if not seen.holds:
+            return Effective.ENFORCE, ["nothing was held yet", *why]
+        return _deciding(seen, terms, why)
+
+    def _outcome(self, seen: _Seen, outcome: Outcome) -> None:
+        is_late = outcome.order.startswith(TIMEOUTS)
+        seen.late += is_late
+        seen.lately.append(not is_late)
+
+    def _of(self, session: str, agent: str) -> _Seen:
+        found = self._seen.get(session)
+        if found is None:
+            found = self._seen[session] = _Seen(agent)
+            while len(self._seen) > KEPT:
+                self._forget(next(iter(self._seen)))
+        found.agent = agent
+        return found
+
+    def _forget(self, session: str) -> None:
+        self._seen.pop(session, None)
+        self._streams = {stream: of for stream, of in self._streams.items() if of != session}
+        self._holds = {hold: of for hold, of in self._holds.items() if of != session}
+
+
+def _deciding(seen: _Seen, terms: Terms, why: list[str]) -> tuple[Effective, list[str]]:
+    """Who decides now: rules, or the agent by itself."""
+    if not seen.late:
+        return Effective.ENFORCE, why
+    late = f"{seen.late} verdict{'s' if seen.late > 1 else ''} came too late: decided by onFailure ({terms.on_failure})"
+    if len(seen.lately) >= LATE and not any(list(seen.lately)[-LATE:]):
+        by_itself = Effective.ALLOW if terms.on_failure is OnFailure.ALLOW else Effective.DENY
+        return by_itself, [late, "the last ones all were: the agent asks only once a second", *why]
+    return Effective.ENFORCE, [late, *why]
+
+
+def _unread(seen: _Seen, terms: Terms) -> list[str]:
+    if not seen.unread:
+        return []
+    stacks = ", ".join(sorted(set(seen.unread.values())))
+    count = len(seen.unread)
+    return [f"{count} connection{'s are' if count > 1 else ' is'} not read ({stacks}): uncovered says {terms.uncovered}"]

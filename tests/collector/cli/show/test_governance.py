@@ -1,0 +1,34 @@
+from typing import Any
+
+from chaperone.collector.cli.show.governance import head, rules, workloads
+
+
+def test_everything_that_is_not_well_is_said() -> None:
+    rule = {
+        "rule": "r",
+        "policy": "p",
+        "action": "deny",
+        "effective": "enforce",
+        "matched": 3,
+        "carriedOut": 2,
+        "last": "2026-01-02T03:04:05Z",
+    }
+    seen = rule | {"rule": "s", "effective": "observe"}
+    found: dict[str, Any] = {
+        "policies": {"rules": 3, "digest": "abc", "loaded": "2026-01-02T03:04:05Z", "problem": "p.yaml:3: expected x"},
+        "receivers": [{"receiver": "oncall", "failing": True}],
+        "workloads": [{"session": "5" * 32, "workload": "w\x1b", "wished": "enforce", "effective": "deny", "why": ["late", "very"]}],
+        "rules": [rule, seen],
+        "waiting": [{}, {}],
+    }
+    whole = "\n".join([*head(found), *workloads(found["workloads"]), *rules(found["rules"])])
+    for wanted in (
+        "not loaded: p.yaml:3: expected x",
+        "failing: oncall",
+        "2 wait for people",
+        "late; very",
+        "w\\x1b",
+    ):
+        assert wanted in whole
+    enforced, observed = whole.splitlines()[-2:]
+    assert enforced.split()[:6] == ["r", "p", "deny", "(enforce)", "3", "2"] and observed.split()[4:6] == ["3", "-"]

@@ -1,0 +1,92 @@
+"""What is in force, by what agents said."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from chaperone.collector.pipeline import effective as module
+from chaperone.collector.pipeline.effective import Modes
+from chaperone.collector.rules.terms import OnFailure, Terms
+from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, StreamId
+from chaperone.proto.records import Connection, Direction, Hold, Note, Outcome, Record, SessionEnded, SessionStarted, StreamOpened
+
+SESSION, STREAM, PROCESS = SessionId("5" * 32), StreamId("a" * 32), ProcessId("p" * 32)
+BEGUN = SessionStarted(SESSION, "w", 1)
+OPENED = StreamOpened(STREAM, PROCESS, SESSION, 2, "openssl")
+
+
+@dataclass
+class World:
+    acts: bool = True
+    on_failure: OnFailure = OnFailure.ALLOW
+    hears: bool = True
+    modes: Modes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.modes = Modes(self, lambda agent: self.hears and agent == "agent")
+
+    def terms(self, session: str) -> Terms:
+        return Terms(on_failure=self.on_failure)
+
+    def is_acting(self, session: str) -> bool:
+        return self.acts
+
+    def said(self, *records: Record) -> "World":
+        for record in records:
+            self.modes.take(record, "agent")
+        return self
+
+    def now(self) -> tuple[str, str, list[str]]:
+        found = self.modes.of(SESSION)
+        return found["wished"], found["effective"], found["why"]
+
+
+def hold(number: int, order: str = "pass") -> tuple[Record, Record]:
+    return Hold(f"h{number}", STREAM, Direction.OUT, number, 1, number, b"x"), Outcome(f"h{number}", order, number)
+
+
+def test_what_is_held_and_decided_in_time_is_as_wished() -> None:
+    assert World().said(BEGUN, OPENED, *hold(1)).now() == ("enforce", "enforce", [])
+    assert World(acts=False).said(BEGUN, OPENED).now() == ("record", "record", [])
+
+
+def test_an_agent_that_nobody_hears_enforces_nothing() -> None:
+    assert World().now() == ("enforce", "nothing", ["its agent has not been heard since this collector began"])
+    found = World(hears=False).said(BEGUN, OPENED, *hold(1)).now()
+    assert found == ("enforce", "nothing", ["its agent is not connected: what it holds it decides by onFailure"])
+
+
+def test_an_agent_that_holds_nothing_only_records() -> None:
+    assert World().said(BEGUN).now() == ("enforce", "enforce", ["nothing was held yet"])
+    assert World().said(BEGUN, OPENED).now() == ("enforce", "record", ["its agent holds nothing: it was not told to, or cannot"])
+
+
+def test_verdicts_that_come_too_late_are_counted_and_at_last_decided_by_the_agent() -> None:
+    world = World(on_failure=OnFailure.DENY).said(BEGUN, OPENED, *hold(1), *hold(2, "timeout-deny"))
+    assert world.now() == ("enforce", "enforce", ["1 verdict came too late: decided by onFailure (deny)"])
+    world.said(*hold(3, "timeout-deny"), *hold(4, "timeout-deny"))
+    _, effective, why = world.now()
+    assert effective == "deny" and why == [
+        "3 verdicts came too late: decided by onFailure (deny)",
+        "the last ones all were: the agent asks only once a second",
+    ]
+    assert world.said(*hold(5)).now()[1] == "enforce", "one came in time again"
+    assert World().said(BEGUN, OPENED, *(each for n in range(3) for each in hold(n, "timeout-allow"))).now()[1] == "allow"
+
+
+def test_what_an_agent_could_not_do_and_cannot_read_is_why() -> None:
+    unread = Connection(ConnectionId("c"), SESSION, PROCESS, 3, unread="rustls", known=4)
+    note = Note(SESSION, 5, "enforcement", "tracing is forbidden: EPERM")
+    other = Note(SESSION, 6, "agent", "something else")
+    world = World().said(BEGUN, OPENED, *hold(1), unread, unread, note, other)
+    assert world.now() == ("enforce", "enforce", ["1 connection is not read (rustls): uncovered says alert", "tracing is forbidden: EPERM"])
+
+
+def test_a_session_that_is_over_is_forgotten_and_so_are_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World().said(BEGUN, OPENED, Hold("h", STREAM, Direction.OUT, 0, 1, 1, b"x"), SessionEnded(SESSION, 9))
+    assert world.now()[1] == "nothing"
+    assert not (world.modes._seen or world.modes._streams or world.modes._holds)
+    monkeypatch.setattr(module, "KEPT", 10)
+    for number in range(module.KEPT + 1):
+        world.modes._of(str(number), "agent")
+    assert len(world.modes._seen) == module.KEPT
