@@ -236,6 +236,7 @@ class Holds:
         self.patience.answered()
         if order.name is Name.WAIT:
             waiting.deadline = min(order.until, waiting.held.time + self.terms.hold_limit)
+            waiting.is_pending = True
         else:
             waiting.order = order
             self._serve(tid)
@@ -311,14 +312,15 @@ class Holds:
             self._fail(tid)
 
     def _fail(self, tid: int) -> None:
-        """What the policy says for a hold that nobody decided. Allowed: the whole stream goes on as its program wants."""
+        """What the policy says for a hold that nobody decided. Allowed: the whole stream goes on as its program wants. But what somebody
+        is being asked about never leaves only because that took too long."""
         waiting, raw = self.waiting[tid], self._stopped.get(tid)
         if raw is None or tid not in self.seizer.kept:
             self._miss(tid, waiting)
             return
         if waiting.deadline:
             self.patience.failed(now_ns())
-        if self.terms.denies:
+        if self.terms.denies or waiting.is_pending:
             self._perform(raw, waiting, Order("", Name.KILL), "timeout-deny")
             return
         order = self._all_of_it(waiting)

@@ -15,7 +15,7 @@ from chaperone.proto.records import Hold, Record
 
 @dataclass(slots=True)
 class Waiting:
-    """A thread that was told of. `record`: what the collector was asked, None when nobody need be."""
+    """A thread that was told of. `record`: what the collector was asked, None when nobody need be. `is_pending`: it asks somebody else."""
 
     held: TlsHeld
     stream: StreamId
@@ -24,6 +24,7 @@ class Waiting:
     deadline: int
     record: Hold | None = None
     order: Order | None = None
+    is_pending: bool = False
 
     @property
     def position(self) -> int:

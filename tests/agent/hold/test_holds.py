@@ -73,12 +73,16 @@ def test_after_three_time_outs_nobody_waits_but_one_a_second(tracer, server):
         assert sum(time_ < SECOND // 2 for time_ in gone) >= 3 and time.monotonic() - begin < 9 * SECOND // 2
 
 
-def test_a_hold_may_wait_for_longer_but_not_for_ever(tracer, server):
+@pytest.mark.parametrize("terms", [ALLOWING, DENYING])
+def test_a_hold_may_wait_for_longer_but_not_for_ever(tracer, server, terms):
+    """And it never leaves because somebody who was asked took too long."""
+
     def decide(hold: Hold) -> Order:
         return Order(hold.hold, Name.WAIT, until=hold.time + 60 * SECOND)
 
-    with enforced(tracer, replace(DENYING, verdict_timeout=SECOND // 5, hold_limit=SECOND)) as it:
+    with enforced(tracer, replace(terms, verdict_timeout=SECOND // 5, hold_limit=SECOND)) as it:
         it.run(client(server, ASK), decide)
+        assert [one.out for one in server.conversations] == [b""]
         assert it.outcomes() == ["timeout-deny"]
         assert it.said[0].time - it.asked[0].time > SECOND
 

@@ -49,3 +49,11 @@ def test_one_policy_that_is_not_off_makes_a_recording_strict() -> None:
     assert keeping([lax, strict]) is Keeping.STRICT
     assert keeping([lax, off]) is keeping([]) is Keeping.BEST_EFFORT
     assert keeping([policy("alert", terms="mode: record\nrecord: strict")]) is Keeping.STRICT, "whether or not a rule acts"
+
+
+def test_a_rule_that_asks_has_calls_held_for_as_long_as_it_says() -> None:
+    asking = (
+        f"{HEAD}holdLimit: 5s\nrules:\n" + RULE.format(do="approve", enforce="enforce") + "  holdLimit: 60s\n  approvers: ['unix:root']\n"
+    )
+    found = strictest([*policies(asking, "policy.yaml"), policy()])
+    assert found is not None and found.hold_limit_ns == 60 * SECOND
