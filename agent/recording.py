@@ -12,7 +12,7 @@ from chaperone.agent.deliver.place import Streams
 from chaperone.agent.deliver.undecided import Undecided
 from chaperone.agent.ending.endings import Endings
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade, GroupValue
-from chaperone.agent.hold.enforcement import Enforcement
+from chaperone.agent.hold.enforcement import Enforcement, terms_of
 from chaperone.agent.probe.stack import Stacks
 from chaperone.agent.ready import readable
 from chaperone.agent.settings import Settings
@@ -36,7 +36,7 @@ from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns, started_ns
 from chaperone.agent.workload.sessions import Session, sessions_of
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import NO_SESSION, Cause, Hold, Note, Record
+from chaperone.proto.records import NO_SESSION, Cause, Hold, Note, Outcome, Record
 
 POLL_MS = 20
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
@@ -92,7 +92,7 @@ class Recording:
         for number in strict:
             tracer.keep_all(number)
         self.gate = tracer.open_gate()
-        self.enforcement = Enforcement(tracer, outbox, settings.session)
+        self.enforcement = Enforcement(tracer)
         self.gate.on_let_go = self.enforcement.let_go
         self.apiservers = apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
         stacks = Stacks(self._is_probed, tracer.kept_files.of)
@@ -106,7 +106,8 @@ class Recording:
             self.note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")
         for number, session in self.sessions.items():
             self.gate.watch(number, session.cgroup)
-            self.enforcement.begin(number, session.cgroup, settings.session.pid)
+            if terms := terms_of(settings.session):
+                self.enforcement.begin(number, session.cgroup, terms, int(settings.session.pid or 0))
         self.gate.tracers |= self.enforcement.tracers()
         self.outbox.flush()  # a session that is announced is known to the collector, whatever happens to us
 
@@ -114,6 +115,7 @@ class Recording:
         """Take what has happened since the last step, or wait a moment; how many values there were."""
         values = self.tracer.poll(POLL_MS)
         self._take(values)
+        self.put(self.enforcement.told())
         self._read_held()
         self.put(self.connections.look(now_ns()))
         self.endings.step()
@@ -271,7 +273,7 @@ class Recording:
         """These are said: to the collector, or when it is known whose they are."""
         for record in records:
             kept = self.undecided.put(record)
-            if isinstance(record, Hold):
+            if isinstance(record, Hold | Outcome):
                 self.outbox.flush()
             for more in self.connections.ties.saw(kept):
                 self.undecided.put(more)

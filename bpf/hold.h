@@ -123,7 +123,7 @@ static u64 returned(struct call_key *key, struct call *call, u64 size, u32 libra
   }
   if (!is_held) {
     not_held(how);
-    if (call->held) bpf_send_signal(KILL_SIGNAL);
+    if (call->held && read_kernel_u32(bpf_get_current_task(), TASK_PTRACE)) bpf_send_signal(KILL_SIGNAL); /* not our death did it */
   }
   return forgotten(counted);
 }

@@ -14,6 +14,7 @@ import msgpack
 from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, StreamId
 
 NO_SESSION = SessionId("")
+NO_STREAM = StreamId("")
 
 
 class Direction(IntEnum):
@@ -176,13 +177,18 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the agent did about a hold. `order`: the order's name; `digest`: of what left or was delivered."""
+    """What the agent did about a hold. `order`: the order's name; `digest`: of what left or was delivered.
+
+    `gained`: so many more bytes left on `stream` than its program wrote; below 0: fewer.
+    """
 
     hold: str
     order: str
     time: int
     result: str = ""
     digest: bytes = b""
+    stream: StreamId = NO_STREAM
+    gained: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,16 @@ import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
-from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
+from chaperone.agent.hold.guardian import Guardian
 from chaperone.agent.hold.holds import Holds
 from chaperone.agent.hold.lane import OrderError
 from chaperone.agent.hold.lock import Lock
 from chaperone.agent.hold.orders import order_of
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.hold.waiting import World, now_ns
-from chaperone.agent.hold.watchdog import Watchdog
 from chaperone.agent.settings import SessionOptions
 from chaperone.agent.sockets.values import SocketOpened, SocketValue
 from chaperone.agent.trace.tracer import Tracer
@@ -30,30 +30,40 @@ SECOND = 1_000_000_000
 class Enforcement:
     """`orders` go to whichever workload waits for them."""
 
-    def __init__(self, tracer: Tracer, outbox: Outbox, options: SessionOptions) -> None:
-        self.tracer, self.outbox, self.terms = tracer, outbox, terms_of(options)
+    def __init__(self, tracer: Tracer) -> None:
+        self.tracer = tracer
         self.holds: dict[int, Holds] = {}
+        self._said: SimpleQueue[Record] = SimpleQueue()
         self._over = threading.Event()
         self._ticking: threading.Thread | None = None
-        self._watchdog: Watchdog | None = None
+        self._guardian: Guardian | None = None
         self._lock: Lock | None = None
 
-    def begin(self, workload: int, cgroup: Path, pid: str = "") -> None:
-        """Enforce a workload from now on, if that is wanted; `pid`: a process that is to run there is traced before it does."""
-        if self.terms is None:
-            return
+    def begin(self, workload: int, cgroup: Path, terms: Terms, pid: int = 0) -> None:
+        """Enforce a workload from now on; `pid`: a process that is to run there is traced before it does. In the main thread."""
         if self._ticking is None:
-            self._watchdog = Watchdog()
+            self._guardian = Guardian(self.tracer.kernel)
             self._ticking = threading.Thread(target=self._tick, name="deadlines", daemon=True)
             self._ticking.start()
-        if self.terms.denies:
+        if terms.denies:
             self._lock = self._lock or Lock(now_ns())
             self._lock.put_on(cgroup)
-        world = World(self.tracer.kernel, self._say, self.tracer.files.exit_of, cgroup)
-        self.holds[workload] = holds = Holds(world, self.terms)
-        self.tracer.enforce(workload, self.terms.denies)
+        world = World(self.tracer.kernel, self._said.put, self.tracer.files.exit_of, cgroup)
+        self.holds[workload] = holds = Holds(world, terms)
+        self.tracer.enforce(workload, terms.denies)
         if pid:
-            holds.seize(int(pid))
+            holds.seize(pid)
+
+    def end(self, workload: int) -> None:
+        """Enforce it no more; who waits there goes on, or ends, as its policy says."""
+        if holds := self.holds.pop(workload, None):
+            self.tracer.enforce(workload, None)
+            holds.close()
+
+    def told(self) -> Iterator[Record]:
+        """What was done since the last look."""
+        while not self._said.empty():
+            yield self._said.get()
 
     def held(self, value: TlsHeld, streams: Streams) -> Iterator[Record]:
         """A thread waits: what the collector is to be asked, at once."""
@@ -66,16 +76,11 @@ class Enforcement:
         """An order, or from where to hold. Called by the uplink's thread."""
         if message.WhichOneof("message") == "hold_from":
             said = message.hold_from
-            for holds in self.holds.values():
+            for holds in list(self.holds.values()):
                 holds.hold_from(StreamId(said.stream), Direction(said.direction), said.position)
             return
-        try:
-            order = order_of(message.order, self.terms is not None and self.terms.allow_edits)
-        except OrderError as error:
-            LOG.warning("hold %s: %s", message.order.hold, error)
-            return
-        if not any(holds.order(order) for holds in self.holds.values()):
-            LOG.info("hold %s: %s comes too late", order.hold, order.name)
+        if not any(self._ordered(holds, message.order) for holds in list(self.holds.values())):
+            LOG.info("hold %s: an order comes too late", message.order.hold)
 
     def saw(self, value: SocketValue) -> None:
         """What the kernel told of a socket; of a workload's own ones only where that is known."""
@@ -94,18 +99,18 @@ class Enforcement:
 
     def let_go(self, tid: int) -> None:
         """A thread that a gate kept may go on, if it is one that we trace."""
-        for holds in self.holds.values():
+        for holds in list(self.holds.values()):
             holds.let_go(tid)
 
     def close(self) -> None:
         """Let everybody go."""
         self._over.set()
-        for holds in self.holds.values():
-            holds.close()
+        for workload in list(self.holds):
+            self.end(workload)
         if self._ticking is not None:
             self._ticking.join()
-        if self._watchdog is not None:
-            self._watchdog.close()
+        if self._guardian is not None:
+            self._guardian.close()
         if self._lock is not None:
             self._lock.close()
 
@@ -113,14 +118,17 @@ class Enforcement:
         while not self._over.wait(TICK_S):
             for holds in list(self.holds.values()):
                 holds.look()
-            if self._watchdog is not None and all(holds.is_alive() for holds in self.holds.values()):
-                self._watchdog.beat()
+            if self._guardian is not None and all(holds.is_alive() for holds in list(self.holds.values())):
+                self._guardian.beat()
                 if self._lock is not None:
                     self._lock.beat(now_ns())
 
-    def _say(self, record: Record) -> None:
-        self.outbox.put(record)
-        self.outbox.flush()
+    def _ordered(self, holds: Holds, message: wire.Order) -> bool:
+        try:
+            return holds.order(order_of(message, holds.terms.allow_edits))
+        except OrderError as error:
+            LOG.warning("hold %s: %s", message.hold, error)
+            return False
 
 
 def terms_of(options: SessionOptions) -> Terms | None:

@@ -40,6 +40,7 @@ HOLD_LIMIT = 1024  # threads that wait at once
 PASSED_NS = 1_000_000_000  # a thread whose gate was opened stops within that
 SILENCE_NS = 5_000_000_000
 MISSED_NS = 5_000_000_000
+REPLACING = (Name.SKIP, Name.WRITE, "timeout-allow")  # the program believes all of it to have left
 ENTRIES = (Site.WRITE, Site.OWED)
 
 
@@ -209,7 +210,8 @@ class Holds:
         self._unmark(raw)
         with contextlib.suppress(ProcessLookupError):
             os.kill(raw.head.pid, signal.SIGKILL if self.terms.denies else signal.SIGCONT)
-        self._say(waiting, "timeout-deny" if self.terms.denies else "timeout-allow", "its process cannot be traced")
+        name, moved = ("timeout-deny", b"") if self.terms.denies else ("timeout-allow", waiting.data)
+        self._say(waiting, name, "its process cannot be traced", moved)
 
     def _known(self, waiting: Waiting) -> Order | None:
         """The order about bytes that were decided before."""
@@ -253,6 +255,7 @@ class Holds:
         lane = self._by_key.get(_key(StreamKey(raw.head.started, raw.call.handle, raw.head.pid, raw.head.image)))
         if lane is not None:
             self.acts.finish(raw, lane) if raw.site == Site.WRITE_RETURN else self.acts.pay(raw, lane)
+            self._mark(raw.tid, lane)
         self._let_go(raw)
 
     def _perform(self, raw: HeldRecord, waiting: Waiting, order: Order, said: str = "") -> None:
@@ -271,7 +274,17 @@ class Holds:
             self._end(raw, waiting)
         self._say(waiting, said or order.name, result, moved)
         self.waiting.pop(raw.tid, None)
+        self._mark(raw.tid, waiting.lane)
         self._let_go(raw)
+
+    def _mark(self, tid: int, lane: Lane) -> None:
+        """Without us nobody could go on with what is kept of a stream: its process may not live on as if all had left."""
+        is_between = lane.is_between and not lane.dead
+        if lane.writer and (lane.writer != tid or not is_between):
+            self.seizer.mark(lane.writer, dies_with_us=False)
+        lane.writer = tid if is_between else 0
+        if is_between:
+            self.seizer.mark(tid, dies_with_us=True)
 
     def _end(self, raw: HeldRecord, waiting: Waiting) -> None:
         with contextlib.suppress(OSError, LookupError):
@@ -282,7 +295,8 @@ class Holds:
             return
         digest = hashlib.blake2b(moved, digest_size=32).digest()
         LOG.info("hold %s: %s (%s), %d bytes, blake2b %s", waiting.record.hold, name, result, len(moved), digest.hex())
-        self.world.say(Outcome(waiting.record.hold, name, now_ns(), result, digest))
+        gained = len(moved) - waiting.held.size if name in REPLACING and waiting.held.direction is Direction.OUT else 0
+        self.world.say(Outcome(waiting.record.hold, name, now_ns(), result, digest, waiting.stream, gained))
 
     def _let_go(self, raw: HeldRecord) -> None:
         """The mark of a held call goes first: without it the call's return would be taken for an escape."""
@@ -360,6 +374,8 @@ class Holds:
 
     def _forget(self, stream: StreamId) -> None:
         if lane := self.lanes.pop(stream, None):
+            if lane.writer:
+                self.seizer.mark(lane.writer, dies_with_us=False)
             self._by_key.pop(_key(lane.key), None)
 
     def _kept(self) -> int:

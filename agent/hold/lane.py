@@ -51,6 +51,7 @@ class Lane:
     unfinished: Unfinished | None = None
     passed: tuple[int, bytes] = (0, b"")
     owed: bytes = b""
+    writer: int = 0  # the thread that would go on with a request of which a part is kept here
     positions: list[int] = field(default_factory=lambda: [0, NEVER])
     _kept: tuple[bytearray, bytearray] = field(default_factory=lambda: (bytearray(), bytearray()))
     _base: list[int] = field(default_factory=lambda: [0, 0])
@@ -69,6 +70,11 @@ class Lane:
     def size(self) -> int:
         """Bytes that are kept."""
         return len(self._kept[0]) + len(self._kept[1]) + len(self.owed)
+
+    @property
+    def is_between(self) -> bool:
+        """Whether its program believes more to have left, or less to have come, than has."""
+        return bool(self._kept[Direction.OUT] or self._kept[Direction.IN] or self.owed)
 
     def gathered(self, direction: Direction) -> bytes:
         """All that is kept."""

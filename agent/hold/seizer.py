@@ -48,6 +48,7 @@ class Seizer(threading.Thread):
         self.faults: deque[str] = deque(maxlen=FAULTS)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._late: set[int] = set()
+        self.marked: set[int] = set()  # they and their processes end when we do
         self._over = False
         signal.signal(WAKE, lambda _number, _frame: None)
         self.start()
@@ -95,6 +96,15 @@ class Seizer(threading.Thread):
     def release(self, tid: int, deliver: int = 0) -> None:
         """Let a kept thread go on. Nothing happens to one that has ended."""
         self.call(lambda: self._release(tid, deliver))
+
+    def mark(self, tid: int, dies_with_us: bool) -> None:
+        """Whether a thread's process is to be killed when this thread or process ends. In this thread; counts from its next stop on."""
+        if dies_with_us == (tid in self.marked):
+            return
+        (self.marked.add if dies_with_us else self.marked.discard)(tid)
+        if tid not in self.kept:
+            with contextlib.suppress(ProcessLookupError):
+                ptrace.interrupt(tid)
 
     def gone(self, tid: int) -> None:
         """A kept thread has ended, and its last report was taken by who dealt with it."""
@@ -173,7 +183,12 @@ class Seizer(threading.Thread):
     def _pass(self, stop: Stop) -> None:
         if stop.kind is Kind.EVENT and stop.number == Event.EXEC and (before := ptrace.message(stop.tid)) != stop.tid:
             self._forget(before)  # another thread than the first executed, and has the first one's id from now on
+        if stop.kind is Kind.PAUSE:
+            ptrace.set_options(stop.tid, self._options(stop.tid))
         ptrace.resume(stop.tid, stop.number if stop.kind is Kind.SIGNAL else 0)
+
+    def _options(self, tid: int) -> Option:
+        return FOLLOW | Option.EXITKILL if tid in self.marked else FOLLOW
 
     def _let_go(self, stop: Stop) -> None:
         self.kept.pop(stop.tid, None)
@@ -183,6 +198,7 @@ class Seizer(threading.Thread):
         self.seized.discard(tid)
         self.kept.pop(tid, None)
         self._late.discard(tid)
+        self.marked.discard(tid)
         self.on_end(tid)
 
     def _seize(self, pid: int) -> int:
@@ -217,7 +233,7 @@ class Seizer(threading.Thread):
         if kind is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            ptrace.set_options(tid, FOLLOW)
+            ptrace.set_options(tid, self._options(tid))
             if kind is Kind.JOB_STOP and not deliver:
                 ptrace.listen(tid)
             else:

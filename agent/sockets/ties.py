@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from chaperone.agent.sockets.coverage import Plaintext
 from chaperone.agent.sockets.values import SocketTied
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
-from chaperone.proto.records import Bound, Cause, Chunk, Direction, Loss, Note, ProcessEnded, Record, StreamClosed, StreamOpened
+from chaperone.proto.records import Bound, Cause, Chunk, Direction, Loss, Note, Outcome, ProcessEnded, Record, StreamClosed, StreamOpened
 
 SPEAKERS = 65536
 Addresses = Callable[[int], tuple[str, str]]
@@ -29,6 +29,7 @@ class Spoken:
     early: int = 0
     reached: list[int] = field(default_factory=lambda: [0, 0])
     captured: list[int] = field(default_factory=lambda: [0, 0])
+    gained: list[int] = field(default_factory=lambda: [0, 0])  # bytes that left in the place of others, beyond their number
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Ties:
             case Loss(stream, direction, position, size, cause=cause):
                 self._streams[stream].early += size if cause == Cause.EARLY else 0
                 self._reach(stream, direction, position + size)
+            case Outcome(stream=stream, gained=gained) if stream in self._streams:
+                self._streams[stream].gained[Direction.OUT] += gained
             case StreamOpened():
                 yield from self._opened(record)
             case StreamClosed():
@@ -114,7 +117,9 @@ class Ties:
     def plaintext(self, cookie: int, direction: Direction) -> Plaintext:
         """What they amount to."""
         streams = self.on(cookie)
-        reached, captured = sum(one.reached[direction] for one in streams), sum(one.captured[direction] for one in streams)
+        gained = sum(one.gained[direction] for one in streams)
+        reached = gained + sum(one.reached[direction] for one in streams)
+        captured = gained + sum(one.captured[direction] for one in streams)
         return Plaintext(reached, captured, bool(streams), sum(one.early for one in streams))
 
     def forget(self, cookie: int) -> None:

@@ -127,9 +127,9 @@ class Tracer:
         """Stop its threads to read their memory also where they had more than their share of the ring."""
         self.kernel.store("strict", ctypes.c_uint32(1), workload)
 
-    def enforce(self, workload: int, is_strict: bool) -> None:
-        """Hold each write of its TLS objects until somebody lets it go; `is_strict`: kill what cannot be held."""
-        self.kernel.store("enforcing", Enforcing(is_enforced=1, is_strict=int(is_strict)), workload)
+    def enforce(self, workload: int, is_strict: bool | None) -> None:
+        """Hold each write of its TLS objects until somebody lets it go; `is_strict`: kill what cannot be held. None: hold nothing."""
+        self.kernel.store("enforcing", Enforcing(is_enforced=is_strict is not None, is_strict=bool(is_strict)), workload)
 
     def unheld(self, workload: int) -> int:
         """Calls that had to be held and could not."""

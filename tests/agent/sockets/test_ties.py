@@ -2,7 +2,7 @@ from chaperone.agent.sockets.coverage import Plaintext
 from chaperone.agent.sockets.ties import Ties, Untied
 from chaperone.agent.sockets.values import SocketTied
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
-from chaperone.proto.records import Bound, Cause, Chunk, Direction, Loss, Note, ProcessEnded, Record, StreamClosed, StreamOpened
+from chaperone.proto.records import Bound, Cause, Chunk, Direction, Loss, Note, Outcome, ProcessEnded, Record, StreamClosed, StreamOpened
 
 PROCESS, SESSION, HANDLE = ProcessId("p"), SessionId("s"), 0x10
 OUT, IN = Direction.OUT, Direction.IN
@@ -131,3 +131,12 @@ def test_a_process_that_ended_is_waited_for_no_more_but_has_spoken() -> None:
     feed(to, ProcessEnded(PROCESS, 10))
     assert feed(to, opened()) == []
     assert PROCESS in to.speaking
+
+
+def test_what_left_in_the_place_of_other_bytes_counts_as_what_left() -> None:
+    to = ties()
+    feed(to, opened(), Chunk(StreamId("a"), OUT, 0, b"x" * 100, 105), Chunk(StreamId("a"), IN, 0, b"x" * 30, 105))
+    list(to.tied(PROCESS, tied(7)))
+    feed(to, Outcome("h", "write", 106, stream=StreamId("a"), gained=14), Outcome("h", "skip", 107, stream=StreamId("a"), gained=-20))
+    assert (to.plaintext(7, OUT), to.plaintext(7, IN)) == (Plaintext(94, 94, tied=True), Plaintext(30, 30, tied=True))
+    assert feed(to, Outcome("h", "write", 108, stream=StreamId("other"), gained=1)) == []
