@@ -144,6 +144,60 @@ def test_a_secret_in_a_policy_is_nowhere_in_the_store_and_judges_as_written_also
     assert leaks_in_store(tmp_path, secret.encode()) == []
 
 
+PODS = (
+    HEAD.replace("agents", "pods")
+    + """selector: {namespaces: [agents], labels: {app: "*"}}
+mode: record
+rules:
+- {name: lists, when: call.verb == "list", do: deny, enforce: enforce, onUnknown: skip}
+"""
+)
+
+
+def of_a_pod(one: Conversation, namespace: str, **labels: str) -> list[Record]:
+    first, *rest = one.begun()
+    assert isinstance(first, SessionStarted)
+    facts: dict[str, Any] = {"namespace": namespace, "pod": "coder", "container": "main", "service_account": "coder", "labels": labels}
+    return [SessionStarted(first.session, first.workload, first.time, node="n", **facts), *rest]
+
+
+def test_a_policy_for_pods_judges_those_it_selects_also_behind_a_restart_and_when_it_changes(tmp_path: Path) -> None:
+    policy, store = tmp_path / "policy.yaml", tmp_path / "store"
+    policy.write_text(PODS)
+    raised, plain, other, run = (Conversation(name) for name in ("raised", "plain", "other", "run"))
+    sessions = {
+        raised.session: of_a_pod(raised, "agents", app="coder", **{"chaperone.dev/mode": "enforce"}),
+        plain.session: of_a_pod(plain, "agents", app="coder"),
+        other.session: of_a_pod(other, "prod", app="coder"),
+        run.session: run.begun(),
+    }
+    options = ("--policy", str(policy), "--no-default-policy")
+    with collector(store, *options):
+        send(store, [hello(), *(batch(number, records) for number, records in enumerate(sessions.values(), 1))])
+        assert modes(store) == {raised.session: ["enforce"], plain.session: ["record"], other.session: [], run.session: []}
+    with collector(store, *options):
+        talks = [talk.exchange(SECRETS, secrets(1)) for talk in (raised, plain, other, run)]
+        send(store, [hello(), *(batch(number, records) for number, records in enumerate(talks, 5))])
+        found = {verdict["session"]: verdict["effective"] for verdict in ask(store, "verdicts.list")}
+        assert found == {raised.session: "enforce", plain.session: "observe"}
+        before = versions(store)
+        assert before == {raised.session: 1, plain.session: 1}, "a restart says nothing new"
+        policy.write_text(PODS.replace("namespaces: [agents]", "namespaces: [prod]"))
+        wait_for(store, lambda status: status["loads"] == 2)
+        send(store, [hello(), batch(9, plain.exchange(SECRETS, secrets(1)))])
+        assert modes(store) == {raised.session: [], plain.session: [], other.session: ["record"], run.session: []}
+        assert len(ask(store, "sessions.list")) == 4
+
+
+def modes(store: Path) -> dict[str, list[str]]:
+    """By which policy modes each session is judged, as it is shown."""
+    return {one["id"]: [policy["mode"] for policy in one.get("governedBy", [])] for one in ask(store, "sessions.list")}
+
+
+def versions(store: Path) -> dict[str, int]:
+    return {one["id"]: one["governedAt"] for one in ask(store, "sessions.list") if "governedAt" in one}
+
+
 @pytest.mark.parametrize(("bodies", "shown"), [("metadata", "SecretList"), ("none", "")])
 def test_bodies_that_are_not_kept_are_shown_as_such(bodies: str, shown: str, tmp_path: Path) -> None:
     one = Conversation()
