@@ -12,7 +12,7 @@ from typing import Protocol
 from chaperone.collector.rules.acting import ACTING, acting
 from chaperone.collector.rules.event import Document, Subject
 from chaperone.collector.rules.judged import Judged
-from chaperone.collector.rules.verdict import Action, Moment, Verdict
+from chaperone.collector.rules.verdict import Action, How, Moment, Verdict
 from chaperone.proto.refusals import MESSAGE_LIMIT, Refusal
 
 Key = tuple[str, int]  # a stream, and the OUT position of a request's first byte
@@ -71,7 +71,8 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """About one request. `verdict`: the one that decided, None where no rule acts. `approval`: its id, where one is asked for."""
+    """About one request. `refusal`: what its client is told, or, with KILL, would have been. `verdict`: the one that decided, None where
+    no rule acts. `approval`: its id, where one is asked for."""
 
     fate: Fate
     refusal: Refusal | None = None
@@ -159,7 +160,8 @@ class Orders:
         if verdict.action is Action.KILL:
             return Decision(Fate.KILL, verdict=verdict)
         if verdict.action is Action.DENY:
-            return _refused(said, _denied(verdict))
+            refused = _refused(said, _denied(verdict))
+            return refused if verdict.how is How.REFUSE else replace(refused, fate=Fate.KILL)
         return self._approved(said, verdict)
 
     def _approved(self, said: _Said, verdict: Verdict) -> Decision:

@@ -160,6 +160,8 @@ class Holds:
                 pending = pending or decision
             elif decision.fate is Fate.KILL:
                 under.held.broken, under.is_ended = "a rule ends it", True
+                if decision.refusal:
+                    under.stream.refuse(asked.key, _refused(decision.refusal, decision), None)
             else:
                 self._rule(under, asked.key, decision)
         return pending

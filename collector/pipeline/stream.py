@@ -177,13 +177,13 @@ class Stream:
         self._open[position] = masked
         return self._made(masked, offset)
 
-    def refuse(self, position: int, refused: Refused) -> None:
-        """This request never leaves: its call is over, and what the server says of it belongs to nobody."""
+    def refuse(self, position: int, refused: Refused, code: int | None = FORBIDDEN) -> None:
+        """This request never leaves: its call is over, and what the server says of it belongs to nobody. `code`: what the client reads."""
         self._reader.replaced(position)
         self._refused.add(position)
         time, offset = self._last
         if (found := self._open.pop(position, None)) is not None:
-            over = replace(found, phase=Phase.END, at=self.next[Direction.IN], ended=time, code=FORBIDDEN)
+            over = replace(found, phase=Phase.END, at=self.next[Direction.IN], ended=time, code=code)
             self._append(over, self._made(over, offset, {"denied": denied(refused)}))
 
     def lose(self, loss: Loss, offset: int) -> None:

@@ -27,7 +27,7 @@ class UnreadError(Exception):
 
 def parsed(body: Document | None) -> Any:
     """A body as JSON values; None where there is none. UnreadError when its content is unknown."""
-    if body is None or not body["size"]:
+    if body is None or (body["complete"] and not body["size"]):
         return None
     data = body.get("data")
     if data is None or not body["complete"] or body["encoding"] != "utf-8" or len(data) > LIMIT:

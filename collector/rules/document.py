@@ -15,7 +15,7 @@ from chaperone.collector.rules.message import Message, MessageError, message
 from chaperone.collector.rules.selector import EVERYTHING, Selector, selector
 from chaperone.collector.rules.terms import DEFAULT, Mode, Scan, Terms, effective, terms
 from chaperone.collector.rules.terms import KEYS as TERMS
-from chaperone.collector.rules.verdict import Action, Ends, Enforce, Moment, Severity
+from chaperone.collector.rules.verdict import Action, Ends, Enforce, How, Moment, Severity
 from chaperone.collector.rules.words import WORDS, first_moment
 
 API_VERSION = "chaperone.dev/v1"
@@ -24,7 +24,7 @@ RULE_LIMIT = 2_000
 POLICY_KEYS = ("apiVersion", "kind", "metadata", "selector", *TERMS, "macros", "lists", "rules")
 RULE_KEYS = (
     "name", "description", "phase", "when", "count", "countOf", "within", "by", "distinct", "then", "do", "enforce", "severity",
-    "mitre", "message", "exceptions", "onUnknown", "kill", *CONSENT,
+    "mitre", "message", "exceptions", "onUnknown", "kill", "how", *CONSENT,
 )  # fmt: skip
 _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 _NAME = "a name of letters, digits and _"
@@ -110,6 +110,7 @@ class Rule:
     scan: bool = False  # whether the policy has secrets looked for in other connections
     consent: Consent | None = None  # of a rule that asks for approval
     ends: Ends = Ends.CONNECTION  # of a rule that kills
+    how: How = How.REFUSE  # of a rule that denies
 
     @property
     def effective(self) -> Enforce:
@@ -237,7 +238,14 @@ def _rule(place: Place, policy: str, macros: Mapping[str, str], said: Terms) -> 
         line=place.node.start_mark.line + 1,
         consent=consent(keys, do is Action.APPROVE, said.hold_limit_ns),
         ends=_ends(keys, do),
+        how=_how(keys, do),
     )
+
+
+def _how(keys: Mapping[str, Place], do: Action) -> How:
+    if "how" in keys and do is not Action.DENY:
+        raise keys["how"].error("expected do: deny beside it")
+    return keys["how"].choice(How) if "how" in keys else How.REFUSE
 
 
 def _techniques(place: Place) -> tuple[str, ...]:

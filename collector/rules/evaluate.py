@@ -182,7 +182,8 @@ def _verdict(rule: Rule, facts: Facts, said: Answer, when: Condition) -> Verdict
     evidence = Evidence(str(event.document["id"]), str(event.document["stream"]), event.time, words, said.unknown)
     told = rule.message.told(facts)
     marks = rule.enforce, rule.severity, rule.mitre
-    return Verdict(rule.do, rule.name, rule.policy, *marks, told, event.moment, evidence, rule.effective, rule.consent, rule.ends)
+    kinds = rule.consent, rule.ends, rule.how
+    return Verdict(rule.do, rule.name, rule.policy, *marks, told, event.moment, evidence, rule.effective, *kinds)
 
 
 def time_ns(text: str) -> int:

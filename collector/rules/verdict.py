@@ -25,6 +25,13 @@ class Ends(StrEnum):
     SESSION = "session"
 
 
+class How(StrEnum):
+    """How a request is denied: its client is told, or nothing at all leaves and the connection ends."""
+
+    REFUSE = "refuse"
+    DISCONNECT = "disconnect"
+
+
 class Enforce(StrEnum):
     """How seriously a rule is meant."""
 
@@ -79,3 +86,4 @@ class Verdict:
     effective: Enforce = Enforce.OBSERVE  # the rule's `enforce` under its policy's `mode`
     consent: Consent | None = None  # whose approval it wants, if it wants any
     ends: Ends = Ends.CONNECTION  # of a kill: what it ends
+    how: How = How.REFUSE  # of one that denies

@@ -1,7 +1,7 @@
 """How much more body a client of HTTP/2 may send (RFC 9113 §5.2, §6.9): once nothing, it waits for the server.
 
 A server that never saw the gathered bytes would never give more, so the verdict must not wait for the rest of them. What has left to
-the server is given back sooner or later: the connection is shut only when what is gathered is all that it ever takes at a time.
+the server is given back, by some once it is half of the window (nghttp2): only when less than that has left, the connection is shut.
 """
 
 from chaperone.collector.wire.compose.frames import Flag, Frame, Kind
@@ -20,9 +20,10 @@ class Window:
         self._widest = INITIAL  # of the connection, had nothing been gathered
 
     def is_shut(self, number: int, gathered: int) -> bool:
-        """Whether the client can never send more on this h2 stream while `gathered` bytes of DATA stay here."""
+        """Whether the client may never send more on this h2 stream while `gathered` bytes of DATA stay here."""
         self._widest = max(self._widest, self._left[CONNECTION] + gathered)
-        return self._left.get(number, self._initial) <= 0 or gathered >= self._widest
+        is_full = self._left[CONNECTION] <= 0 and 2 * gathered > self._widest
+        return is_full or self._left.get(number, self._initial) <= 0
 
     def opened(self, number: int) -> None:
         """A request began on this h2 stream."""

@@ -242,3 +242,11 @@ def test_an_agent_that_let_a_hold_go_lets_go_of_the_stream() -> None:
 def test_a_write_that_the_agent_cannot_read_ends() -> None:
     held = Holding()
     assert names(held.batch(Hold("h", held.one.stream, Direction.OUT, 0, 100, held.one.tick(), b""))) == ["kill"]
+
+
+def test_a_rule_may_end_the_connection_instead_of_telling_the_client() -> None:
+    held = Holding(DENY_DELETE.replace("do: deny", "do: deny, how: disconnect"))
+    assert names(held.write(DELETE[:-1])) == ["skip"]
+    assert names(held.write(DELETE[-1:])) == ["kill"]
+    [*_, call] = held.of(Kind.CALL)
+    assert (call.document["code"], call.document["denied"]["rule"], call.document["phase"]) == (None, "no-delete", "end")

@@ -44,6 +44,7 @@ MISTAKES = {
     "- {name: a, when: 'true', do: approve, phase: end}": "expected request or channel",
     "- {name: a, when: call.code < 300, phase: request, do: alert}": "expected response by the words of its condition, found request",
     "- {name: a, when: 'true', do: alert, count: 3}": "expected the key within beside count",
+    "- {name: a, when: 'true', do: mask, how: disconnect}": "rules[0].how: expected do: deny beside it",
     "- {name: a, when: 'true', do: alert, within: 3s}": "expected count beside it",
     "- {name: a, when: 'true', do: alert, count: 3, within: 3 weeks}": "expected a time up to 24h",
     "- {name: a, when: 'true', do: alert, message: 'x {call.boby}'}": "expected words such as {call.name} in braces, found {call.boby}",
