@@ -13,7 +13,7 @@ from chaperone.collector.rules.event import Document
 from chaperone.collector.rules.terms import Mode
 
 KEYS = ("namespaces", "labels", "serviceAccounts", "containers", "nodes")
-MODE_LABEL = "chaperone.dev/mode"
+MODE_LABEL = "chaperone.dev/govern"
 _FACTS = {"namespaces": "namespace", "serviceAccounts": "serviceAccount", "containers": "container"}
 _STRICTNESS = (Mode.OFF, Mode.RECORD, Mode.ENFORCE)
 
@@ -51,7 +51,7 @@ def selector(place: Place) -> Selector:
 
 
 def raised(mode: Mode, session: Document) -> Mode:
-    """A policy's mode for this session: the label chaperone.dev/mode of its pod can raise it and never lowers it."""
+    """A policy's mode for this session: the label chaperone.dev/govern of its pod can raise it and never lowers it."""
     label = (session.get("labels") or {}).get(MODE_LABEL, "") if "lookedUp" in session else ""
     wanted = Mode(label) if label in list(Mode) else mode
     return max(mode, wanted, key=_STRICTNESS.index)

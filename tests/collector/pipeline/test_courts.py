@@ -70,7 +70,7 @@ def test_new_rules_reach_sessions_that_brought_some_and_ended_ones_are_forgotten
 
 def test_a_pod_has_the_policies_whose_selector_fits_it_and_its_label_raises_their_mode() -> None:
     courts = Courts(rules(OWN, PODS))
-    for session in (pod("in", "ci"), pod("out", "prod"), pod("raised", "ci", **{"chaperone.dev/mode": "enforce"}), RUN):
+    for session in (pod("in", "ci"), pod("out", "prod"), pod("raised", "ci", **{"chaperone.dev/govern": "enforce"}), RUN):
         assert courts.convene(session) == []
     assert [names(courts, session) for session in ("in", "out", "raised", "s")] == [["a", "p"], ["a"], ["a", "p"], ["a"]]
     assert [policy["mode"] for session in ("in", "raised") for policy in governed_by(courts.of(session).rules)][1::2] == [

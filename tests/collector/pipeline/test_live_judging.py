@@ -166,7 +166,7 @@ def test_a_policy_for_pods_judges_those_it_selects_also_behind_a_restart_and_whe
     policy.write_text(PODS)
     raised, plain, other, run = (Conversation(name) for name in ("raised", "plain", "other", "run"))
     sessions = {
-        raised.session: of_a_pod(raised, "agents", app="coder", **{"chaperone.dev/mode": "enforce"}),
+        raised.session: of_a_pod(raised, "agents", app="coder", **{"chaperone.dev/govern": "enforce"}),
         plain.session: of_a_pod(plain, "agents", app="coder"),
         other.session: of_a_pod(other, "prod", app="coder"),
         run.session: run.begun(),
