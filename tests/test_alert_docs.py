@@ -30,11 +30,11 @@ def genuine(headers: dict[str, str], body: bytes, key: bytes) -> bool:
 
 
 def test_the_file_in_the_docs_is_read(tmp_path: Path) -> None:
-    for name in ("slack-url", "siem-key", "ours.pem"):
+    for name in ("slack-url", "slack-token", "siem-key", "ours.pem"):
         (tmp_path / name).write_text("https://hooks.slack.com/services/T0/B0/x")
     text = re.sub(r"/etc/(?:chaperone|ssl/certs)/", f"{tmp_path}/", block("yaml"))
     found = alerting(text, "docs")
-    assert [receiver.name for receiver in found.receivers] == ["oncall", "siem", "file"]
+    assert [receiver.name for receiver in found.receivers] == ["oncall", "approvers", "siem", "file"]
 
 
 def test_the_snippet_takes_what_we_send_and_nothing_else() -> None:

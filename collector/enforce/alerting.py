@@ -24,6 +24,8 @@ _QUOTED = re.compile(r"found (['\"]).*", re.DOTALL)
 _KINDS = ("slack", "webhook", "jsonl")
 _ENDPOINT = ("url", "urlFile", "urlEnv", "caFile", "timeout")
 _SIGNING = ("key", "keyFile", "keyEnv")
+_BOT = ("token", "tokenFile", "tokenEnv")
+SLACK_API = "https://slack.com/api/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Slack:
-    """An incoming webhook of Slack."""
+    """An incoming webhook of Slack; or, with a token, its Web API (chat:write), by which a message can be rewritten."""
 
     endpoint: Endpoint
+    token: Secret | None = None
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +183,15 @@ def _receiver(place: Place) -> Receiver:
 
 
 def _slack(place: Place) -> Slack:
-    return Slack(_endpoint(place.mapping(_ENDPOINT), place))
+    keys = place.mapping((*_ENDPOINT, *_BOT, "channel"))
+    if not any(key in keys for key in (*_BOT, "channel")):
+        return Slack(_endpoint(keys, place))
+    if "channel" not in keys or not re.fullmatch(r"[CGD][A-Z0-9]{2,30}", keys["channel"].text()):
+        raise place.error("expected beside a token the id of a channel, such as C0123456789")
+    token, where = _secret(keys, "token", place)
+    if not re.fullmatch(r"[\x21-\x7e]+", token.reveal()):
+        raise where.error("expected a token of visible characters")
+    return Slack(_endpoint(keys, place, SLACK_API), token, keys["channel"].text())
 
 
 def _webhook(place: Place) -> Webhook:
@@ -204,8 +216,9 @@ _MAKERS: dict[str, tuple[Any, Limit | None]] = {
 }
 
 
-def _endpoint(keys: Mapping[str, Place], place: Place) -> Endpoint:
-    url, where = _secret(keys, "url", place)
+def _endpoint(keys: Mapping[str, Place], place: Place, usual: str = "") -> Endpoint:
+    is_given = not usual or any(key in keys for key in ("url", "urlFile", "urlEnv"))
+    url, where = _secret(keys, "url", place) if is_given else (Secret(usual), place)
     _check_url(url, where)
     ca = keys["caFile"].text() if "caFile" in keys else ""
     if ca and not Path(ca).is_file():

@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chaperone.collector.enforce.alerting import Receiver
 from chaperone.collector.enforce.bucket import Bucket
@@ -57,7 +57,16 @@ class Deliverer:
                 await self._wait(bucket)
             else:
                 bucket.take(time.monotonic_ns())
-                await self._settle(under, await self._try(under.message))
+                await self._settle(under, await self._try(await self._placed(under.message)))
+
+    async def _placed(self, message: Message) -> Message:
+        """With what an earlier message of the same approval is called."""
+        if not message.approval:
+            return message
+        return replace(message, replaces=await self.desk.run(lambda outbox: outbox.setting(self._handle(message))))
+
+    def _handle(self, message: Message) -> str:
+        return f"handle {self.receiver.name} {message.approval}"
 
     async def _try(self, message: Message) -> Outcome:
         try:
@@ -70,6 +79,8 @@ class Deliverer:
         due = now + int(delay_s(under.attempts, outcome.retry_after_s, self.dice) * SECOND)
         over = await self.desk.run(lambda outbox: settle(outbox, self.receiver.name, outcome, due, now))
         sent = outcome.fate is Fate.SENT
+        if outcome.handle and under.message.approval:
+            await self.desk.run(lambda outbox: outbox.remember(self._handle(under.message), outcome.handle))
         if self.failing == sent:
             self._say("delivered again" if sent else f"not delivered, tried again later: {outcome.why}")
         self.failing = not sent

@@ -38,13 +38,21 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`id` is the same at each try. `omitted`: entries beyond LISTED; `dropped`: alerts that the receiver will never get."""
+    """`id` is the same at each try. `omitted`: entries beyond LISTED; `dropped`: alerts that the receiver will never get. `replaces`: what
+    the receiver calls an earlier message of the same approval, which is rewritten where it can be."""
 
     id: str
     kind: Kind
     entries: tuple[Entry, ...]
     omitted: int = 0
     dropped: int = 0
+    replaces: str = ""
+
+    @property
+    def approval(self) -> str:
+        """The approval that this one alert is about; ""."""
+        one = self.entries[0].alert if len(self.entries) == 1 else {}
+        return str(one.get("approval", {}).get("id", ""))
 
     def document(self) -> dict[str, Any]:
         """As JSON values."""

@@ -1,7 +1,7 @@
 """What became of one try to deliver a message, and when to try again."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 BASE_S = 1.0
@@ -20,11 +20,14 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`why`: one sentence without address, key or content. `retry_after_s`: what the receiver asked for."""
+    """`why`: one sentence without address, key or content. `retry_after_s`: what the receiver asked for. `said`: the beginning of its
+    answer. `handle`: what it calls the message, which can be rewritten by that; "" where it can't."""
 
     fate: Fate
     why: str
     retry_after_s: float | None = None
+    said: bytes = field(default=b"", repr=False, compare=False)
+    handle: str = ""
 
 
 def delay_s(attempts: int, retry_after_s: float | None, dice: random.Random) -> float:

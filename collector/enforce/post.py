@@ -1,4 +1,4 @@
-"""One HTTP POST whose answer's body nobody wants: TLS verified, no redirect followed, bounded in time and size.
+"""One HTTP POST of whose answer's body only the beginning is read: TLS verified, no redirect followed, bounded in time and size.
 
 An own client of a hundred lines because of what must not happen: slack-sdk's and httpx's log addresses, which are secrets here, and
 urllib follows redirects, reads bodies of any size and knows no limit for the whole exchange. What is said of a failure never
@@ -15,7 +15,7 @@ import ssl
 import time
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -39,9 +39,10 @@ class _Connection:
     writer: asyncio.StreamWriter
 
 
-async def post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> Outcome:
-    """Send `body`; what came of it."""
+async def post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str], below: str = "") -> Outcome:
+    """Send `body`; what came of it. `below`: what is added to the address's path."""
     parts = urlsplit(endpoint.url.reveal())
+    parts = parts._replace(path=parts.path + below)
     try:
         async with asyncio.timeout(endpoint.timeout_s):
             return await _exchange(parts, endpoint.ca, _request(parts, body, headers))
@@ -71,8 +72,8 @@ async def _exchange(parts: SplitResult, ca: str, request: bytes) -> Outcome:
         connection.writer.write(request)
         await connection.writer.drain()
         status, headers = await _answer(connection.reader)
-        await _leave(connection.reader)
-        return _meaning(status, headers)
+        said = await _beginning(connection.reader, headers)
+        return replace(_meaning(status, headers), said=said)
     finally:
         connection.writer.transport.abort()
 
@@ -148,13 +149,18 @@ def _head(text: str) -> tuple[int, dict[str, str]]:
     return int(rest[:3]), {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
-async def _leave(reader: asyncio.StreamReader) -> None:
-    """A little of the body, so that a server is not cut off while it writes "ok"."""
+async def _beginning(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> bytes:
+    """A little of the body, also so that a server is not cut off while it writes "ok"."""
+    size = headers.get("content-length", "")
+    wanted = min(int(size), BODY_LIMIT) if size.isascii() and size.isdigit() else BODY_LIMIT
+    found = b""
     try:
         async with asyncio.timeout(1):
-            await reader.read(BODY_LIMIT)
+            while len(found) < wanted and (part := await reader.read(wanted - len(found))):
+                found += part
     except (TimeoutError, OSError):
-        return
+        return found
+    return found
 
 
 def _meaning(status: int, headers: Mapping[str, str]) -> Outcome:

@@ -4,6 +4,7 @@ Block models are slack-sdk's, which check those limits; what sends them is post.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +12,7 @@ from slack_sdk.models.blocks import Block, ContextBlock, DividerBlock, HeaderBlo
 
 from chaperone.collector.enforce.alerting import Slack
 from chaperone.collector.enforce.message import Entry, Kind, Message
-from chaperone.collector.enforce.outcome import Outcome
+from chaperone.collector.enforce.outcome import Fate, Outcome
 from chaperone.collector.enforce.plain import code, escaped, fenced
 from chaperone.collector.enforce.post import post
 
@@ -20,13 +21,49 @@ SECTION = 3000
 FIELD = 2000
 LINES = 20  # of a digest
 _SIGNS = {"critical": "🟥", "high": "🟧", "medium": "🟨", "low": "🟦", "info": "⬜"}
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+_REFUSED = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "invalid_blocks", "msg_too_long"})
 _VERBS = {"alert": "alert", "deny": "deny", "approve": "ask for approval", "kill": "kill", "mask": "mask"}
 
 
 async def send(slack: Slack, message: Message) -> Outcome:
-    """Post it."""
-    body = json.dumps(payload(message), ensure_ascii=False).encode(errors="replace")
-    return await post(slack.endpoint, body, {"Content-Type": "application/json; charset=utf-8"})
+    """Post it; with a token in an earlier message's place, if it replaces one."""
+    if slack.token is None:
+        return await post(slack.endpoint, _packed(payload(message)), _JSON)
+    if message.replaces:
+        outcome = await _call(slack, "chat.update", message, _place(message.replaces))
+        if outcome.fate is not Fate.REFUSED:
+            return outcome  # else it was deleted, or is too old to be rewritten
+    return await _call(slack, "chat.postMessage", message, {"channel": slack.channel})
+
+
+async def _call(slack: Slack, method: str, message: Message, where: dict[str, str]) -> Outcome:
+    """A method of the Web API (https://docs.slack.dev/apis/web-api), which answers 200 and `ok: false` when it will not."""
+    assert slack.token is not None
+    headers = {**_JSON, "Authorization": f"Bearer {slack.token.reveal()}"}
+    outcome = await post(slack.endpoint, _packed({**payload(message), **where}), headers, method)
+    return outcome if outcome.fate is not Fate.SENT else _meant(outcome)
+
+
+def _meant(outcome: Outcome) -> Outcome:
+    try:
+        found = json.loads(outcome.said)
+        if found["ok"]:
+            return Outcome(Fate.SENT, outcome.why, handle=f"{found['channel']} {found['ts']}")
+        error = str(found["error"])
+    except (ValueError, KeyError, TypeError):
+        return Outcome(Fate.LATER, "it answered something that is not Slack's")
+    known = error if re.fullmatch(r"[a-z_]{1,60}", error) else "an error"
+    return Outcome(Fate.REFUSED if error in _REFUSED else Fate.LATER, f"Slack says {known}")
+
+
+def _place(handle: str) -> dict[str, str]:
+    channel, _, ts = handle.partition(" ")
+    return {"channel": channel, "ts": ts}
+
+
+def _packed(found: dict[str, Any]) -> bytes:
+    return json.dumps(found, ensure_ascii=False).encode(errors="replace")
 
 
 def payload(message: Message) -> dict[str, Any]:

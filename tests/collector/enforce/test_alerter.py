@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.approving import NOW, asking, yes
 from support.made_alerts import alert, judged, verdict
 from support.receivers import serving
 
 from chaperone.collector.enforce import alerter as module
 from chaperone.collector.enforce.alerter import Alerter, alerting_on
+from chaperone.collector.enforce.approvals.book import Book
+from chaperone.collector.enforce.approvals.news import news
 from chaperone.collector.enforce.counters import Count, Event
 from chaperone.collector.enforce.desk import BROKEN
 from chaperone.collector.enforce.outbox import FILE, Outbox
@@ -309,3 +312,30 @@ def test_what_people_are_asked_for_is_told_by_those_who_ask(tmp_path: Path) -> N
             await alerter.keep()
 
     run(tmp_path, None, then)
+
+
+def test_the_message_about_an_approval_is_rewritten_with_what_became_of_it(tmp_path: Path) -> None:
+    said = json.dumps({"ok": True, "channel": "C0123", "ts": "17.1"}).encode()
+    with serving(body=said) as server:
+        path = tmp_path / "alerts.yaml"
+        bot = f"{{url: '{server.url}/', token: xoxb-1, channel: C0123, timeout: 30s}}"
+        path.write_text(f"apiVersion: chaperone.dev/v1\nkind: Alerting\nreceivers:\n- name: oncall\n  slack: {bot}\n")
+        book = Book()
+        book.ask(asking(1), NOW)
+        book.vote(book.changed[0].id, yes())
+        wanted, approved = (news(one) for one in book.take())
+        assert wanted and approved
+
+        async def first(alerter: Alerter) -> None:
+            await alerter.tell(wanted, "1")
+            await until(lambda: server.got)
+            await alerter.finish(WAIT_S)
+
+        async def second(alerter: Alerter) -> None:
+            await alerter.tell(approved, "2")
+            await until(lambda: len(server.got) == 2)
+
+        run(tmp_path, path, first)
+        run(tmp_path, path, second)  # a later collector
+    assert [got.path.rpartition("/")[2] for got in server.got] == ["chat.postMessage", "chat.update"]
+    assert server.got[1].document["ts"] == "17.1" and "APPROVAL APPROVED" in server.got[1].body.decode()

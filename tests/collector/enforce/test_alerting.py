@@ -100,3 +100,22 @@ def test_another_kind_of_file_and_none_at_all_are_refused(tmp_path: Path) -> Non
     (tmp_path / "bad").write_bytes(b"\xff\xfe")
     with pytest.raises(PolicyError, match="UTF-8"):
         read_alerting(tmp_path / "bad")
+
+
+BOT = "apiVersion: chaperone.dev/v1\nkind: Alerting\nreceivers:\n- name: oncall\n  slack: {%s}\n"
+
+
+def test_slack_with_a_token_has_its_own_address() -> None:
+    [receiver] = alerting(BOT % "token: xoxb-1, channel: C0123456789", "f").receivers
+    assert isinstance(receiver.to, Slack) and receiver.to.token and receiver.to.token.reveal() == "xoxb-1"
+    assert (receiver.to.endpoint.url.reveal(), receiver.to.channel) == ("https://slack.com/api/", "C0123456789")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["token: xoxb-s3cret", "token: xoxb-s3cret, channel: general", "channel: C0123456789", "token: 'xoxb s3cret', channel: C0123456789"],
+)
+def test_half_a_token_is_a_mistake_that_quotes_nothing(text: str) -> None:
+    with pytest.raises(PolicyError) as raised:
+        alerting(BOT % text, "f")
+    assert "s3cret" not in str(raised.value)

@@ -3,6 +3,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.approving import NOW, no, yes
@@ -11,10 +12,12 @@ from support.made_alerts import alert, slack
 from support.receivers import serving
 
 from chaperone.collector.enforce.alert import Alert, document
-from chaperone.collector.enforce.alerting import Slack
+from chaperone.collector.enforce.alerting import Endpoint, Slack
 from chaperone.collector.enforce.approvals.book import Book
 from chaperone.collector.enforce.approvals.news import news
 from chaperone.collector.enforce.message import LISTED, Entry, Kind, Message, trial
+from chaperone.collector.enforce.outcome import Fate
+from chaperone.collector.enforce.secret import Secret
 from chaperone.collector.enforce.slack import payload, send, what
 
 SESSION = {"user": "ann", "node": "n1", "lookedUp": {"pod": "default/agent"}}
@@ -144,3 +147,50 @@ def test_its_outcome_says_whose_word_it_was_and_why() -> None:
     whole = "\n".join(texts(payload(Message(told.id, Kind.FIRST, (Entry(document(told), 1, 0, LAST),)))))
     assert "APPROVAL DENIED: roles" in whole and "unix:root denies: planned in CHG-1" in whole
     assert "Wants" not in whole and "approvals approve" not in whole
+
+
+def bot(url: str) -> Slack:
+    return Slack(Endpoint(Secret(url + "/"), timeout_s=30), Secret("xoxb-s3cret"), "C0123456789")
+
+
+SAID = json.dumps({"ok": True, "channel": "C0123456789", "ts": "1700000000.000100"}).encode()
+
+
+def wanted(replaces: str = "") -> Message:
+    told = asking()
+    return Message(told.id, Kind.FIRST, (Entry(document(told), 1, 0, LAST),), replaces=replaces)
+
+
+def test_with_a_token_a_message_is_posted_and_then_rewritten() -> None:
+    with serving(body=SAID) as server:
+        first = asyncio.run(send(bot(server.url), wanted()))
+        assert (first.fate, first.handle) == (Fate.SENT, "C0123456789 1700000000.000100")
+        asyncio.run(send(bot(server.url), wanted(first.handle)))
+    post, update = server.got
+    assert post.path.endswith("/chat.postMessage") and post.headers["Authorization"] == "Bearer xoxb-s3cret"
+    assert (post.document["channel"], update.path.rpartition("/")[2]) == ("C0123456789", "chat.update")
+    assert (update.document["channel"], update.document["ts"]) == ("C0123456789", "1700000000.000100")
+    assert_within_limits(update.document)
+
+
+SLACK_SAYS = {
+    b'{"ok": false, "error": "ratelimited"}': (Fate.LATER, "Slack says ratelimited"),
+    b'{"ok": false, "error": "invalid_blocks"}': (Fate.REFUSED, "Slack says invalid_blocks"),
+    b'{"ok": false, "error": "<b>s3cret</b>"}': (Fate.LATER, "Slack says an error"),
+    b"<html>": (Fate.LATER, "it answered something that is not Slack's"),
+    b'{"ok": true}': (Fate.LATER, "it answered something that is not Slack's"),
+    b"[]": (Fate.LATER, "it answered something that is not Slack's"),
+}
+
+
+@pytest.mark.parametrize("said", SLACK_SAYS)
+def test_what_slack_will_not_do_is_said_without_its_words(said: bytes) -> None:
+    with serving(body=said) as server:
+        found = asyncio.run(send(bot(server.url), wanted()))
+    assert (found.fate, found.why) == SLACK_SAYS[said]
+
+
+def test_one_that_can_not_be_rewritten_any_more_is_posted_anew() -> None:
+    with serving(body=b'{"ok": false, "error": "message_not_found"}') as server:
+        asyncio.run(send(bot(server.url), wanted("C0 1")))
+    assert [got.path.rpartition("/")[2] for got in server.got] == ["chat.update", "chat.postMessage"]
