@@ -6,6 +6,7 @@ PEER := .venv-bench
 FUZZ_SECONDS ?= 600
 CLIENTS ?= 10000
 REQUESTS ?= 100000
+ROUNDS ?= 50
 KERNEL ?= linux-image-amd64
 .DEFAULT_GOAL := help
 
@@ -56,6 +57,7 @@ fuzz: setup ## the parsers' properties on every recording, for FUZZ_SECONDS
 soak: setup ## REQUESTS under verdicts; CLIENTS short-lived clients of fresh files, agent and collector killed at random, nothing lost in silence; as root
 	PYTHONPATH=tests $(BIN)/python -m soak.run --clients $(CLIENTS)
 	PYTHONPATH=tests $(BIN)/python -m soak.denials --count $(REQUESTS)
+	PYTHONPATH=tests $(BIN)/python -m soak.deaths --rounds $(ROUNDS)
 
 zoo: setup ## record every client we know of, compare with the servers' logs, write docs/clients.md; as root
 	mkdir -p .zoo

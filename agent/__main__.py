@@ -17,7 +17,7 @@ from importlib.metadata import version
 from types import FrameType
 
 from chaperone.agent.cluster.source import Where
-from chaperone.agent.deliver.cargo import load
+from chaperone.agent.deliver.cargo import load, state
 from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.uplink import CONTRACT, Cargo, Uplink
@@ -30,9 +30,8 @@ from chaperone.agent.settings import Check, CleanUp, Deliver, PodSettings, Setti
 from chaperone.agent.throttle import Throttle
 from chaperone.agent.trace.requirements import Problem, problems
 from chaperone.agent.trace.tracer import SLICE, TAKE, Tracer, TracerSettings
-from chaperone.agent.workload.processes import boot_id, hierarchy, now_ns
+from chaperone.agent.workload.processes import boot_id, hierarchy
 from chaperone.proto import capture_pb2 as wire
-from chaperone.proto.records import NO_SESSION, Note
 
 WELCOME_S = 10.0
 LAST_ACK_S = 10.0
@@ -126,11 +125,11 @@ def record(settings: Settings) -> int:
         tell(settings, {"session": next((session.id for session in recording.sessions.values()), "")})
         while not stop.look():
             recording.step()
-            state(cargo)
+            state(cargo, log)
             throttle.rest()
         if stop.is_abandoned:
             recording.strict.end_all("whoever started the recording is gone")
-        state(cargo)
+        state(cargo, log)
         recording.end(stop.ended)
         return report(recording, uplink)  # first: nobody should wait for probes to be taken off
 
@@ -139,13 +138,6 @@ def node_of(recording: Recording, settings: Settings, pods: PodSettings, told: d
     """Who knows of this node's pods."""
     where = Where(*pods.api, settings.node, pods.account)
     return Node(recording, where, Selection(own=pods.own, is_known=False), Here(pods.root or hierarchy(), pods.servers, told))
-
-
-def state(cargo: Cargo) -> None:
-    """What is wrong with what dead agents left: in our log, and in the store, where it belongs to no session."""
-    for text in cargo.leftovers.news() if cargo.leftovers else ():
-        log(text)
-        cargo.outbox.put(Note(NO_SESSION, now_ns(), "spool", text, complete=False))
 
 
 def log(text: str) -> None:

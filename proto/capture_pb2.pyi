@@ -142,24 +142,12 @@ class LeftoverRefused(_message.Message):
     def __init__(self, agent: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Ack(_message.Message):
-    __slots__ = ("batch", "low_water", "agent")
+    __slots__ = ("batch", "agent")
     BATCH_FIELD_NUMBER: _ClassVar[int]
-    LOW_WATER_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     batch: int
-    low_water: _containers.RepeatedCompositeFieldContainer[LowWater]
     agent: str
-    def __init__(self, batch: _Optional[int] = ..., low_water: _Optional[_Iterable[_Union[LowWater, _Mapping]]] = ..., agent: _Optional[str] = ...) -> None: ...
-
-class LowWater(_message.Message):
-    __slots__ = ("stream", "direction", "position")
-    STREAM_FIELD_NUMBER: _ClassVar[int]
-    DIRECTION_FIELD_NUMBER: _ClassVar[int]
-    POSITION_FIELD_NUMBER: _ClassVar[int]
-    stream: str
-    direction: Direction
-    position: int
-    def __init__(self, stream: _Optional[str] = ..., direction: _Optional[_Union[Direction, str]] = ..., position: _Optional[int] = ...) -> None: ...
+    def __init__(self, batch: _Optional[int] = ..., agent: _Optional[str] = ...) -> None: ...
 
 class Order(_message.Message):
     __slots__ = ("hold", "skip", "write", "answer", "again", "wait", "kill")

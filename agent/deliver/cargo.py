@@ -1,10 +1,14 @@
 """What the agent has to deliver at its start: an empty outbox with its spool, and what earlier agents left in it."""
 
+from collections.abc import Callable
+
 from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.spool import Spool, known_key
 from chaperone.agent.deliver.uplink import Cargo
 from chaperone.agent.settings import Settings, Storage
+from chaperone.agent.workload.processes import now_ns
+from chaperone.proto.records import NO_SESSION, Note
 
 
 def load(settings: Settings, agent: str, boot: str = "") -> tuple[Cargo, str]:
@@ -17,6 +21,13 @@ def load(settings: Settings, agent: str, boot: str = "") -> tuple[Cargo, str]:
         cargo = Cargo(Outbox(Limits(memory=settings.memory)))
         return cargo, f"{storage.spool} can't be used: {error.strerror or error}"
     return Cargo(Outbox(Limits(memory=settings.memory), spool), leftovers, not storage.key), ""
+
+
+def state(cargo: Cargo, log: Callable[[str], None]) -> None:
+    """What is wrong with what dead agents left: in our log, and in the store, where it belongs to no session."""
+    for text in cargo.leftovers.news() if cargo.leftovers else ():
+        log(text)
+        cargo.outbox.put(Note(NO_SESSION, now_ns(), "spool", text, complete=False))
 
 
 def _leftovers(storage: Storage) -> Leftovers:

@@ -48,7 +48,7 @@ class Leftovers:
             if start.sessions or size or start.given_up:
                 self.starts[start.agent] = start
             else:
-                start.remove()  # there is nothing to say
+                self._forget(start)
 
     def news(self) -> list[str]:
         """What nobody was told yet."""
@@ -104,6 +104,11 @@ class Leftovers:
                     yield start
             except OSError as error:
                 self._say(f"what lies in {folder} can't be read and stays there: {error.strerror}")
+
+    def _forget(self, start: Start) -> None:
+        """There is nothing of it, but it did not end well, or its folder were not there: perhaps it found no room on disk."""
+        self._say(f"agent {start.agent} died and left nothing in {self.root}: what it had not delivered is not known")
+        start.remove()
 
     def _give_up(self, start: Start, why: str) -> None:
         try:

@@ -1,11 +1,12 @@
 """Batches on disk until they are acknowledged: what waits for a collector that is away, and what outlives a killed agent.
 
-    DIR/AGENT/lock, start.json, alive, 0000000000000001.segment, …
+    DIR/AGENT/lock, start.json, alive, reserve, 0000000000000001.segment, …
 
 Each agent start has a folder, which it locks, and a key that exists in its memory only; `start.json` has that key sealed to the
 collectors' public one (as soon as that is known), and which sessions are open. So a later agent passes the frames on without being
-able to read them (leftovers.py). `alive` has the boot time of our last sign of life, and the wall clock's offset then. Written to
-survive the death of any process, not of the machine: nothing is synced.
+able to read them (leftovers.py). `alive` has the boot time of our last sign of life, and the wall clock's offset then. `reserve` is room
+for `start.json` on a full disk: a session that began must end, whatever becomes of its batches. Written to survive the death of any
+process, not of the machine: nothing is synced.
 """
 
 import base64
@@ -28,7 +29,8 @@ from chaperone.proto.ids import SessionId
 from chaperone.proto.sealed import KEY_SIZE, Frames, SealError, seal_key
 
 SEGMENT_SIZE = 4 << 20
-LOCK, START, ALIVE, KNOWN = "lock", "start.json", "alive", "collector.key"
+LOCK, START, ALIVE, KNOWN, RESERVE = "lock", "start.json", "alive", "collector.key", "reserve"
+RESERVED = 64 << 10  # bytes
 LIFE = struct.Struct("<Qq")  # boot time, wall clock minus boot clock; written in place, so that a full disk takes it too
 LIFE_NS = 1_000_000_000  # between two signs of life
 
@@ -55,6 +57,7 @@ class Spool:
         self._lived = 0
         self.folder, self._lock = _locked_folder(root, agent)
         self._alive = os.open(self.folder / ALIVE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._has_reserve = reserved(self.folder / RESERVE)
 
     @property
     def size(self) -> int:
@@ -92,6 +95,7 @@ class Spool:
         if now - self._lived < LIFE_NS:
             return
         self._lived = now
+        self._has_reserve = self._has_reserve or reserved(self.folder / RESERVE)
         with contextlib.suppress(OSError):
             os.pwrite(self._alive, LIFE.pack(now, offset()), 0)
 
@@ -155,7 +159,15 @@ class Spool:
 
     def _write_start(self) -> None:
         start = {"agent": self.agent, "boot_id": self.boot, "sealed_key": base64.b64encode(self._sealed).decode()}
-        replaced(self.folder / START, json.dumps(start | {"sessions": list(self._sessions)}).encode())
+        data = json.dumps(start | {"sessions": list(self._sessions)}).encode()
+        try:
+            replaced(self.folder / START, data)
+        except OSError:
+            if not self._has_reserve:
+                raise
+            (self.folder / RESERVE).unlink()
+            self._has_reserve = False
+            replaced(self.folder / START, data)
         self._is_described = True
 
 
@@ -206,6 +218,20 @@ def _locked_folder(root: Path, agent: str) -> tuple[Path, int]:
     assert lock is not None, "nobody knows this name"
     draft.rename(folder)
     return folder, lock
+
+
+def reserved(path: Path) -> bool:
+    """Take room on the disk that can be given back when there is none. False: there is none."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, RESERVED)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        path.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def replaced(path: Path, data: bytes) -> None:

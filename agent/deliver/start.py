@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chaperone.agent.deliver.clock import wall_offset_ns
 from chaperone.agent.deliver.segment import SUFFIX, Frame, frames_in
-from chaperone.agent.deliver.spool import START, last_sign, lock_of, replaced
+from chaperone.agent.deliver.spool import RESERVE, START, last_sign, lock_of, replaced
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import SessionId
 
@@ -70,6 +70,7 @@ class Start:
     def give_up(self, why: str) -> None:
         """Make room. That it was so lies on disk before, until a collector has stored it. OSError."""
         self.given_up = self.given_up or f"{self.size()} bytes, since {why}"
+        (self.folder / RESERVE).unlink(missing_ok=True)
         replaced(self.folder / GIVEN_UP, self.given_up.encode())
         for path in self._segments():
             path.unlink()

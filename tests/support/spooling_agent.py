@@ -12,7 +12,7 @@ from support.conversations import Conversation
 from support.h2_conversation import long_connection
 
 from chaperone.agent.deliver import outbox as module
-from chaperone.agent.deliver.cargo import load
+from chaperone.agent.deliver.cargo import load, state
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.uplink import Uplink
 from chaperone.agent.settings import SessionOptions, Settings, Storage
@@ -33,8 +33,10 @@ def main() -> int:
     outbox.change(3000, 0)
     uplink = Uplink(socket_target(store), wire.Hello(contract=1, agent=name, boot_id="boot"), cargo)
     uplink.start()
+    state(cargo, lambda text: print(text, file=sys.stderr))
     if rounds:
         say(outbox, long_connection(rounds, Conversation(name), noise), pause_s)
+    outbox.flush()
     deadline = time.monotonic() + PATIENCE_S
     while leftovers.under_way() and time.monotonic() < deadline:
         time.sleep(0.02)

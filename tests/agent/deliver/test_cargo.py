@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import zstandard
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from chaperone.agent.deliver.cargo import load
+from chaperone.agent.deliver.cargo import load, state
 from chaperone.agent.settings import SessionOptions, Settings, Storage
+from chaperone.proto.records import NO_SESSION, Note, unpack
 from chaperone.proto.sealed import public_of
 
 KEY, OTHER = (public_of(X25519PrivateKey.generate()) for _ in range(2))
@@ -36,3 +38,17 @@ def test_where_nothing_can_be_kept_memory_is_used_and_it_is_said(tmp_path: Path)
     cargo, trouble = load(settings(tmp_path / "file" / "spool"), "a")
     assert cargo.outbox.spool is None and cargo.leftovers is None
     assert trouble == f"{tmp_path}/file/spool can't be used: Not a directory"
+
+
+def test_what_is_wrong_with_what_was_left_is_logged_and_stored_of_no_session(tmp_path: Path) -> None:
+    (tmp_path / "broken/lock").mkdir(parents=True)
+    cargo, _ = load(settings(tmp_path), "a")
+    log: list[str] = []
+    for _ in range(2):
+        state(cargo, log.append)
+    cargo.outbox.flush()
+    batch = cargo.outbox.after(0, 0)
+    assert batch is not None
+    [note] = unpack(zstandard.ZstdDecompressor().decompress(batch.records))
+    assert isinstance(note, Note) and (note.session, note.subject, note.complete) == (NO_SESSION, "spool", False)
+    assert log == [note.text] and "broken can't be read" in note.text

@@ -229,4 +229,6 @@ def test_a_folder_with_any_start_is_no_trouble(tmp_path: Path) -> None:
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "start.json").write_text(text)
     (tmp_path / "empty").mkdir()
-    assert found(tmp_path).starts == {}
+    leftovers = found(tmp_path)
+    assert leftovers.starts == {} and len(leftovers.news()) == 6, "each says that nothing is known of it"
+    assert not any(path.is_dir() for path in tmp_path.iterdir())

@@ -1,5 +1,7 @@
 """A spool whose file system is full: memory takes over, then exact losses; with space again it goes on, and nothing is unsaid."""
 
+import contextlib
+import json
 import random
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from support.small_disk import small_disk
 from chaperone.agent.deliver import outbox as module
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.segment import frames_in
-from chaperone.agent.deliver.spool import Spool
+from chaperone.agent.deliver.spool import RESERVE, RESERVED, START, Spool
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
 from chaperone.proto.records import Cause, Chunk, Direction, Loss, Record, SessionStarted, StreamOpened, unpack
 
@@ -65,3 +67,21 @@ def assert_all_is_said(records: list[Record]) -> None:
         assert part.position == position and getattr(part, "cause", Cause.MEMORY) == Cause.MEMORY
         position += len(part.data) if isinstance(part, Chunk) else part.size
     assert position == 440 * SIZE
+
+
+def test_a_session_that_begins_on_a_full_disk_is_known_to_the_next_agent(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "2m") as directory:
+        spool = Spool(directory / "spool", "a", 1 << 30)
+        with (directory / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(b"\0" * 4096):
+                continue
+        spool.begin(SESSION)
+        assert json.loads((spool.folder / START).read_text())["sessions"] == [SESSION] and not spool.trouble
+        spool.end([SESSION])
+        spool.begin(SessionId("another"))
+        assert spool.trouble == "" or json.loads((spool.folder / START).read_text())["sessions"] == []
+        (directory / "filler").unlink()
+        spool._lived = 0
+        spool.live(lambda: 0)
+        assert (spool.folder / RESERVE).stat().st_size == RESERVED, "room for the next time"
+        spool.close()

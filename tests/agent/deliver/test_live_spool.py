@@ -1,75 +1,20 @@
 """Agents and collectors that are killed at any instant: what an agent had put into a batch is in the recording, once; that it died too."""
 
 import random
-import subprocess
-import sys
-import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support import spooling_agent
 from support.collectors import ask, collector, kill, start
 from support.conversations import Conversation
 from support.h2_conversation import PODS, long_connection
+from support.lives import Life, answered
 
 from chaperone.agent.deliver.leftovers import DIED
 
 ROUNDS = 120
 LIVES = 4
-ENDING = 3  # records behind the last round: the end of the watch, of the stream, of the session
 AWAY_ROUNDS, MEMORY = 150, 200_000
-
-
-@dataclass
-class Life:
-    """One agent process. `told`: what it has said on stdout so far."""
-
-    store: Path
-    name: str
-    rounds: int = ROUNDS
-    options: tuple[str, ...] = ("0.004",)
-    told: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        support = str(Path(spooling_agent.__file__).parents[1])
-        command = [sys.executable, spooling_agent.__file__, str(self.store), self.name, str(self.rounds), *self.options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": support})
-        self.listening = threading.Thread(target=self._listen)
-        self.listening.start()
-
-    def _listen(self) -> None:
-        assert self.process.stdout
-        self.told += (line.strip() for line in self.process.stdout)
-
-    def until(self, kept: int) -> None:
-        """It has put so many records into batches, or it is over."""
-        deadline = time.monotonic() + 60
-        while self.kept < kept and self.process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.end()
-
-    def end(self) -> int:
-        status = self.process.wait(120)
-        self.listening.join()
-        return status
-
-    @property
-    def kept(self) -> int:
-        """How many of its records it has put into batches."""
-        return max((int(line) for line in self.told if line.isdigit()), default=0)
-
-
-def answered(kept: int, name: str) -> set[str]:
-    """The URIs of the gets that are whole in the first `kept` records: each round has as many."""
-    one, two = (len(long_connection(rounds, Conversation(name))) for rounds in (1, 2))
-    before_the_first = one - ENDING - (two - one)
-    return {f"{PODS}/pod-{number}" for number in range((kept - before_the_first) // (two - one))}
 
 
 def assert_recorded(store: Path, life: Life) -> None:
@@ -94,7 +39,7 @@ def test_what_was_put_into_a_batch_survives_the_deaths_of_both(tmp_path: Path, s
     dice, store = random.Random(seed), tmp_path / "store"
     process, lives = start(store), list[Life]()
     for number in range(LIVES):
-        lives.append(Life(store, f"{seed}-{number}"))
+        lives.append(Life(store, f"{seed}-{number}", ROUNDS))
         lives[-1].until(dice.choice([0, 40, 80]) if number else 40)
         time.sleep(dice.uniform(0, 0.5))
         victims = dice.choice(["agent", "both", "collector first", "agent"])
@@ -135,7 +80,7 @@ def test_a_collector_that_is_away_for_more_than_memory_gets_everything(tmp_path:
 def test_a_spool_sealed_to_another_collector_waits_for_that_one(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     with collector(one) as process:
-        life = Life(one, "lost")
+        life = Life(one, "lost", ROUNDS)
         while life.kept < 20:
             time.sleep(0.02)
         kill(process)
