@@ -16,7 +16,7 @@ import signal
 
 from chaperone.agent.gate import memory
 from chaperone.agent.gate.layout import Thread
-from chaperone.agent.hold import ptrace
+from chaperone.agent.hold import pending, ptrace
 from chaperone.agent.hold.acts import Acts
 from chaperone.agent.hold.disconnect import Sockets
 from chaperone.agent.hold.lane import NEVER, Lane, OrderError
@@ -38,6 +38,7 @@ DATA_LIMIT = 8 << 20  # bytes of one held call
 KEPT_LIMIT = 64 << 20  # bytes that all streams of a workload may have gathered
 HOLD_LIMIT = 1024  # threads that wait at once
 PASSED_NS = 1_000_000_000  # a thread whose gate was opened stops within that
+SIGNALLED_NS = 40_000_000
 SILENCE_NS = 5_000_000_000
 MISSED_NS = 5_000_000_000
 REPLACING = (Name.SKIP, Name.WRITE, "timeout-allow")  # the program believes all of it to have left
@@ -58,6 +59,7 @@ class Holds:
         self._stopped: dict[int, HeldRecord] = {}
         self._at_gate: set[int] = set()
         self._passed_gate: dict[int, int] = {}
+        self._signalled: dict[int, int] = {}
         self._is_answering, self._silent_since = True, now_ns()
         self.seizer = Seizer(self._is_ours, self._over)
 
@@ -110,7 +112,10 @@ class Holds:
 
     def close(self) -> None:
         """Let everybody go, as the policy says for those who wait."""
+        if not self.seizer.is_alive():
+            return
         self.seizer.call(self._fail_all)
+        self.seizer.call(self._reset)
         self.seizer.close()  # who is at the gate goes on, too
 
     # -- in the seizer's thread: stops
@@ -154,6 +159,7 @@ class Holds:
         self._stopped.pop(tid, None)
         self._at_gate.discard(tid)
         self._passed_gate.pop(tid, None)
+        self._signalled.pop(tid, None)
         if waiting := self.waiting.pop(tid, None):
             self._say(waiting, "gone", "the thread ended while it was held")
         self.world.kernel.remove("held_threads", tid)
@@ -318,8 +324,30 @@ class Holds:
 
     def _overdue(self) -> None:
         now = now_ns()
+        for tid in [tid for tid, waiting in self.waiting.items() if waiting.order is None and self._is_called_off(tid, now)]:
+            self._call_off(tid)
         for tid in [tid for tid, waiting in self.waiting.items() if waiting.order is None and waiting.deadline < now]:
             self._fail(tid)
+
+    def _is_called_off(self, tid: int, now: int) -> bool:
+        """Whether a signal that would end its program waits for the end of the hold: no other thread has taken it for a while."""
+        if tid not in self._stopped or not pending.ending(tid):
+            self._signalled.pop(tid, None)
+            return False
+        return now - self._signalled.setdefault(tid, now) > SIGNALLED_NS
+
+    def _call_off(self, tid: int) -> None:
+        """Ctrl-C and the like: nothing is sent, the call fails, and its program goes on to take its signal."""
+        raw, waiting = self._stopped.get(tid), self.waiting[tid]
+        if raw is not None and tid in self.seizer.kept:
+            self._perform(raw, waiting, Order("", Name.KILL), "gone")
+
+    def _reset(self) -> None:
+        """Nobody will go on with what is kept of a stream: it ends, with its process where its socket is not known."""
+        for lane in self.lanes.values():
+            if lane.is_between and not lane.dead and self.sockets.shut(lane.key.pid, lane.key.handle):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(lane.key.pid, signal.SIGKILL)
 
     def _fail_all(self) -> None:
         for tid in list(self.waiting):

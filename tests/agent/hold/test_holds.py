@@ -1,10 +1,11 @@
 """Real TLS clients, held at their calls and given orders by the test in the collector's place."""
 
+import threading
 import time
 from dataclasses import replace
 
 import pytest
-from support.enforced import ALLOWING, DENYING, client, enforced
+from support.enforced import ALLOWING, DENYING, client, enforced, until
 
 from chaperone.agent.hold.orders import Name, Order, Target
 from chaperone.proto.records import Direction, Hold
@@ -109,3 +110,29 @@ for _ in range(3):
         status, said = it.run(client(server, program), lambda hold: Order(hold.hold, Name.KILL))
         assert (status, said) == (0, "refused\n" * 3) and it.outcomes() == ["kill"]
         assert [one.out for one in server.conversations] == [b""]
+
+
+def test_a_stream_of_which_a_part_is_kept_ends_with_its_enforcement(tracer, server, tmp_path):
+    gone = tmp_path / "gone"
+    program = f"""
+import pathlib, time
+tls.sendall(b"0 ")
+while not pathlib.Path({str(gone)!r}).exists(): time.sleep(0.01)
+try:
+    tls.sendall(b"5\\n"); print(len(tls.recv(5)))
+except OSError:
+    print("reset")
+"""
+
+    def end() -> None:
+        until(lambda: it.outcomes() == ["skip"])
+        tracer.enforce(it.workload, None)
+        it.holds.close()
+        gone.touch()
+
+    with enforced(tracer) as it:
+        ending = threading.Thread(target=end)
+        ending.start()
+        status, said = it.run(client(server, program), lambda hold: Order(hold.hold, Name.SKIP))
+        ending.join()
+        assert (status, said) == (0, "reset\n") and server.finished()[0][0] == b""
