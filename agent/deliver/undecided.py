@@ -11,9 +11,22 @@ from chaperone.agent.deliver.outbox import FACT_SIZE, Outbox, given_up
 from chaperone.agent.deliver.shares import Shares
 from chaperone.agent.workload.processes import now_ns
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import Chunk, NameAnswer, Note, ProcessEnded, ProcessSeen, Record, SessionEnded, SessionStarted
+from chaperone.proto.records import (
+    NO_SESSION,
+    Chunk,
+    Hold,
+    NameAnswer,
+    Note,
+    Outcome,
+    ProcessEnded,
+    ProcessSeen,
+    Record,
+    SessionEnded,
+    SessionStarted,
+)
 
 LIMIT = 32 << 20
+DROPPED = 4096
 PROCESSES = (ProcessSeen, ProcessEnded)
 
 
@@ -36,6 +49,7 @@ class Undecided:
         self._dropped: dict[SessionId, None] = {}  # the last ones: of these something may still come
         self._shares = Shares()
         self._size = 0
+        self._holds: dict[str, SessionId] = {}  # held calls that wait here with their question
 
     def keep(self, started: SessionStarted) -> None:
         """What belongs to this session waits from now on."""
@@ -44,7 +58,7 @@ class Undecided:
 
     def put(self, record: Record) -> Record:
         """Take one record; what became of it."""
-        owner = self._shares.owner(record)
+        owner = self._owner(record)
         kept = self._kept.get(owner)
         if kept is not None:
             return self._add(owner, kept, record)
@@ -72,11 +86,20 @@ class Undecided:
         self._taken(session)
         self._shares.forget(session)
         self._dropped[session] = None
-        if len(self._dropped) > 4096:
+        if len(self._dropped) > DROPPED:
             del self._dropped[next(iter(self._dropped))]
 
+    def _owner(self, record: Record) -> SessionId:
+        """An outcome is whose hold it is about."""
+        if isinstance(record, Outcome):
+            return self._holds.pop(record.hold, NO_SESSION)
+        owner = self._shares.owner(record)
+        if isinstance(record, Hold) and owner in self._kept:
+            self._holds[record.hold] = owner
+        return owner
+
     def _add(self, owner: SessionId, kept: _Kept, record: Record) -> Record:
-        size, free = FACT_SIZE + (len(record.data) if isinstance(record, Chunk | NameAnswer) else 0), self.limit - self._size
+        size, free = FACT_SIZE + (len(record.data) if isinstance(record, Chunk | NameAnswer | Hold) else 0), self.limit - self._size
         if isinstance(record, Chunk) and not self._shares.is_within(owner, size, free):
             record, size = given_up(record), FACT_SIZE
         if not self._shares.is_within(owner, size, free + self.limit):

@@ -49,14 +49,16 @@ class Enforcement:
             self._lock = self._lock or Lock(now_ns())
             self._lock.put_on(cgroup)
         world = World(self.tracer.kernel, self._said.put, self.tracer.files.exit_of, cgroup)
-        self.holds[workload] = holds = Holds(world, terms)
+        holds = Holds(world, terms)
+        self.holds = {**self.holds, workload: holds}  # a new one: other threads go through it
         self.tracer.enforce(workload, terms.denies)
         if pid:
             holds.seize(pid)
 
     def end(self, workload: int) -> None:
         """Enforce it no more; who waits there goes on, or ends, as its policy says."""
-        if holds := self.holds.pop(workload, None):
+        if holds := self.holds.get(workload):
+            self.holds = {number: one for number, one in self.holds.items() if number != workload}
             self.tracer.enforce(workload, None)
             holds.close()
 

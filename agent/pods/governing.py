@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from chaperone.agent.hold.terms import Terms
 from chaperone.agent.pods.workloads import Group
 from chaperone.agent.recording import Recording
-from chaperone.agent.workload.processes import now_ns
+from chaperone.agent.workload.processes import members, now_ns
 from chaperone.agent.workload.sessions import Session
 from chaperone.proto.ids import SessionId
 
@@ -55,6 +56,20 @@ class Governing:
         self._waiting.discard(session.id)
         self.recording.undecided.begin(session.id, session.begin())
 
+    def enforce(self, cgroups: dict[int, Group], terms: Terms) -> None:
+        """Who already runs there is traced; who comes otherwise than by fork is caught at its first held call."""
+        enforcement = self.recording.enforcement
+        for number, (_, folder) in cgroups.items():
+            if number not in enforcement.holds and folder.exists():
+                enforcement.begin(number, folder, terms)
+                self._seize(number, folder)
+                self.recording.gate.tracers |= enforcement.tracers()
+
+    def _seize(self, number: int, folder: Path) -> None:
+        for pid in members(folder):
+            with suppress(OSError):  # it ended, or another traces it
+                self.recording.enforcement.holds[number].seize(pid)
+
     def ignore(self, cgroups: dict[int, Group], session: Session | None) -> None:
         """The kernel sees no more of it; what it had seen is forgotten."""
         for number, (id_, folder) in cgroups.items():
@@ -74,6 +89,7 @@ class Governing:
     def _forget(self, numbers: Iterable[int], session: Session | None, is_dropped: bool) -> None:
         recording = self.recording
         for number in numbers:
+            recording.enforcement.end(number)
             recording.streams.forget(number)
             recording.sessions.pop(number, None)
             recording.ids.pop(number, None)

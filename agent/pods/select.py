@@ -10,10 +10,12 @@ from enum import IntEnum
 from fnmatch import fnmatchcase
 
 from chaperone.agent.cluster.messages import GOVERN
+from chaperone.agent.hold.terms import Terms
 from chaperone.agent.pods.facts import PodFacts
 from chaperone.proto import capture_pb2 as wire
 
 NEVER = "kube-system"
+DEFAULT = Terms()
 
 
 class Mode(IntEnum):
@@ -39,6 +41,7 @@ class Selector:
     nodes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     only_raises: bool = False
+    terms: Terms = DEFAULT
 
     def concerns(self, pod: PodFacts, container: str) -> bool:
         """Does it fit?"""
@@ -73,6 +76,14 @@ class Selection:
             return raised if raised is Mode.ENFORCE or (raised and namespace is not None) else None
         return Mode(raised)
 
+    def terms_of(self, pod: PodFacts, container: str = "") -> Terms:
+        """On which terms it is enforced: each at its strictest."""
+        several = [one.terms for one in self.selectors if one.mode is Mode.ENFORCE and one.concerns(pod, container)]
+        if not several:
+            return Terms()
+        shortest = min(one.verdict_timeout for one in several), min(one.hold_limit for one in several)
+        return Terms(any(one.denies for one in several), *shortest)
+
 
 def _labelled(labels: Mapping[str, str]) -> list[Mode]:
     return [MODES[labels[GOVERN]]] if labels.get(GOVERN) in MODES else []
@@ -90,4 +101,14 @@ def selectors_of(said: wire.Selection) -> tuple[Selector, ...]:
 def _selector(said: wire.PodSelector) -> Selector:
     names = {"service_accounts": said.service_accounts, "containers": said.containers, "nodes": said.nodes, "namespaces": said.namespaces}
     patterns = {name: tuple(found) for name, found in names.items()}
-    return Selector(MODES[said.mode], labels=dict(said.labels), only_raises=said.only_raises, **patterns)
+    terms = Terms(
+        said.on_failure == "deny", _ns(said.verdict_timeout_s) or DEFAULT.verdict_timeout, _ns(said.hold_limit_s) or DEFAULT.hold_limit
+    )
+    return Selector(MODES[said.mode], labels=dict(said.labels), only_raises=said.only_raises, terms=terms, **patterns)
+
+
+def _ns(seconds: str) -> int:
+    try:
+        return int(float(seconds) * 1e9)
+    except (ValueError, OverflowError):
+        return 0

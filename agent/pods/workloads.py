@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade, GroupValue
+from chaperone.agent.hold.terms import Terms
 from chaperone.agent.pods.areas import Atlas, is_group, populated
 from chaperone.agent.pods.census import Census
 from chaperone.agent.pods.facts import PodFacts
@@ -63,6 +64,10 @@ class Recorder(Protocol):
 
     def begin(self, session: Session) -> None:
         """It is governed, and these are its names."""
+        ...
+
+    def enforce(self, cgroups: dict[int, Group], terms: Terms) -> None:
+        """What these numbers write is held until ordered, from now on."""
         ...
 
     def ignore(self, cgroups: dict[int, Group], session: Session | None) -> None:
@@ -210,6 +215,8 @@ class Workloads:
         if mode is Mode.OFF and not workload.has_begun:
             self._drop(workload)
         elif pod is not None and mode is not None:
+            if mode is Mode.ENFORCE:
+                self.recorder.enforce(workload.cgroups, self.selection.terms_of(pod, workload.place.container))
             is_raised = mode > (workload.mode or Mode.OFF)
             workload.mode = max(mode, workload.mode or Mode.OFF)
             if not workload.has_begun and self._is_ready(workload, pod, now):

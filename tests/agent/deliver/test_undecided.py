@@ -9,8 +9,10 @@ from chaperone.proto.records import (
     Cause,
     Chunk,
     Direction,
+    Hold,
     Loss,
     Note,
+    Outcome,
     ProcessEnded,
     ProcessSeen,
     Record,
@@ -114,3 +116,20 @@ def test_facts_beyond_twice_the_limit_are_counted() -> None:
     undecided.begin(ONE, [started(ONE)])
     (note,) = [record for record in sent(outbox) if isinstance(record, Note)]
     assert note.text == "80 records did not fit into the agent's memory before it was known whose they were" and not note.complete
+
+
+def test_a_hold_and_its_outcome_wait_with_their_session() -> None:
+    """The outcome names the hold only."""
+    outbox = Outbox(Limits())
+    undecided = Undecided(outbox)
+    undecided.keep(started(ONE))
+    process, opened, *_ = talk(ONE)
+    said = [process, opened, Hold("h1", opened.stream, Direction.OUT, 0, 3, 4, b"GET")]  # type: ignore[union-attr]
+    for record in said:
+        undecided.put(record)
+    first, second = Outcome("h1", "timeout-allow", 5), Outcome("h2", "pass", 6)
+    undecided.put(first)
+    undecided.put(second)
+    assert sent(outbox) == [second], "of a hold of somebody else's"
+    undecided.begin(ONE, [started(ONE)])
+    assert sent(outbox)[1:] == [started(ONE), *said, first]

@@ -7,6 +7,7 @@ import zstandard
 from support.tracer_double import TracerDouble
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
+from chaperone.agent.hold.terms import Terms
 from chaperone.agent.pods.governing import Governing
 from chaperone.agent.pods.paths import Place
 from chaperone.agent.pods.sessions import unnamed
@@ -119,3 +120,37 @@ def test_a_cgroup_that_is_gone_gets_no_number(node: Node, monkeypatch: pytest.Mo
     assert node.governing.settle(Path("/c"), False) == 50
     monkeypatch.setattr(node.tracer, "settle", settle)
     assert node.governing.settle(Path("/c"), False) == 0
+
+
+class EnforcementDouble:
+    """`said`: what was asked of it."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[object, ...]] = []
+        self.holds: dict[int, EnforcementDouble] = {}
+
+    def begin(self, number: int, folder: Path, terms: Terms) -> None:
+        self.said.append(("begin", number, folder, terms))
+        self.holds[number] = self
+
+    def seize(self, pid: int) -> None:
+        self.said.append(("seize", pid))
+        raise PermissionError
+
+    def tracers(self) -> set[int]:
+        return {77}
+
+    def end(self, number: int) -> None:
+        self.said.append(("end", number))
+
+
+def test_an_enforced_ones_processes_are_traced_until_its_end(node: Node, tmp_path: Path) -> None:
+    (tmp_path / "cgroup.procs").write_text("5\n")
+    double = EnforcementDouble()
+    node.recording.enforcement = double  # type: ignore[assignment]
+    cgroups = {1: (7, tmp_path), 2: (8, tmp_path / "gone")}
+    for _ in range(2):
+        node.governing.enforce(cgroups, Terms(denies=True))
+    node.governing.end([1], SESSION, has_begun=False)
+    assert double.said == [("begin", 1, tmp_path, Terms(denies=True)), ("seize", 5), ("end", 1)], "another's tracee is caught later"
+    assert node.tracer.gate.tracers == {77}

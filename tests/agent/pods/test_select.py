@@ -2,6 +2,7 @@
 
 import pytest
 
+from chaperone.agent.hold.terms import Terms
 from chaperone.agent.pods.facts import Container, PodFacts
 from chaperone.agent.pods.select import Mode, Selection, Selector, selectors_of
 from chaperone.proto import capture_pb2 as wire
@@ -81,7 +82,22 @@ def test_selectors_come_from_the_collector() -> None:
         mode="enforce", namespaces=["a", "b*"], service_accounts=["a:x"], containers=["c"], nodes=["n"], only_raises=True
     )
     said.labels["app"] = "agent"
+    said.on_failure, said.verdict_timeout_s, said.hold_limit_s = "deny", "3.0", "nonsense"
     unknown = wire.PodSelector(mode="some later mode")
     assert selectors_of(wire.Selection(selectors=[said, unknown])) == (
-        Selector(Mode.ENFORCE, ("a", "b*"), ("a:x",), ("c",), ("n",), {"app": "agent"}, only_raises=True),
+        Selector(Mode.ENFORCE, ("a", "b*"), ("a:x",), ("c",), ("n",), {"app": "agent"}, only_raises=True, terms=Terms(True, 3_000_000_000)),
     )
+
+
+def test_each_term_of_several_policies_is_at_its_strictest() -> None:
+    first, second = Terms(denies=True, verdict_timeout=9, hold_limit=4), Terms(verdict_timeout=5, hold_limit=8)
+    selection = Selection(
+        (
+            Selector(Mode.ENFORCE, terms=first),
+            Selector(Mode.ENFORCE, only_raises=True, terms=second),
+            Selector(Mode.ENFORCE, ("other",), terms=Terms(verdict_timeout=1)),
+            Selector(Mode.RECORD, terms=Terms(verdict_timeout=1)),
+        )
+    )
+    assert selection.terms_of(pod()) == Terms(True, 5, 4)
+    assert Selection().terms_of(pod(govern="enforce")) == Terms()

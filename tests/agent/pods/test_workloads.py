@@ -7,6 +7,7 @@ import pytest
 
 from chaperone.agent.cluster.messages import Listed, NamespaceTold, PodTold, Trouble
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade
+from chaperone.agent.hold.terms import Terms
 from chaperone.agent.pods.areas import Atlas
 from chaperone.agent.pods.census import Census
 from chaperone.agent.pods.facts import Container, PodFacts
@@ -38,6 +39,7 @@ class RecorderDouble:
         self.settled = iter(range(100, 200))
         self.owners: dict[int, int] = {}
         self.sessions: dict[int, Session] = {}
+        self.enforced: dict[int, Terms] = {}
 
     def meet(self, areas: Iterable[Path]) -> None:
         self.said += [("meet", area.name) for area in areas]
@@ -54,6 +56,9 @@ class RecorderDouble:
 
     def has_spoken(self, session: Session) -> bool:
         return self.spoken
+
+    def enforce(self, cgroups: dict[int, Group], terms: Terms) -> None:
+        self.enforced |= dict.fromkeys(cgroups, terms)
 
     def begin(self, session: Session) -> None:
         self.said.append(("begin", session.started.container))
@@ -314,3 +319,22 @@ def test_a_policy_that_comes_later_raises_who_was_ignored(here: Here) -> None:
     here.workloads.select((Selector(Mode.RECORD, ("demo",)),))
     here.workloads.step(30)
     assert here.recorder.said == [("ignore", (1,)), ("settle", (ID, True)), ("begin", "main")]
+
+
+def test_one_is_enforced_before_its_session_begins_and_with_all_its_cgroups(tmp_path: Path) -> None:
+    terms = Terms(denies=True, verdict_timeout=7)
+    here = Here(tmp_path, Selection((Selector(Mode.ENFORCE, ("demo",), terms=terms),)))
+    here.pod(named=False)
+    here.enter(1, here.container())
+    assert here.recorder.said == [] and here.recorder.enforced == {1: terms}
+    here.enter(2, here.container(below="init"))
+    assert set(here.recorder.enforced) == {1, 2}
+
+
+def test_one_that_is_raised_is_enforced_from_then_on(here: Here) -> None:
+    here.pod(govern="record")
+    here.enter(1, here.container())
+    assert here.recorder.enforced == {}
+    here.pod(govern="enforce")
+    here.workloads.step(20)
+    assert here.recorder.enforced == {1: Terms()}

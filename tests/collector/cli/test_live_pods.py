@@ -178,3 +178,36 @@ def test_coverage_says_what_is_observed_and_what_is_not(tmp_path: Path, api: Pod
         running.wait()
     assert (found["selected"], found["observed"], found["nodes"]) == (2, 1, ["n1"])
     assert [(one["pod"], one["why"]) for one in found["unobserved"]] == [("far", "no agent calls from its node")]
+
+
+DENY = """apiVersion: chaperone.dev/v1
+kind: Policy
+metadata: {name: demo}
+selector: {namespaces: [demo]}
+onFailure: deny
+verdictTimeout: 20s
+rules: [{name: no-delete, when: 'call.verb == "delete"', do: deny, enforce: enforce, message: "nothing is deleted here"}]
+"""
+
+
+def test_what_a_policy_denies_is_not_done_by_a_pod_it_selects(tmp_path: Path, api: PodApi, node: Kubelet, apiserver: ApiServer) -> None:
+    """Also by one that ran before the policy, and by one whose container has no name yet."""
+    policy, store = tmp_path / "policy.yaml", tmp_path / "store"
+    policy.write_text(DENY)
+    api.put(PODS, pod("agent", UID, spec={"nodeName": "n1"}))
+    cgroup, go = node.container(UID, container_id("main")), tmp_path / "go"
+    kubectl = f"{KUBECTL} --kubeconfig {apiserver.kubeconfig}"
+    script = f"while ! test -e {go}; do sleep 0.05; done; {kubectl} delete pod agent 2>{tmp_path}/said; echo $? >{tmp_path}/status"
+    before = node.start(cgroup, ["/bin/sh", "-c", script])
+    with collector(store, "--policy", str(policy), "--no-default-policy"), agent(store, api, node):
+        go.touch()
+        assert before.wait(120) == 0
+        said = (tmp_path / "said").read_text()
+        assert (tmp_path / "status").read_text() == "1\n" and "nothing is deleted here" in said, said
+        api.put(PODS, pod("agent", UID, spec={"nodeName": "n1"}, status=statuses(("main", container_id("main")))))
+        argv = ["/bin/sh", "-c", f"{kubectl} delete pod agent 2>{tmp_path}/said; {kubectl} get pods -o name >{tmp_path}/pods"]
+        assert node.start(cgroup, argv).wait(120) == 0
+        assert "nothing is deleted here" in (tmp_path / "said").read_text() and "pod/agent" in (tmp_path / "pods").read_text()
+        (session,) = until(lambda: sessions(store))
+        until(lambda: len(listed(store, "verdicts", "list", "--session", session["id"])) == 2)
+    assert "DELETE" not in {request["method"] for request in apiserver.requests()}
