@@ -4,19 +4,21 @@ Wished is what rules say; in force is what the agent does: it may be gone, not h
 itself since verdicts come late. Known from what agents said since this collector began; used by the pipeline's thread, read by any.
 """
 
-from collections import deque
+import threading
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from chaperone.collector.rules.terms import OnFailure, Terms
-from chaperone.proto.records import Connection, Hold, Note, Outcome, Record, SessionEnded, SessionStarted, StreamOpened
+from chaperone.proto.records import Chunk, Connection, Hold, Note, Outcome, Record, SessionEnded, SessionStarted, StreamOpened
 
 KEPT = 10_000  # sessions
 LATELY = 64  # outcomes of a session
 LATE = 3  # so many verdicts one after another that came too late: then the agent decides by itself
 TIMEOUTS = "timeout-"
+NOT_DONE = "cannot be done"  # of an order that the agent could not carry out
 SUBJECTS = ("enforcement", "hold", "gate", "strict")  # of notes that say what an agent could not do
 TOLD = 3  # of its notes
 
@@ -49,6 +51,7 @@ class _Seen:
     streams: int = 0
     holds: int = 0
     late: int = 0
+    troubles: Counter[str] = field(default_factory=Counter)  # what the agent says of calls that it could not hold or carry orders out on
     lately: deque[bool] = field(default_factory=lambda: deque(maxlen=LATELY))  # of outcomes: whether they came in time
     unread: dict[str, str] = field(default_factory=dict)  # connection → TLS stack
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=TOLD))
@@ -58,13 +61,18 @@ class Modes:
     """`hears`: whether an agent is connected now."""
 
     def __init__(self, wishes: Wishes, hears: Callable[[str], bool]) -> None:
-        self._wishes, self._hears = wishes, hears
+        self._wishes, self._hears, self._lock = wishes, hears, threading.Lock()
         self._seen: dict[str, _Seen] = {}
         self._streams: dict[str, str] = {}
         self._holds: dict[str, str] = {}
 
     def take(self, record: Record, agent: str) -> None:
         """What an agent said."""
+        if not isinstance(record, Chunk):
+            with self._lock:
+                self._take(record, agent)
+
+    def _take(self, record: Record, agent: str) -> None:
         match record:
             case SessionStarted():
                 self._of(record.session, agent)
@@ -86,7 +94,8 @@ class Modes:
     def of(self, session: str) -> dict[str, Any]:
         """{session, wished, effective, why}: `why` is a list of sentences, empty where all is as wished."""
         wished = Effective.ENFORCE if self._wishes.is_acting(session) else Effective.RECORD
-        effective, why = self._effective(self._seen.get(session), wished, self._wishes.terms(session))
+        with self._lock:
+            effective, why = self._effective(self._seen.get(session), wished, self._wishes.terms(session))
         return {"session": session, "wished": str(wished), "effective": str(effective), "why": why}
 
     def _effective(self, seen: _Seen | None, wished: Effective, terms: Terms) -> tuple[Effective, list[str]]:
@@ -104,9 +113,12 @@ class Modes:
         return _deciding(seen, terms, why)
 
     def _outcome(self, seen: _Seen, outcome: Outcome) -> None:
-        is_late = outcome.order.startswith(TIMEOUTS)
-        seen.late += is_late
-        seen.lately.append(not is_late)
+        is_own = outcome.order.startswith(TIMEOUTS)
+        seen.lately.append(not is_own)
+        if outcome.result and (is_own or NOT_DONE in outcome.result):
+            seen.troubles[outcome.result] += 1
+        else:
+            seen.late += is_own
 
     def _of(self, session: str, agent: str) -> _Seen:
         found = self._seen.get(session)
@@ -125,13 +137,17 @@ class Modes:
 
 def _deciding(seen: _Seen, terms: Terms, why: list[str]) -> tuple[Effective, list[str]]:
     """Who decides now: rules, or the agent by itself."""
-    if not seen.late:
+    why = [f"{_times(count)}: {text} (onFailure: {terms.on_failure})" for text, count in seen.troubles.most_common(TOLD)] + why
+    if seen.late:
+        why = [f"{seen.late} verdict{'s' if seen.late > 1 else ''} came too late: decided by onFailure ({terms.on_failure})", *why]
+    if len(seen.lately) < LATE or any(list(seen.lately)[-LATE:]):
         return Effective.ENFORCE, why
-    late = f"{seen.late} verdict{'s' if seen.late > 1 else ''} came too late: decided by onFailure ({terms.on_failure})"
-    if len(seen.lately) >= LATE and not any(list(seen.lately)[-LATE:]):
-        by_itself = Effective.ALLOW if terms.on_failure is OnFailure.ALLOW else Effective.DENY
-        return by_itself, [late, "the last ones all were: the agent asks only once a second", *why]
-    return Effective.ENFORCE, [late, *why]
+    by_itself = Effective.ALLOW if terms.on_failure is OnFailure.ALLOW else Effective.DENY
+    return by_itself, [*why, "the last calls were all decided by the agent itself, which asks only once a second then"]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _unread(seen: _Seen, terms: Terms) -> list[str]:

@@ -68,10 +68,23 @@ def test_verdicts_that_come_too_late_are_counted_and_at_last_decided_by_the_agen
     _, effective, why = world.now()
     assert effective == "deny" and why == [
         "3 verdicts came too late: decided by onFailure (deny)",
-        "the last ones all were: the agent asks only once a second",
+        "the last calls were all decided by the agent itself, which asks only once a second then",
     ]
     assert world.said(*hold(5)).now()[1] == "enforce", "one came in time again"
     assert World().said(BEGUN, OPENED, *(each for n in range(3) for each in hold(n, "timeout-allow"))).now()[1] == "allow"
+
+
+def test_a_process_that_cannot_be_traced_is_governed_by_the_agents_own_answer() -> None:
+    world = World().said(BEGUN, OPENED)
+    for number in range(3):
+        held, _ = hold(number)
+        world.said(held, Outcome(f"h{number}", "timeout-allow", number, "its process cannot be traced"))
+    wished, effective, why = world.now()
+    assert (wished, effective) == ("enforce", "allow")
+    assert why[0] == "3 times: its process cannot be traced (onFailure: allow)" and "came too late" not in " ".join(why)
+    held, _ = hold(9)
+    world.said(held, Outcome("h9", "kill", 9, "write cannot be done: OrderError"))
+    assert world.now()[1] == "enforce" and "once: write cannot be done: OrderError (onFailure: allow)" in world.now()[2]
 
 
 def test_what_an_agent_could_not_do_and_cannot_read_is_why() -> None:
