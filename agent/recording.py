@@ -86,11 +86,10 @@ class Recording:
         self.ids = {number: session.id for number, session in self.sessions.items()}
         self.lineage = Lineage(boot_id(), self.ids)
         self.streams = Streams(self.lineage, lambda process, handle: self.connections.has_begun(process, handle))
-        strict = {number: session for number, session in self.sessions.items() if settings.session.record == "strict"}
-        groups = {session.id: session.cgroup for session in strict.values()}
-        self.strict = Strict(groups, outbox, settings.strict_limit_s, self._note_strict)
-        for number in strict:
-            tracer.keep_all(number)
+        self.is_strict = settings.session.record == "strict"
+        self.strict = Strict({}, outbox, settings.strict_limit_s, self._note_strict)
+        for number, session in self.sessions.items():
+            self.keep(number, session)
         self.gate = tracer.open_gate()
         self.enforcement = Enforcement(tracer)
         self.gate.on_let_go = self.enforcement.let_go
@@ -142,6 +141,12 @@ class Recording:
                 self._take(self.tracer.poll(POLL_MS))
                 self.outbox.tick()
             yield value
+
+    def keep(self, number: int, session: Session) -> None:
+        """Hold or end this workload rather than not record it, if that is how we record."""
+        if self.is_strict:
+            self.strict.add(session.id, session.cgroup)
+            self.tracer.keep_all(number)
 
     def _must_wait(self, workload: int) -> bool:
         session = self.sessions.get(workload)

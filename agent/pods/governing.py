@@ -44,6 +44,7 @@ class Governing:
         if number not in recording.sessions:
             recording.gate.welcome(session.cgroup)
         recording.sessions[number] = session
+        recording.keep(number, session)
         recording.ids[number] = session.id
         recording.apiservers[session.id] = frozenset(self.apiservers(now_ns()))
 
@@ -97,4 +98,5 @@ class Governing:
             if is_dropped:
                 recording.undecided.drop(session.id)
             recording.connections.forget(session.id)
+            recording.strict.forget(session.id)
             recording.apiservers.pop(session.id, None)

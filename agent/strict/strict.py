@@ -5,7 +5,7 @@ stopped thread's memory has. Held for too long, or where holding can't prevent a
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ SUBJECT = "record: strict"
 class Strict:
     """`groups`: the cgroup of each such session. `note`: says a sentence in a session; False makes its recording incomplete."""
 
-    groups: Mapping[SessionId, Path]
+    groups: dict[SessionId, Path]
     outbox: Outbox
     limit_s: float
     note: Callable[[SessionId, str, bool], None]
@@ -29,9 +29,25 @@ class Strict:
     _over: set[SessionId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.outbox.strict.update(self.groups)
-        for cgroup in self.groups.values():
+        for session, cgroup in self.groups.items():
+            self.add(session, cgroup)
+
+    def add(self, session: SessionId, cgroup: Path) -> None:
+        """One more; nothing where it is known already."""
+        if session not in self.outbox.strict:
+            self.groups[session] = cgroup
+            self.outbox.strict.add(session)
             thaw(cgroup)  # an agent and its warden that were killed at once
+
+    def forget(self, session: SessionId) -> None:
+        """It is over, or not recorded any more."""
+        if session in self.groups:
+            if self._since.pop(session, None) is not None:
+                self.freezer.thaw(self.groups[session])
+            del self.groups[session]
+            self._over.discard(session)
+            self.outbox.strict.discard(session)
+            self.outbox.losses.pop(session, None)
 
     def look(self) -> None:
         """Hold, let go or end, as things are now."""

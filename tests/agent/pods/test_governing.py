@@ -1,5 +1,6 @@
 """What becomes of a container in the recording, with a kernel made of lists. On the real one: test_node.py."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,11 @@ SETTINGS = Settings((), (), "", SessionOptions(), pods=PodSettings(("h", 1)))
 
 
 class Node:
-    def __init__(self, *polls: list[Value], counts: Lost | None = None, final: tuple[Value, ...] = ()) -> None:
+    def __init__(
+        self, *polls: list[Value], counts: Lost | None = None, final: tuple[Value, ...] = (), settings: Settings = SETTINGS
+    ) -> None:
         self.tracer, self.outbox = TracerDouble(polls, final, counts), Outbox(Limits())
-        self.recording = Recording(self.tracer, self.outbox, SETTINGS)
+        self.recording = Recording(self.tracer, self.outbox, settings)
         self.governing = Governing(self.recording, lambda now: ("10.0.0.1:443",))
 
     def sent(self) -> list[Record]:
@@ -154,3 +157,14 @@ def test_an_enforced_ones_processes_are_traced_until_its_end(node: Node, tmp_pat
     node.governing.end([1], SESSION, has_begun=False)
     assert double.said == [("begin", 1, tmp_path, Terms(denies=True)), ("seize", 5), ("end", 1)], "another's tracee is caught later"
     assert node.tracer.gate.tracers == {77}
+
+
+def test_containers_are_recorded_strictly_where_all_are() -> None:
+    node = Node(list(TALK), settings=replace(SETTINGS, session=SessionOptions(record="strict")))
+    node.governing.admit(1, SESSION)
+    assert node.tracer.kept == [1] and node.recording.strict.groups == {SESSION.id: Path("/c")}
+    node.governing.end([1], SESSION, has_begun=False)
+    assert node.recording.strict.groups == {}
+    lax = Node(list(TALK))
+    lax.governing.admit(1, SESSION)
+    assert lax.tracer.kept == [] and lax.recording.strict.groups == {}

@@ -125,3 +125,17 @@ def test_other_sessions_are_left_alone(ended: list[Path]) -> None:
     outbox.put(Loss(STREAM, Direction.OUT, 0, 1, 1))
     strict.look()
     assert ended == [] and outbox.losses == {}
+
+
+def test_a_session_that_is_over_is_let_go_and_known_no_more(ended: list[Path]) -> None:
+    scene = Scene()
+    scene.say(60_000)
+    scene.strict.add(SESSION, GROUP)
+    assert scene.freezer.did == ["freeze"], "it is known, and stays held"
+    scene.strict.forget(SESSION)
+    scene.strict.forget(SESSION)
+    assert scene.freezer.did == ["freeze", "thaw"] and not scene.strict.groups and SESSION not in scene.outbox.strict
+    scene.strict.look()
+    scene.strict.add(SESSION, GROUP)
+    assert scene.strict.must_wait(SESSION), "one that is added is held as the others are"
+    assert ended == []
