@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.judged_events import CALL, body
 
+from chaperone.collector.cli.connect import is_answering
 from chaperone.collector.cli.past import recorded
 from chaperone.collector.cli.rules import judged
 from chaperone.collector.ingest.policies import DEFAULT, read_rules
@@ -41,6 +43,7 @@ from chaperone.collector.store.verdicts import Sitting, judgement, sitting_row
 
 START, SECOND = 1_767_323_045_000_000_000, 1_000_000_000
 SESSION_CALLS = 2_000
+OPENS_S = 600.0
 POD = {
     "kind": "Pod",
     "metadata": {"name": "web", "labels": {"app": "web"}},
@@ -111,9 +114,29 @@ async def fill(directory: Path, count: int) -> None:
             await store.finish()
 
 
+@contextmanager
+def serving(store: Path) -> Iterator[None]:
+    """A collector that had all the time it needed to open the store."""
+    begun = time.perf_counter()
+    with subprocess.Popen([sys.executable, "-m", "chaperone.collector", "--store", str(store)], stderr=subprocess.DEVNULL) as process:
+        while not is_answering(store):
+            assert process.poll() is None and time.perf_counter() - begun < OPENS_S, "no collector"
+            time.sleep(0.1)
+        print(f"collector ready    {time.perf_counter() - begun:10.1f} s after its start")
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
 def back_test(store: Path, rules: list[Rule]) -> tuple[int, float]:
     """Judge all sessions again: verdicts and seconds."""
-    from chaperone.collector.cli.ask import ask  # noqa: PLC0415 - starts a collector
+    with serving(store):
+        return judged_again(store, rules)
+
+
+def judged_again(store: Path, rules: list[Rule]) -> tuple[int, float]:
+    from chaperone.collector.cli.ask import ask  # noqa: PLC0415 - starts a collector where none answers
 
     begun, verdicts = time.perf_counter(), 0
     for row in list(ask(store, "sessions.list", limit=100_000)):
