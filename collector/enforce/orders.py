@@ -96,6 +96,7 @@ class Orders:
         self._held: set[str] = set()
         self._said: dict[Key, _Said] = {}
         self._foreseen: set[Key] = set()
+        self._over: set[str] = set()  # streams of channels that end
 
     def hold(self, stream: str) -> None:
         """What is written on this stream is held from now on."""
@@ -104,13 +105,14 @@ class Orders:
     def let_go(self, stream: str) -> None:
         """It is held no more: whoever waits on it is gone."""
         self._held.discard(stream)
+        self._over.discard(stream)
         self._foreseen = {key for key in self._foreseen if key[0] != stream}
         for key in [key for key in self._said if key[0] == stream]:
             self._leave(self._said.pop(key))
 
     def carries_out(self, action: Action, stream: str, moment: Moment) -> bool:
         """Whether it has an effect: only what is held can be stopped."""
-        return stream in self._held and moment is Moment.REQUEST and action in ACTING
+        return stream in self._held and (action in ACTING if moment is Moment.REQUEST else _ends_channels(action, moment))
 
     def perform(self, judged: Judged) -> None:
         """Remember it, unless it was decided before it was whole."""
@@ -119,6 +121,12 @@ class Orders:
             self._foreseen.discard(key)
         elif judged.stream in self._held and judged.event.moment is Moment.REQUEST and judged.event.subject in _REQUESTS:
             self._said[key] = _Said(judged, _deciding(judged.verdicts))
+        elif judged.stream in self._held and (verdict := acting(judged.verdicts)) and _ends_channels(verdict.action, judged.event.moment):
+            self._over.add(judged.stream)
+
+    def is_over(self, stream: str) -> bool:
+        """Whether a rule has said of what a channel brought that it must not leave: what is held of it ends."""
+        return stream in self._over
 
     def foresee(self, judged: Judged) -> None:
         """Remember it; what is said later comes too late."""
@@ -179,6 +187,11 @@ class Orders:
 def _deciding(verdicts: Collection[Verdict]) -> Verdict | None:
     """What masks is carried out on the answer."""
     return acting(verdict for verdict in verdicts if verdict.action is not Action.MASK)
+
+
+def _ends_channels(action: Action, moment: Moment) -> bool:
+    """There is no clean way to refuse a piece of a channel, and nobody is asked about one."""
+    return moment is Moment.CHANNEL and action in (Action.DENY, Action.APPROVE, Action.KILL)
 
 
 def _masks(judged: Judged) -> tuple[str, str] | None:

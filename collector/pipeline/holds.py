@@ -11,6 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from chaperone.collector.enforce.orders import Decision, Fate, Orders
+from chaperone.collector.fault import place_of
 from chaperone.collector.mask.inline.choice import fields_of, scanner
 from chaperone.collector.pipeline.held import HeldStream
 from chaperone.collector.pipeline.instructions import waiting
@@ -28,6 +29,8 @@ from chaperone.proto.refusals import Refusal
 Told = tuple[str, pb.Downward]  # an agent, and what it is told
 LATE = "it was there before what it sends was held"
 MARGIN_NS = 500_000_000  # an order that ends a wait is on its way before the wait does
+SLOW_NS = 5_000_000_000  # after so long a request is decided by its head, in the next write
+FAULT = "a fault in the collector"
 UNSEEN = "the agent could not read what it holds"
 UNASKED = "rules could not be asked"
 ALLOWED = "timeout-allow"  # an outcome: nobody decided in time, and the policy lets it go
@@ -43,6 +46,7 @@ class _Under:
     deadline: int = 0
     waited: frozenset[str] = frozenset()  # holds that were told to wait
     is_ended: bool = False  # whether a rule has said so
+    begun: tuple[int | None, int] = None, 0  # the oldest request that is not whole, and since when (monotonic ns)
 
 
 class Judging(Protocol):
@@ -115,7 +119,7 @@ class Holds:
         """All that could be judged was: the orders of what came."""
         touched, self._touched = self._touched, {}
         agents = {id_: self._under[id_].agent for id_ in touched}
-        return [(agent, told) for id_, agent in agents.items() for told in self._orders_of(id_)]
+        return [(agent, told) for id_, agent in agents.items() for told in self._guarded(id_)]
 
     def look_again(self, agent: str) -> list[Told]:
         """The same of every stream of an agent on which something waits: an approval was decided, or time has passed."""
@@ -135,9 +139,21 @@ class Holds:
         under = self._under[record.stream] = _Under(agent, stream, held)
         return under
 
+    def _guarded(self, id_: StreamId) -> list[pb.Downward]:
+        """A stream that our code fails on ends; the others go on."""
+        under = self._under[id_]
+        try:
+            return list(self._orders_of(id_))
+        except Exception as error:  # noqa: BLE001 - one stream must not take down others
+            under.stream.note(f"nothing of it is decided any more: {place_of(error)}")
+            under.held.broken, under.is_ended, under.deadline = FAULT, True, 0
+            return list(under.held.end())
+
     def _orders_of(self, id_: StreamId) -> Iterator[pb.Downward]:
         under = self._under[id_]
         held = under.held
+        if self._orders.is_over(id_):
+            held.broken, under.is_ended = "a rule ends it", True
         pending = self._decide(under) if not held.broken else None
         if held.broken:
             yield from self._end(id_, under)
@@ -154,7 +170,7 @@ class Holds:
     def _decide(self, under: _Under) -> Decision | None:
         """Say of each request that can be decided what becomes of it. One that waits for an approval."""
         pending = None
-        for asked in under.held.composer.due():
+        for asked in under.held.composer.due(self._is_slow(under)):
             decision = self._decision(under, asked)
             if decision.fate is Fate.WAIT:
                 pending = pending or decision
@@ -165,6 +181,13 @@ class Holds:
             else:
                 self._rule(under, asked.key, decision)
         return pending
+
+    def _is_slow(self, under: _Under) -> bool:
+        """Whether the rest of a request has been waited for long enough."""
+        begun, now = under.held.composer.begun, time.monotonic_ns()
+        if begun != under.begun[0]:
+            under.begun = begun, now
+        return begun is not None and now - under.begun[1] >= SLOW_NS
 
     def _decision(self, under: _Under, asked: Asked) -> Decision:
         key = under.stream.home.stream, asked.key

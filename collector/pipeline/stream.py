@@ -163,6 +163,12 @@ class Stream:
         self._guarded(hold.time, offset, lambda: self._feed(chunk, offset, held=True))
         self._reach(hold.direction, hold.position + len(hold.data))
 
+    def note(self, text: str) -> None:
+        """Say something of it that makes its recording incomplete."""
+        time, offset = self._last
+        note = Note(self.home.session, time, f"stream {self.home.stream}", text, complete=False)
+        self._sink.append(facts.note(note, self._gate.text(text), offset))
+
     def id_of(self, position: int) -> CallId:
         """The id of the request that begins there."""
         return call_id(self.home.stream, position)
@@ -206,9 +212,7 @@ class Stream:
             self._failed = True
             if self._held:
                 self._held.failed()
-            text = f"read no further from out {self.next[0]}, in {self.next[1]}: {place_of(error)}"
-            note = Note(self.home.session, time, f"stream {self.home.stream}", text, complete=False)
-            self._sink.append(facts.note(note, self._gate.text(text), offset))
+            self.note(f"read no further from out {self.next[0]}, in {self.next[1]}: {place_of(error)}")
 
     def _reach(self, direction: Direction, position: int) -> None:
         self.next[direction] = max(self.next[direction], position)

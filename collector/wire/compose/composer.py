@@ -100,11 +100,17 @@ class Composer:
         if not held:
             self._answers.leave(self._answers.end)
 
-    def due(self) -> list[Asked]:
-        """The requests that wait for their verdicts now: whole ones, and the oldest that is not if the rest can't be waited for."""
+    def due(self, is_slow: bool = False) -> list[Asked]:
+        """The requests that wait for their verdicts now: whole ones, and the oldest that is not if the rest can't be waited for.
+        `is_slow`: it was long enough."""
         asked = self._requests.asked() if self._requests else []
         begun = next((each for each in asked if not each.whole), None)
-        return [each for each in asked if each.whole or (each is begun and self._is_stuck(each, asked))]
+        return [each for each in asked if each.whole or (each is begun and (is_slow or self._is_stuck(each, asked)))]
+
+    @property
+    def begun(self) -> int | None:
+        """The oldest request that waits for its verdict and is not whole."""
+        return next((each.key for each in self._requests.asked() if not each.whole), None) if self._requests else None
 
     def rule(self, key: int, ruling: Ruling) -> None:
         """What was said of a request."""
@@ -140,7 +146,7 @@ class Composer:
 
     def order_read(self, begin: int, end: int) -> Order:
         """What becomes of a held read."""
-        if not self._answers.is_busy:
+        if not self._answers.is_busy and all(unit.begin >= begin for unit in self._answers.units):
             self._answers.leave(self._answers.end)
             return Order(Name.PASS)
         self._answers.loosen()

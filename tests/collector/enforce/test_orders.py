@@ -102,7 +102,7 @@ def test_only_requests_on_held_streams_are_remembered() -> None:
     assert orders.decision(KEY) is None and not orders.carries_out(Action.DENY, STREAM, Moment.REQUEST)
     orders.hold(STREAM)
     assert orders.carries_out(Action.DENY, STREAM, Moment.REQUEST)
-    assert not orders.carries_out(Action.DENY, STREAM, Moment.CHANNEL) and not orders.carries_out(Action.ALERT, STREAM, Moment.REQUEST)
+    assert not orders.carries_out(Action.MASK, STREAM, Moment.CHANNEL) and not orders.carries_out(Action.ALERT, STREAM, Moment.REQUEST)
 
 
 def test_without_anybody_to_ask_what_needs_an_approval_is_refused() -> None:

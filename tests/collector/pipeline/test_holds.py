@@ -1,5 +1,6 @@
 """Held calls of a stream and the orders that come of them, without an agent."""
 
+import pytest
 from support.holding import DENY_DELETE, Holding, names
 
 from chaperone.collector.enforce.orders import Answer, Stand, Wanted
@@ -250,3 +251,33 @@ def test_a_rule_may_end_the_connection_instead_of_telling_the_client() -> None:
     assert names(held.write(DELETE[-1:])) == ["kill"]
     [*_, call] = held.of(Kind.CALL)
     assert (call.document["code"], call.document["denied"]["rule"], call.document["phase"]) == (None, "no-delete", "end")
+
+
+def test_a_body_that_takes_too_long_is_decided_by_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    post = POST.replace(b"Expect: 100-continue\r\n", b"")
+    held = Holding(BY_BODY)
+    assert names(held.write(post)) == ["skip"]
+    assert names(held.write(b'{"')) == ["skip"]
+    monkeypatch.setattr("chaperone.collector.pipeline.holds.SLOW_NS", 0)
+    assert names(held.write(b"data")) == ["IN", "write"]
+
+
+def test_what_a_rule_denies_of_a_channel_does_not_leave() -> None:
+    held = Holding('- {name: rm, when: channel.text.contains("rm -rf"), do: deny, enforce: enforce}')
+    upgrade = b"GET /api/v1/namespaces/default/pods/web/exec?command=sh&stdin=true HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\n"
+    held.write(upgrade + b"Upgrade: websocket\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n")
+    answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    held.read(answer + b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n", "")
+    said = b"\x00rm -rf /\n"
+    assert names(held.write(b"\x82\x83\0\0\0\0\x00ls")) == ["pass"]
+    assert names(held.write(b"\x82" + bytes([0x80 | len(said)]) + b"\0\0\0\0" + said)) == ["kill"]
+    [verdict] = held.of(Kind.VERDICT)
+    assert verdict.document["notCarriedOut"] == ""
+
+
+def test_a_stream_that_our_code_fails_on_ends_and_says_so() -> None:
+    held = Holding()
+    held.write(GET[:10])
+    held.holds._under[held.one.stream].held.composer.due = None  # type: ignore[method-assign, assignment]
+    assert names(held.write(GET[10:])) == ["kill"]
+    assert any("nothing of it is decided" in row.document["text"] for row in held.of(Kind.NOTE))

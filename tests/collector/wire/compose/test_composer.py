@@ -8,7 +8,7 @@ from functools import partial
 import h2.connection
 import h2.events
 import hpack
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.asking import ASKS, ASKS1, OPENING, Asks, Asks1, block, conversation
 from support.composing import Client2, Held, Judge, Server1, Server2, cut, http1_answers
@@ -281,6 +281,7 @@ def test_http2_secrets_of_answers_are_stars_however_they_come(sizes: list[int], 
 
 
 @given(cuts=st.lists(st.integers(0, 3000), max_size=12), chunks=st.lists(st.integers(1, 60), max_size=4))
+@example(cuts=[314], chunks=[1])
 @settings(max_examples=60, deadline=None)
 def test_http1_secrets_of_answers_are_stars_however_they_come(cuts: list[int], chunks: list[int]) -> None:
     held = Held(lambda request, asked: None, SCANNERS)
