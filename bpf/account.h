@@ -55,8 +55,8 @@ static u64 take(u64 *position, u64 size) {
  * without a lock of their own get positions in the order in which their calls return, which may differ from the order
  * on the wire; Go's own HTTP/1 and HTTP/2 clients write under a lock. */
 static int placed(struct call *call, u64 size, u32 library, struct tls *tls) {
-  tls->head = head_of_task(bpf_get_current_task(), KIND_BYTES, call->slot);
-  if (call->direction == DIRECTION_OUT) tls->head.time = call->time;
+  u64 time = call->direction == DIRECTION_OUT ? call->time : bpf_ktime_get_boot_ns();
+  tls->head = head_of_current(time, KIND_BYTES, call->slot);
   struct stream_key key = {tls->head.started, call->handle, tls->head.pid, tls->head.image};
   struct stream *stream = stream_of(&key, call, tls->head.time, library);
   if (!stream) {
