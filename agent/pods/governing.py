@@ -38,7 +38,7 @@ class Governing:
     def admit(self, number: int, session: Session) -> None:
         """What already runs there is looked into: who was moved there executes nothing."""
         recording = self.recording
-        if session.id not in recording.ids.values():
+        if session.id not in recording.apiservers:
             recording.undecided.keep(session.started)
             self._waiting.add(session.id)
         if number not in recording.sessions:

@@ -106,7 +106,7 @@ class Workload:
 
 @dataclass(slots=True)
 class Workloads:
-    """`missed`: unknown ones that were given up, there were too many."""
+    """`missed`: unknown ones that were given up, there were too many; `every`: ns between looks at those that wait."""
 
     recorder: Recorder
     census: Census
@@ -114,12 +114,14 @@ class Workloads:
     atlas: Atlas
     node: str = ""
     missed: int = 0
+    every: int = SECOND // 4
     table: dict[Key, Workload] = field(default_factory=dict)
     _numbers: dict[int, Workload] = field(default_factory=dict)
     _ignored: dict[Key, Group] = field(default_factory=dict)
     _strange: set[int] = field(default_factory=set)  # numbers that are no container's
     _seen: int = -1  # the census's changes that were looked at
     _looked: int | None = None
+    _evaluated: int = 0
     _is_over: bool = False
 
     def take(self, value: GroupValue) -> None:
@@ -159,6 +161,9 @@ class Workloads:
             self._looked = now
             self._look(now)
         is_news, self._seen = self._seen != self.census.changes, self.census.changes
+        if not is_news and now - self._evaluated < self.every:
+            return
+        self._evaluated = now
         for workload in list(self.table.values()):
             if is_news or not workload.has_begun:
                 self._decide(workload, now)

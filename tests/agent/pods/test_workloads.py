@@ -36,6 +36,7 @@ class RecorderDouble:
     def __init__(self) -> None:
         self.said: list[tuple[str, object]] = []
         self.spoken = False
+        self.asked = 0  # whether they have
         self.settled = iter(range(100, 200))
         self.owners: dict[int, int] = {}
         self.sessions: dict[int, Session] = {}
@@ -55,6 +56,7 @@ class RecorderDouble:
         self.sessions[number] = session
 
     def has_spoken(self, session: Session) -> bool:
+        self.asked += 1
         return self.spoken
 
     def enforce(self, cgroups: dict[int, Group], terms: Terms) -> None:
@@ -77,7 +79,7 @@ class Here:
         self.recorder, self.census = RecorderDouble(), Census()
         self.area = top / "kubepods"
         self.area.mkdir()
-        self.workloads = Workloads(self.recorder, self.census, selection, Atlas(top))
+        self.workloads = Workloads(self.recorder, self.census, selection, Atlas(top), every=0)
         self.census.take(Listed("namespaces"), 0)
         self.census.take(NamespaceTold("demo", {}), 0)
         self.workloads.step(0)
@@ -338,3 +340,15 @@ def test_one_that_is_raised_is_enforced_from_then_on(here: Here) -> None:
     here.pod(govern="enforce")
     here.workloads.step(20)
     assert here.recorder.enforced == {1: Terms()}
+
+
+def test_those_that_wait_are_not_looked_at_all_the_time(here: Here) -> None:
+    here.workloads.every = 1000
+    here.pod(named=False, govern="record")
+    here.enter(1, here.container())
+    for now in range(20 + NAME_NS, 3020 + NAME_NS, 10):
+        here.workloads.step(now)
+    assert 2 <= here.recorder.asked <= 4
+    here.recorder.spoken = True
+    here.workloads.step(5000 + NAME_NS)
+    assert here.recorder.said == [("begin", "")]
