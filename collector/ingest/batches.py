@@ -17,7 +17,7 @@ from chaperone.proto.records import KINDS, Record, Unknown, unpack
 TEXT_LIMIT = 1 << 20  # characters of one text; a command line may be 2 MiB, a single argument 128 KiB
 _NUMBERS = {cls: number for number, cls in KINDS.items()}
 _HIGHEST = 2**62  # nanoseconds, positions and sizes: far from what 64 bits hold, so that sums fit too
-_SIGNED = {"status", "uid"}
+_SIGNED = {"status", "uid", "gained"}
 _WIDE = {"cookie", "handle"}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chaperone.collector.ingest.batches import records_in
 from chaperone.proto.capture_pb2 import Batch
 from chaperone.proto.ids import SessionId, StreamId
-from chaperone.proto.records import Chunk, Direction, Loss, Note, SessionStarted, Unknown, pack
+from chaperone.proto.records import Chunk, Direction, Loss, Note, Outcome, SessionStarted, Unknown, pack
 
 LIMIT = 1 << 20
 CHUNK = Chunk(StreamId("t"), Direction.OUT, 5, b"bytes", 7)
@@ -97,6 +97,11 @@ def test_the_session_of_a_bad_record_is_kept() -> None:
 def test_addresses_and_cookies_may_use_all_64_bits() -> None:
     assert records_in(arrays([5, "t", "p", "s", 1, "go", 2**64 - 1]), LIMIT)
     assert records_in(framed(pack([Loss(StreamId("t"), Direction.IN, 1, 2, 3)])), LIMIT)
+
+
+def test_what_left_may_be_shorter_than_what_was_written() -> None:
+    outcome = Outcome("h", "write", 1, gained=-200)
+    assert records_in(framed(pack([outcome])), LIMIT) == [outcome]
 
 
 @settings(max_examples=150, deadline=None)
