@@ -9,6 +9,7 @@ the other streams go on. `except Exception` is here, around a record (records.py
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any, Protocol, Self
 
 import msgpack
@@ -34,6 +35,7 @@ JOINED = 1  # where an agent begins to count that joins a stream late: how much 
 REJOINED = "read from the middle; what was under way is cut"
 EARLY_LIMIT = 64 * 1024  # bytes of a server that speaks first
 FORBIDDEN = 403
+JUDGED = 1024  # held writes of which nobody has said yet that they were written
 UNPLACED = 100  # secrets that left; past that they are told without a host
 
 
@@ -87,6 +89,7 @@ class Stream:
         self._last = 0, 0  # time and offset of the last record
         self._held: Listener | None = None
         self._early = bytearray()  # what the server sent before the client's first byte
+        self._judged: dict[int, tuple[int, bytes]] = {}  # size and digest of held writes, by position, until they are said to be written
         self._open: dict[int, MaskedCall | MaskedExchange] = {}  # on a held stream: what is not decided or not over
         self._refused: set[int] = set()
 
@@ -129,6 +132,7 @@ class Stream:
 
     def feed(self, chunk: Chunk, offset: int) -> None:
         """Take bytes. `offset` is wall clock minus boot clock in ns."""
+        self._compare(chunk)
         self._guarded(chunk.time, offset, lambda: self._feed(chunk, offset))
         self._reach(chunk.direction, chunk.position + len(chunk.data))
 
@@ -160,6 +164,8 @@ class Stream:
     def hold(self, hold: Hold, offset: int) -> None:
         """Take bytes that wait to be written: the chunk that comes of them is not read again."""
         chunk = Chunk(hold.stream, hold.direction, hold.position, hold.data, hold.time)
+        if hold.direction is Direction.OUT and len(self._judged) < JUDGED:
+            self._judged[hold.position] = len(hold.data), _digest(hold.data)
         self._guarded(hold.time, offset, lambda: self._feed(chunk, offset, held=True))
         self._reach(hold.direction, hold.position + len(hold.data))
 
@@ -201,6 +207,12 @@ class Stream:
         """The stream is over."""
         self._guarded(closed.time, offset, lambda: self._close(closed, offset))
         self._tell_unplaced()
+
+    def _compare(self, chunk: Chunk) -> None:
+        """A program may not change what it writes while that is judged. A call that came again in part is not looked at."""
+        size, digest = self._judged.pop(chunk.position, (-1, b"")) if chunk.direction is Direction.OUT else (-1, b"")
+        if size == len(chunk.data) and digest != _digest(chunk.data):
+            self.note(f"what was written at out {chunk.position} is not what was judged")
 
     def _guarded(self, time: int, offset: int, work: Callable[[], None]) -> None:
         self._last = time, offset
@@ -362,6 +374,10 @@ class Stream:
     def _place(self, offset: int) -> Place:
         home = self.home
         return Place(home.session, home.stream, {"id": home.process_id} | home.process(), offset)
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=16).digest()
 
 
 def _packed(state: dict[str, Any] | None) -> bytes | None:

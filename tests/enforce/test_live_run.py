@@ -155,3 +155,4 @@ def test_secrets_are_stars(ran: Ran, name: str) -> None:
 
 def test_the_last_line_says_what_was_done(ran: Ran) -> None:
     assert " deny" in ran.last_line and " mask" in ran.last_line and "not carried out" not in ran.last_line, ran.last_line
+    assert " complete " in ran.last_line, ran.last_line

@@ -84,6 +84,14 @@ def test_the_chunk_of_a_held_write_is_not_read_again() -> None:
     assert len(held.of(Kind.CALL)) == 1 and not held.of(Kind.LOSS)
 
 
+def test_a_write_that_changed_after_it_was_judged_is_said() -> None:
+    for written, is_said in ((GET, False), (GET.replace(b"pods", b"xxxx"), True), (GET[:10], False)):
+        held = Holding()
+        held.write(GET)
+        held.batch(Chunk(held.one.stream, Direction.OUT, 0, written, held.one.tick()))
+        assert any("is not what was judged" in row.document["text"] for row in held.of(Kind.NOTE)) is is_said
+
+
 def test_a_stream_that_is_held_from_the_middle_ends() -> None:
     held = Holding()
     held.batch(Chunk(held.one.stream, Direction.OUT, 0, GET, held.one.tick()))
