@@ -234,7 +234,9 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
             kills.heard(record.hold, record.result)
 
     pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds, observe)
-    pipeline.recall(await store.past(), await store.docket(policies.rules.horizon_ns))
+    past = await store.past()
+    pipeline.recall(past, await store.docket(policies.rules.horizon_ns))
+    modes.recall(past)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
     journal = AlertedJournal(store, alerter)
     tally = Tally()

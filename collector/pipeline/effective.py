@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from chaperone.collector.rules.terms import OnFailure, Terms
+from chaperone.collector.store.recall import Past
 from chaperone.proto.records import Chunk, Connection, Hold, Note, Outcome, Record, SessionEnded, SessionStarted, StreamOpened
 
 KEPT = 10_000  # sessions
@@ -19,7 +20,7 @@ LATELY = 64  # outcomes of a session
 LATE = 3  # so many verdicts one after another that came too late: then the agent decides by itself
 TIMEOUTS = "timeout-"
 NOT_DONE = "cannot be done"  # of an order that the agent could not carry out
-SUBJECTS = ("enforcement", "hold", "gate", "strict")  # of notes that say what an agent could not do
+SUBJECTS = ("enforcement", "hold", "gate", "record: strict")  # of notes that say what an agent could not do
 TOLD = 3  # of its notes
 
 
@@ -65,6 +66,10 @@ class Modes:
         self._seen: dict[str, _Seen] = {}
         self._streams: dict[str, str] = {}
         self._holds: dict[str, str] = {}
+
+    def recall(self, past: Past) -> None:
+        """Whose the streams are that go on from an earlier collector; their agents are known once they are heard."""
+        self._streams.update((stream["id"], found.session["id"]) for found in past.sessions for stream in found.streams)
 
     def take(self, record: Record, agent: str) -> None:
         """What an agent said."""

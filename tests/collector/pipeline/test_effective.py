@@ -7,6 +7,7 @@ import pytest
 from chaperone.collector.pipeline import effective as module
 from chaperone.collector.pipeline.effective import Modes
 from chaperone.collector.rules.terms import OnFailure, Terms
+from chaperone.collector.store.recall import OpenSession, Past
 from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, StreamId
 from chaperone.proto.records import Connection, Direction, Hold, Note, Outcome, Record, SessionEnded, SessionStarted, StreamOpened
 
@@ -93,6 +94,13 @@ def test_what_an_agent_could_not_do_and_cannot_read_is_why() -> None:
     other = Note(SESSION, 6, "agent", "something else")
     world = World().said(BEGUN, OPENED, *hold(1), unread, unread, note, other)
     assert world.now() == ("enforce", "enforce", ["1 connection is not read (rustls): uncovered says alert", "tracing is forbidden: EPERM"])
+
+
+def test_a_restarted_collector_knows_whose_streams_go_on() -> None:
+    world = World()
+    world.modes.recall(Past([OpenSession({"id": SESSION}, [], [{"id": STREAM}])]))
+    assert world.now()[1] == "nothing"
+    assert world.said(*hold(1)).now() == ("enforce", "enforce", [])
 
 
 def test_a_session_that_is_over_is_forgotten_and_so_are_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
