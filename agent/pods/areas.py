@@ -40,6 +40,11 @@ def place_in(area: Path, folder: Path) -> Place | None:
     return place_of(f"/{area.name}/{folder.relative_to(area)}")
 
 
+def top_of(place: Place, folder: Path) -> Path:
+    """The container's own cgroup, of one that it is or that is in it."""
+    return [one for one in (folder, *folder.parents) if place.container in one.name][-1]
+
+
 def populated(area: Path) -> Iterator[Path]:
     """The cgroups whose processes belong together, of those that have any: a container's with all below it as one."""
     seen: set[Path] = set()

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade, GroupValue
 from chaperone.agent.hold.terms import Terms
-from chaperone.agent.pods.areas import Atlas, is_group, populated
+from chaperone.agent.pods.areas import Atlas, is_group, populated, top_of
 from chaperone.agent.pods.census import Census
 from chaperone.agent.pods.facts import PodFacts
 from chaperone.agent.pods.paths import Place
@@ -206,7 +206,7 @@ class Workloads:
             return
         key = place.pod_uid, place.container
         if (workload := self.table.get(key)) is None:
-            workload = self.table[key] = Workload(place, unnamed(place, group[1], time))
+            workload = self.table[key] = Workload(place, unnamed(place, top_of(place, group[1]), time))
         workload.cgroups[number] = group
         workload.alive.add(number)
         workload.gone = 0

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from chaperone.agent.pods.areas import Atlas, areas_below, folder_of, populated
+from chaperone.agent.pods.areas import Atlas, areas_below, folder_of, populated, top_of
+from chaperone.agent.pods.paths import Place
 from chaperone.agent.trace.governed import group_id
 
 POD, ID = "pod0a1b2c3d-0000-4000-8000-00000000000a", "c" * 64
@@ -53,3 +54,9 @@ def test_a_cgroup_is_found_by_its_number(tmp_path: Path) -> None:
     assert place and place.container == "d" * 64 and folder and not folder.exists()
     atlas.gone(2**40)
     assert atlas.find(2**40) is None
+
+
+def test_what_is_in_a_container_is_the_containers() -> None:
+    place = Place("u", "", 3, ID)
+    top = Path(f"/sys/fs/cgroup/kubepods/{POD}/crio-{ID}.scope")
+    assert top_of(place, top) == top_of(place, top / "container") == top_of(place, top / "container" / f"mine-{ID}") == top

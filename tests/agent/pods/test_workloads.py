@@ -146,6 +146,7 @@ def test_cgroups_of_one_container_are_one(here: Here) -> None:
     here.enter(1, here.container())
     here.enter(2, here.container(below="init"))
     assert here.recorder.said == [("begin", "main")]
+    assert here.recorder.sessions[2].cgroup == here.area / f"pod{UID}" / ID
     assert here.recorder.sessions[1].id == here.recorder.sessions[2].id
 
 
