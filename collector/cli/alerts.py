@@ -1,20 +1,18 @@
 """`chaperone alerts`: what rules found, who was told of it, and that somebody has seen it."""
 
 import asyncio
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from chaperone.collector.cli.ask import StoreOption, Whom, ask, whom
+from chaperone.collector.cli.ask import StoreOption, ask, whom
 from chaperone.collector.cli.failed import CommandError
+from chaperone.collector.cli.listing import Listing, Way, as_stored, listed
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
-from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
+from chaperone.collector.cli.output import Form, document, documents, say
 from chaperone.collector.cli.show.alert import COLUMNS, alert_lines, row
 from chaperone.collector.cli.show.escape import escape
-from chaperone.collector.cli.show.table import table
 from chaperone.collector.enforce.alerting import read_alerting
 from chaperone.collector.enforce.send import tried
 from chaperone.collector.nodes import PolicyError
@@ -22,19 +20,9 @@ from chaperone.collector.rules.verdict import Severity
 
 app = typer.Typer(no_args_is_help=True, help="What rules found, and who was told.", rich_markup_mode=None)
 Document = dict[str, Any]
-FOLLOW_S = 1.0
-FOLLOW_WIDTHS = (8, 5, 8, 7, 24, 6, 24, 40, 8)
+LISTING = Listing("alerts.list", "alerts", tuple(COLUMNS), (8, 5, 8, 7, 24, 6, 24, 40, 8), row)
 EXAMPLES = "Examples: chaperone alerts list --since 1h --severity high | chaperone alerts list -o jsonl -f"
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="The beginnings of alerts' ids")]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which alerts: a question's parameters, and how they are printed."""
-
-    store: Whom
-    parameters: Document
-    output: Form
 
 
 @app.command("list", epilog=EXAMPLES)
@@ -51,15 +39,8 @@ def list_(
     store: StoreOption = None,
 ) -> None:
     """List alerts, the newest last. Alike ones are one line with a count."""
-    if follow and output in (Form.JSON, Form.YAML):
-        raise typer.BadParameter("--follow goes with -o table or -o jsonl")
     given: Document = {"session": session and session.lower(), "since": since and instant(since), "severity": severity, "rule": rule}
-    given |= {"policy": policy, "unacked": unacked or None, "limit": limit}
-    wanted = Wanted(whom(store), {key: value for key, value in given.items() if value is not None}, output)
-    found = list(ask(wanted.store, "alerts.list", **wanted.parameters))
-    _print(found, wanted)
-    if follow:
-        _follow(wanted, found)
+    listed(LISTING, whom(store), given | {"policy": policy, "unacked": unacked or None, "limit": limit}, Way(output, follow))
 
 
 @app.command(epilog="Example: chaperone alerts show 3f2a9c")
@@ -75,7 +56,7 @@ def show(
     if output is Form.TABLE:
         say(alert_lines(found[0]))
     else:
-        document(_without_cursor(found[0]), output)
+        document(as_stored(found[0]), output)
 
 
 @app.command(epilog="Examples: chaperone alerts ack 3f2a9c | chaperone alerts ack --all")
@@ -91,7 +72,7 @@ def ack(
     given: Document = {"all": True} if everything else {"ids": [id_.lower() for id_ in alerts or ()]}
     found = list(ask(whom(store), "alerts.ack", **given))
     if output is not Form.TABLE:
-        return documents(map(_without_cursor, found), output)
+        return documents(map(as_stored, found), output)
     return typer.echo(f"{len(found)} alert{'' if len(found) == 1 else 's'} acknowledged")
 
 
@@ -117,37 +98,3 @@ def _sent(file: Path, receiver: str | None) -> list[Document]:
     except ValueError as error:
         raise CommandError(str(error), "name one of them with --receiver") from None
     return [{"receiver": one.receiver, "sent": one.outcome.fate == "sent", "why": one.outcome.why} for one in found]
-
-
-def _print(found: list[Document], wanted: Wanted) -> None:
-    if wanted.output is not Form.TABLE:
-        documents(map(_without_cursor, found), wanted.output)
-    elif found:
-        say(_table(found, ()))
-    else:
-        typer.echo("No alerts found.", err=True)
-
-
-def _follow(wanted: Wanted, found: list[Document]) -> None:
-    """Ask for what changed since, until interrupted. An alert is printed again when more like it came or somebody was told."""
-    cursor = max((alert["cursor"] for alert in found), default=0)
-    try:
-        while True:
-            time.sleep(FOLLOW_S)
-            news = list(ask(wanted.store, "alerts.list", **wanted.parameters, after=cursor))
-            cursor = max((alert["cursor"] for alert in news), default=cursor)
-            if wanted.output is Form.JSONL:
-                documents(map(_without_cursor, news), Form.JSONL)
-            elif news:
-                say(_table(news, FOLLOW_WIDTHS)[1:])
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-def _table(found: list[Document], widths: tuple[int, ...]) -> list[str]:
-    now = time.time_ns()
-    return list(table(list(COLUMNS), [row(alert, now) for alert in found], is_coloured(), widths))
-
-
-def _without_cursor(alert: Document) -> Document:
-    return {key: value for key, value in alert.items() if key != "cursor"}

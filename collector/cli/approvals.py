@@ -1,24 +1,22 @@
 """`chaperone approvals`: requests that wait for people, and their word about them."""
 
-import time
 from typing import Annotated, Any
 
 import typer
 
 from chaperone.collector.cli.ask import StoreOption, Whom, ask, directory, whom
 from chaperone.collector.cli.failed import CommandError
+from chaperone.collector.cli.listing import Listing, Way, as_stored, listed
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
-from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
+from chaperone.collector.cli.output import Form, document, say
 from chaperone.collector.cli.show.approval import COLUMNS, approval_lines, row
 from chaperone.collector.cli.show.escape import escape
-from chaperone.collector.cli.show.table import table
 from chaperone.collector.cli.word import said
 from chaperone.collector.enforce.approvals.state import State
 
 app = typer.Typer(no_args_is_help=True, help="Requests that wait for people, and their word about them.", rich_markup_mode=None)
 Document = dict[str, Any]
-FOLLOW_S = 1.0
-FOLLOW_WIDTHS = (8, 5, 8, 5, 8, 16, 24, 24)
+LISTING = Listing("approvals.list", "approvals", tuple(COLUMNS), (8, 5, 8, 5, 8, 16, 24, 24), row)
 NEXT = "chaperone approvals list shows them"
 
 
@@ -47,15 +45,8 @@ def list_(
     store: StoreOption = None,
 ) -> None:
     """List approvals, the newest last."""
-    if follow and output in (Form.JSON, Form.YAML):
-        raise typer.BadParameter("--follow goes with -o table or -o jsonl")
     given: Document = {"state": state and str(state), "session": session and session.lower(), "since": since and instant(since)}
-    given = {key: value for key, value in (given | {"rule": rule, "limit": limit}).items() if value is not None}
-    place = whom(store)
-    found = list(ask(place, "approvals.list", **given))
-    _print(found, output)
-    if follow:
-        _follow(place, given, found, output)
+    listed(LISTING, whom(store), given | {"rule": rule, "limit": limit}, Way(output, follow))
 
 
 @app.command(epilog="Example: chaperone approvals show 3f2a9c")
@@ -64,7 +55,7 @@ def show(approval: Id, output: FormOption = Form.TABLE, store: StoreOption = Non
     found = list(ask(whom(store), "approvals.list", id=approval.lower(), limit=2))
     if len(found) != 1:
         raise CommandError(f"{'no' if not found else 'more than one'} approval's id begins with {approval!r}", NEXT)
-    _show(_without_cursor(found[0]), output)
+    _show(as_stored(found[0]), output)
 
 
 @app.command(epilog="Example: chaperone approvals approve 3f2a9c --reason 'planned in CHG-1042'")
@@ -89,42 +80,8 @@ def _decide(place: Whom, word: Document, output: Form) -> None:
         typer.echo(f"approval {found['id'][:12]} {escape(found['state'])}")
 
 
-def _print(found: list[Document], output: Form) -> None:
-    if output is not Form.TABLE:
-        documents(map(_without_cursor, found), output)
-    elif found:
-        say(_table(found, ()))
-    else:
-        typer.echo("No approvals found.", err=True)
-
-
 def _show(found: Document, output: Form) -> None:
     if output is Form.TABLE:
         say(approval_lines(found))
     else:
         document(found, output)
-
-
-def _follow(place: Whom, given: Document, found: list[Document], output: Form) -> None:
-    """Ask for what changed since, until interrupted."""
-    cursor = max((approval["cursor"] for approval in found), default=0)
-    try:
-        while True:
-            time.sleep(FOLLOW_S)
-            news = list(ask(place, "approvals.list", **given, after=cursor))
-            cursor = max((approval["cursor"] for approval in news), default=cursor)
-            if output is Form.JSONL:
-                documents(map(_without_cursor, news), Form.JSONL)
-            elif news:
-                say(_table(news, FOLLOW_WIDTHS)[1:])
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-def _table(found: list[Document], widths: tuple[int, ...]) -> list[str]:
-    now = time.time_ns()
-    return list(table(list(COLUMNS), [row(approval, now) for approval in found], is_coloured(), widths))
-
-
-def _without_cursor(approval: Document) -> Document:
-    return {key: value for key, value in approval.items() if key != "cursor"}

@@ -1,35 +1,23 @@
 """`chaperone calls`: Kubernetes calls, by session, time and what they were about."""
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from chaperone.collector.cli.ask import StoreOption, Whom, ask, whom
 from chaperone.collector.cli.failed import CommandError
+from chaperone.collector.cli.listing import Listing, Way, as_stored, listed
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
-from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
+from chaperone.collector.cli.output import Form, document, say
 from chaperone.collector.cli.show.call import COLUMNS, row
 from chaperone.collector.cli.show.details import call_lines
-from chaperone.collector.cli.show.table import table
 
 app = typer.Typer(no_args_is_help=True, help="Kubernetes calls that were recorded.", rich_markup_mode=None)
 Document = dict[str, Any]
 LONGER = 16  # hex digits of ids that must be told apart
-FOLLOW_S = 1.0
-FOLLOW_WIDTHS = (8, 5, 20, 8, 36, 12, 4, 7, 10)
+LISTING = Listing("calls.list", "calls", tuple(COLUMNS), (8, 5, 20, 8, 36, 12, 4, 7, 10), row)
 EXAMPLES = "Examples: chaperone calls list --since 10m --verb get --resource secrets | chaperone calls list --session latest -o jsonl -f"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which calls: a question's parameters, and how they are printed."""
-
-    store: Whom
-    parameters: Document
-    output: Form
 
 
 @app.command("list", epilog=EXAMPLES)
@@ -48,16 +36,10 @@ def list_(
     store: StoreOption = None,
 ) -> None:
     """List calls, the newest last."""
-    if follow and output in (Form.JSON, Form.YAML):
-        raise typer.BadParameter("--follow goes with -o table or -o jsonl")
     kind, _, part = (resource or "").partition("/")
     given: Document = {"session": session and session.lower(), "since": since and instant(since), "verb": verb, "namespace": namespace}
     given |= {"resource": kind or None, "subresource": part or None, "name": name, "code": code, "user": user, "limit": limit}
-    wanted = Wanted(whom(store), {key: value for key, value in given.items() if value is not None}, output)
-    found = list(ask(wanted.store, "calls.list", **wanted.parameters))
-    _print(found, wanted)
-    if follow:
-        _follow(wanted, found)
+    listed(LISTING, whom(store), given, Way(output, follow))
 
 
 @app.command(epilog="Example: chaperone calls show 3f2a9c")
@@ -95,38 +77,3 @@ def _pieces(store: Whom, call: Document) -> Iterator[Document]:
     for moment in ask(store, "replay", session=call["session"], bodies=True):
         if moment["kind"] == "piece" and moment["document"]["call"] == call["id"]:
             yield moment["document"]
-
-
-def _print(found: list[Document], wanted: Wanted) -> None:
-    if wanted.output is not Form.TABLE:
-        documents(map(as_stored, found), wanted.output)
-    elif found:
-        say(_table(found, ()))
-    else:
-        typer.echo("No calls found.", err=True)
-
-
-def _follow(wanted: Wanted, found: list[Document]) -> None:
-    """Ask for what arrived since, until interrupted. A call is printed again when more of it is known."""
-    cursor = max((call["cursor"] for call in found), default=0)
-    try:
-        while True:
-            time.sleep(FOLLOW_S)
-            news = list(ask(wanted.store, "calls.list", **wanted.parameters, after=cursor))
-            cursor = max((call["cursor"] for call in news), default=cursor)
-            if wanted.output is Form.JSONL:
-                documents(map(as_stored, news), Form.JSONL)
-            elif news:
-                say(_table(news, FOLLOW_WIDTHS)[1:])
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-def _table(found: list[Document], widths: tuple[int, ...]) -> list[str]:
-    now = time.time_ns()
-    return list(table(list(COLUMNS), [row(call, now) for call in found], is_coloured(), widths))
-
-
-def as_stored(row: Document) -> Document:
-    """A row's document as it is stored."""
-    return {key: value for key, value in row.items() if key not in ("cursor", "at")}

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from chaperone.collector.cli.ask import StoreOption, ask, whom
-from chaperone.collector.cli.calls import as_stored
+from chaperone.collector.cli.listing import as_stored
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
 from chaperone.collector.cli.show import activity

@@ -1,0 +1,82 @@
+"""What `list` commands have in common: ask, print as a table or documents, and go on as more comes."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from chaperone.collector.cli.ask import Whom, ask
+from chaperone.collector.cli.output import Form, documents, is_coloured, say
+from chaperone.collector.cli.show.table import Cell, table
+
+Document = dict[str, Any]
+FOLLOW_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A question of the store and how its rows look: `row(document, now)` gives the cells of `columns`, which are at least so wide
+    while one follows."""
+
+    question: str
+    things: str
+    columns: Sequence[str]
+    widths: Sequence[int]
+    row: Callable[[Document, int], Sequence[Cell | str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How it is printed."""
+
+    output: Form
+    follow: bool
+
+    def __post_init__(self) -> None:
+        if self.follow and self.output in (Form.JSON, Form.YAML):
+            raise typer.BadParameter("--follow goes with -o table or -o jsonl")
+
+
+def listed(listing: Listing, asked: Whom, given: Mapping[str, Any], way: Way) -> None:
+    """Print what there is, the newest last; then what arrives or changes, until interrupted. None in `given` is not asked for."""
+    wanted = {name: value for name, value in given.items() if value is not None}
+    found = list(ask(asked, listing.question, **wanted))
+    _print(listing, found, way.output)
+    if way.follow:
+        _follow(listing, asked, wanted, max((row["cursor"] for row in found), default=0), way.output)
+
+
+def as_stored(row: Document) -> Document:
+    """A row's document as it is stored."""
+    return {key: value for key, value in row.items() if key not in ("cursor", "at")}
+
+
+def _print(listing: Listing, found: list[Document], output: Form) -> None:
+    if output is not Form.TABLE:
+        documents(map(as_stored, found), output)
+    elif found:
+        say(_table(listing, found, ()))
+    else:
+        typer.echo(f"No {listing.things} found.", err=True)
+
+
+def _follow(listing: Listing, asked: Whom, wanted: Document, cursor: int, output: Form) -> None:
+    """A row is printed again when more of it is known."""
+    try:
+        while True:
+            time.sleep(FOLLOW_S)
+            news = list(ask(asked, listing.question, **wanted, after=cursor))
+            cursor = max((row["cursor"] for row in news), default=cursor)
+            if output is Form.JSONL:
+                documents(map(as_stored, news), Form.JSONL)
+            elif news:
+                say(_table(listing, news, listing.widths)[1:])
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _table(listing: Listing, found: list[Document], widths: Sequence[int]) -> list[str]:
+    now = time.time_ns()
+    return list(table(list(listing.columns), [listing.row(one, now) for one in found], is_coloured(), widths))
