@@ -16,6 +16,7 @@ since other work disturbs. Every call must have come out of the ring, and none b
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -89,6 +90,14 @@ class Count:
     tracer: Tracer
     kept: dict[int, int] = field(default_factory=lambda: dict.fromkeys(SIZES, 0))
     lost: int = 0
+    cpu_s: dict[int, float] = field(default_factory=lambda: dict.fromkeys(SIZES, 0.0))  # of this process, compared with `kept`
+
+    def capture(self, client: Client, size: int) -> float:
+        """One round, and what reading it took of the processor here."""
+        before = time.process_time()
+        found = client.measure(size, self.poll)
+        self.cpu_s[size] += time.process_time() - before
+        return found
 
     def poll(self) -> None:
         """As the agent does."""
@@ -137,7 +146,7 @@ def measure(rounds: int, governed_client: Client, other: Client, count: Count) -
     with empty_probes(library):
         variant("empty probes", governed_client, idle(governed_client))
     assert isinstance(count.tracer.attach(library), Attached)
-    variant("capture", governed_client, count.poll)
+    found["capture"] = {size: min(count.capture(governed_client, size) for _ in range(rounds)) for size in SIZES}
     variant("unmonitored", other, count.poll)
     return found
 
@@ -148,7 +157,9 @@ def report(found: dict[str, dict[int, float]], count: Count, rounds: int) -> Non
         for name, times in found.items():
             bare = found["no probe"][size]
             print(f"  {name:14} {times[size] / 1000:8.2f} us  x{times[size] / bare:.2f}  {(times[size] - bare) / 1000:+.2f} us")
-        print(f"  captured {count.kept[size]} of {2 * pairs * rounds} calls")
+        each = count.cpu_s[size] / max(1, count.kept[size])
+        print(f"  captured {count.kept[size]} of {2 * pairs * rounds} calls; to take them from the ring, processor time of the agent:")
+        print(f"  {each * 1e6:.1f} ms per 1000 calls, {each * 1e9 / size:.1f} ms per MB")
     print(f"chunks lost {count.lost}; kernel {count.tracer.lost}; agent RssAnon {rss_anon() / 1024:.1f} MiB")
 
 
