@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from chaperone.collector.rules.document import Policy, policies
 from chaperone.collector.rules.event import Document
@@ -13,7 +14,7 @@ INEXACT = "{name}: a secret in its text was masked when it was kept, so what it 
 
 def brought(session: Document) -> list[Policy]:
     """The policies that a session brought, from their masked texts. PolicyError when masking left no policy of one."""
-    return [replace(policy, selector=EVERYTHING) for kept in session.get("policies", ()) for policy in policies(kept["text"], "policy")]
+    return [replace(policy, selector=EVERYTHING) for kept in _kept(session) for policy in policies(kept["text"], "policy")]
 
 
 def in_session(rules: Rules, session: Document) -> Rules:
@@ -36,6 +37,11 @@ def remarks(rules: Rules, session: Document) -> Iterator[str]:
 
 def inexact(session: Document) -> Iterator[str]:
     """What must be said about the policies it brought."""
-    for kept in session.get("policies", ()):
+    for kept in _kept(session):
         if kept["masked"]:
             yield INEXACT.format(name=f"policy {kept['digest'][:12]}")
+
+
+def _kept(session: Document) -> list[dict[str, Any]]:
+    """An earlier version's bare texts do not count: nothing says whether they are whole."""
+    return [kept for kept in session.get("policies", ()) if isinstance(kept, dict)]

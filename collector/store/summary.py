@@ -47,7 +47,8 @@ def summary(engine: Engine, session: str) -> dict[str, Any]:
 def _without_texts(session: dict[str, Any]) -> dict[str, Any]:
     if "policies" not in session:
         return session
-    return {**session, "policies": [{name: value for name, value in policy.items() if name != "text"} for policy in session["policies"]]}
+    kept = [policy for policy in session["policies"] if isinstance(policy, dict)]  # earlier versions kept bare texts, which are not shown
+    return {**session, "policies": [{name: value for name, value in policy.items() if name != "text"} for policy in kept]}
 
 
 # An exchange that turned out to be Kubernetes by its answer goes on as a call with the same id: the latest version counts.

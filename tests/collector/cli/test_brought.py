@@ -33,3 +33,8 @@ def test_a_masked_text_is_said_to_be_inexact() -> None:
     masked = session(policies=[{"text": EXAMPLE, "digest": "0123456789abcdef", "masked": True}])
     [remark] = inexact(masked)
     assert remark.startswith("policy 0123456789ab: a secret in its text was masked") and list(inexact(session())) == []
+
+
+def test_bare_texts_of_an_earlier_version_do_not_count() -> None:
+    old = session(policies=[EXAMPLE])
+    assert brought(old) == [] and list(inexact(old)) == []

@@ -87,3 +87,9 @@ def test_an_exchange_that_became_a_call_counts_as_a_call_only(engine: Engine) ->
     written(engine, *session_rows(), before, call)
     found = summary(engine, SESSION)
     assert (found["calls"], found["exchanges"], found["missing"], found["bytes"]) == (1, 0, [], {"out": 10, "in": 20})
+
+
+def test_texts_of_policies_are_not_in_it_and_bare_ones_of_an_earlier_version_do_no_harm(engine: Engine) -> None:
+    policies = [{"text": "kind: Policy", "digest": "d", "masked": False}, "kind: Policy"]
+    written(engine, *session_rows(), row(Kind.SESSION, SESSION, 2, {"policies": policies}))
+    assert summary(engine, SESSION)["policies"] == [{"digest": "d", "masked": False}]
