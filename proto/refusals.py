@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+CLOSES = re.compile(rb"(?im)^connection:[^\r\n]*\bclose\b|\A[^\r\n]* HTTP/1\.0\r$|\AHTTP/1\.0 ")
 MESSAGE_LIMIT = 1024
 HEADERS, CONTINUATION, DATA, WINDOW_UPDATE = 1, 9, 0, 8
 END_HEADERS, END_STREAM = 4, 1
@@ -48,16 +49,23 @@ def status(message: str) -> bytes:
     return json.dumps(body | {"reason": "Forbidden", "code": 403}).encode()
 
 
-def http1_harmless(_kept: bytes, refusal: Refusal) -> bytes:
-    """In the request's place: one that changes nothing, and says what it is."""
-    return f"GET /healthz HTTP/1.1\r\nHost: chaperone\r\nUser-Agent: chaperone-refusal/{refusal.id}\r\n\r\n".encode()
+def http1_harmless(kept: bytes, refusal: Refusal) -> bytes:
+    """In the request's place: one that changes nothing, and says what it is. It ends the connection if the request would have."""
+    line = "GET /healthz HTTP/1.1\r\nHost: chaperone\r\n"
+    return f"{line}User-Agent: chaperone-refusal/{refusal.id}\r\n{_ending(kept)}\r\n".encode()
 
 
-def http1_forbidden(_kept: bytes, refusal: Refusal) -> bytes:
+def http1_forbidden(kept: bytes, refusal: Refusal) -> bytes:
     """In its answer's place."""
     body = status(refusal.message)
-    head = f"HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    line = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\n"
+    head = f"{line}Content-Length: {len(body)}\r\n{_ending(kept)}\r\n".encode()
     return head if refusal.bodiless else head + body
+
+
+def _ending(kept: bytes) -> str:
+    """RFC 9112 §9.3: a client that asked for the end may read until then."""
+    return "Connection: close\r\n" if CLOSES.search(kept.partition(b"\r\n\r\n")[0] + b"\r\n") else ""
 
 
 def http2_malformed(kept: bytes, _refusal: Refusal) -> bytes:

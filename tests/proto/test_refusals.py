@@ -167,3 +167,19 @@ def test_the_poison_is_not_indexed() -> None:
 def _says_forbidden(body: bytes) -> bool:
     said = json.loads(body)
     return said["kind"] == "Status" and said["code"] == 403 and said["reason"] == "Forbidden" and said["message"] == MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("template", "kept", "ends"),
+    [
+        ("http1-harmless", b"DELETE / HTTP/1.1\r\nconnection: keep-alive, Close\r\n\r\n", True),
+        ("http1-harmless", b"DELETE / HTTP/1.0\r\nHost: x\r\n\r\n", True),
+        ("http1-harmless", b"POST / HTTP/1.1\r\nX: y\r\n\r\nConnection: close\r\n", False),
+        ("http1-harmless", b"POST / HTTP/1.1\r\nX-Connection: close\r\n\r\n", False),
+        ("http1-forbidden", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok", True),
+        ("http1-forbidden", b"HTTP/1.1 200 OK\r\n\r\nok", False),
+    ],
+)
+def test_a_connection_ends_where_it_would_have(template: str, kept: bytes, ends: bool) -> None:
+    head, _, _ = made(template, kept, Refusal("id-1", MESSAGE)).partition(b"\r\n\r\n")
+    assert (b"\r\nConnection: close" in head) == ends
