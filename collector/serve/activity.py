@@ -5,11 +5,11 @@ from types import TracebackType
 
 
 class Activity:
-    """Entered around each client; `idle_s` is how long nobody has been."""
+    """Entered around each client; `idle_s` is how long nobody has been. The first one may take `first_s` to come."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_s: float = 0.0) -> None:
         self._clients = 0
-        self._since = time.monotonic()
+        self._since = time.monotonic() + first_s
 
     def __enter__(self) -> "Activity":
         self._clients += 1
@@ -21,5 +21,5 @@ class Activity:
 
     @property
     def idle_s(self) -> float:
-        """Seconds since the last client left; 0 while there is one."""
+        """Seconds since the last client left; 0 while there is one; less than 0 while the first one is waited for."""
         return 0.0 if self._clients else time.monotonic() - self._since
