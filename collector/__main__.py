@@ -107,6 +107,9 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     parser = argparse.ArgumentParser(prog="chaperone collector", description="Understands, masks and stores what agents send.")
     parser.add_argument("--store", type=Path, help="directory to keep everything in")
     parser.add_argument("--exit-when-idle", type=float, metavar="SECONDS", help="end after so long without a client")
+    parser.add_argument(
+        "--first-client", type=float, default=0.0, metavar="SECONDS", help="with that: the first one may come so much later"
+    )
     parser.add_argument("--ready-fd", type=int, metavar="N", help="write one line here once clients are served")
     parser.add_argument("--mask", type=Path, metavar="FILE", help="what to mask besides the built-ins, from now on; none: nothing")
     parser.add_argument("--alerts", type=Path, metavar="FILE", help="tell these receivers of alerts [default: the file given last]")
@@ -124,7 +127,7 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
     policies, alerts = tuple(path.absolute() for path in given.policy), given.alerts and given.alerts.absolute()
     settings = CollectorSettings(place, policies, default, given.exit_when_idle, given.ready_fd, mask=given.mask, alerts=alerts)
-    return replace(settings, lookup=given.lookup or "", listening=_listening(parser, given))
+    return replace(settings, first_s=given.first_client, lookup=given.lookup or "", listening=_listening(parser, given))
 
 
 def _listening(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Listening:
@@ -155,7 +158,7 @@ async def _run(directory: StoreDirectory, settings: CollectorSettings, policies:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with opened(directory, pace) as store, alerting_on(directory.path, settings.alerts) as alerter:
-        activity, new_gate = Activity(), _gates(directory)
+        activity, new_gate = Activity(settings.first_s), _gates(directory)
         parts = partial(Parts, store, activity, alerter, policies, pods, new_gate)
         opening = approving(directory, store, alerter, new_gate().text)
         async with opening as office, _serving(directory, settings, parts(office)):

@@ -48,6 +48,7 @@ class CollectorSettings:
     policies: tuple[Path, ...] = ()  # files and directories; they are read again when they change
     default_policy: bool = True  # the pack that comes with Chaperone, which only observes
     idle_s: float | None = None
+    first_s: float = 0.0  # so much longer may the first client take to come
     ready_fd: int | None = None
     flush_delay_s: float = 0.2  # a batch waits this long for others before it is written and acked
     flush_rows: int = 1_000  # or until so many rows wait

@@ -19,6 +19,7 @@ from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.store.directory import SOCKET
 
 IDLE_S = 3  # how long a collector that we start stays after its last caller
+FIRST_S = 30  # an agent has its programs to compile before it calls, on a machine that may be busy
 REACH_S = 20.0
 PAUSE_S = 0.1
 MODULE = "chaperone.collector"
@@ -88,7 +89,7 @@ def _forbidden(store: Path) -> CommandError:
 def _start(store: Path, deadline: float, options: Sequence[str]) -> str:
     """Start a collector and wait until it is ready: "", or why it is not. It outlives us, without our terminal."""
     ready, told = os.pipe()
-    arguments = ["--store", str(store), "--exit-when-idle", str(IDLE_S), "--ready-fd", str(told), *options]
+    arguments = ["--store", str(store), "--exit-when-idle", str(IDLE_S), "--first-client", str(FIRST_S), "--ready-fd", str(told), *options]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [sys.executable, "-I", "-m", MODULE, *arguments],
