@@ -115,6 +115,7 @@ class Recording:
         values = self.tracer.poll(POLL_MS)
         self._take(values)
         self.put(self.enforcement.told())
+        self._note_regrets()
         self._read_held()
         self.put(self.connections.look(now_ns()))
         self.endings.step()
@@ -125,6 +126,11 @@ class Recording:
         self.outbox.tick()
         self.strict.look()
         return len(values)
+
+    def _note_regrets(self) -> None:
+        for workload, text in self.enforcement.regrets():
+            if session := self.sessions.get(workload):
+                self.put([Note(session.id, now_ns(), "enforcement", text)])
 
     def _read_held(self) -> None:
         """Threads that stopped because the kernel could not copy what they wrote or read."""

@@ -34,6 +34,8 @@ class Enforcement:
         self.tracer = tracer
         self.holds: dict[int, Holds] = {}
         self._said: SimpleQueue[Record] = SimpleQueue()
+        self._regrets: SimpleQueue[tuple[int, str]] = SimpleQueue()
+        self._regretted: set[tuple[int, str]] = set()
         self._over = threading.Event()
         self._ticking: threading.Thread | None = None
         self._guardian: Guardian | None = None
@@ -48,7 +50,9 @@ class Enforcement:
         if terms.denies:
             self._lock = self._lock or Lock(now_ns())
             self._lock.put_on(cgroup)
-        world = World(self.tracer.kernel, self._said.put, self.tracer.files.exit_of, cgroup)
+        world = World(
+            self.tracer.kernel, self._said.put, self.tracer.files.exit_of, cgroup, lambda text: self._regrets.put((workload, text))
+        )
         holds = Holds(world, terms)
         self.holds = {**self.holds, workload: holds}  # a new one: other threads go through it
         self.tracer.enforce(workload, terms.denies)
@@ -66,6 +70,13 @@ class Enforcement:
         """What was done since the last look."""
         while not self._said.empty():
             yield self._said.get()
+
+    def regrets(self) -> Iterator[tuple[int, str]]:
+        """What could not be enforced, by workload: each sentence once."""
+        while not self._regrets.empty():
+            if (regret := self._regrets.get()) not in self._regretted:
+                self._regretted.add(regret)
+                yield regret
 
     def held(self, value: TlsHeld, streams: Streams) -> Iterator[Record]:
         """A thread waits: what the collector is to be asked, at once."""

@@ -216,6 +216,9 @@ class Holds:
         self._unmark(raw)
         with contextlib.suppress(ProcessLookupError):
             os.kill(raw.head.pid, signal.SIGKILL if self.terms.denies else signal.SIGCONT)
+        self.world.regret(
+            "a process that another tracer has (a debugger) cannot be held: what it sends is allowed or ended, as onFailure says"
+        )
         name, moved = ("timeout-deny", b"") if self.terms.denies else ("timeout-allow", waiting.data)
         self._say(waiting, name, "its process cannot be traced", moved)
 
@@ -362,6 +365,8 @@ class Holds:
             return
         if waiting.deadline:
             self.patience.failed(now_ns())
+        if self.patience.is_lost(now_ns()):
+            self.world.regret("the collector did not decide in time three times in a row: onFailure counted at once")
         if self.terms.denies or waiting.is_pending:
             self._perform(raw, waiting, Order("", Name.KILL), "timeout-deny")
             return

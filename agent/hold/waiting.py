@@ -34,12 +34,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What holds act on and speak to. `say` is called from the seizer's thread; `exit_of(pid, ip)`: a RET of a Go function."""
+    """What holds act on and speak to. `say` and `regret` (a sentence about what cannot be enforced) are called from the seizer's thread;
+    `exit_of(pid, ip)`: a RET of a Go function."""
 
     kernel: Kernel
     say: Callable[[Record], None]
     exit_of: Callable[[int, int], int]
     cgroup: Path
+    regret: Callable[[str], None] = lambda _sentence: None
 
 
 def now_ns() -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from chaperone.agent.hold.lock import STALE_NS
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.settings import SessionOptions
 from chaperone.collector.wire.events import Request
-from chaperone.proto.records import Hold, Outcome
+from chaperone.proto.records import Hold, Note, Outcome
 from chaperone.proto.refusals import Refusal
 
 __all__ = ["apiserver"]
@@ -127,6 +128,18 @@ def test_without_a_decision_the_policy_counts(tmp_path: Path, apiserver: ApiServ
         done = launch(collector, apiserver, *command, verdict_timeout_s="0.3")
         assert done.returncode
         assert outcomes(collector) == ["timeout-deny"] and not apiserver.requests()
+
+
+@pytest.mark.kernel
+def test_what_cannot_be_enforced_is_noted(tmp_path: Path, apiserver: ApiServer) -> None:
+    with deciding(tmp_path) as collector:
+        collector.is_silent = True
+        command = curl(apiserver, "--http1.1", apiserver.url + PODS)
+        script = " ".join([f"{shlex.join(command)};"] * 4)
+        launch(collector, apiserver, "sh", "-c", script, on_failure="allow", verdict_timeout_s="0.3")
+        assert outcomes(collector) == ["timeout-allow"] * 4 and len(apiserver.requests()) == 4
+        notes = [record.text for record in collector.records() if isinstance(record, Note) and record.subject == "enforcement"]
+        assert notes == ["the collector did not decide in time three times in a row: onFailure counted at once"]
 
 
 def test_terms_are_those_of_the_options() -> None:

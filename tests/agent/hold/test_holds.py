@@ -1,10 +1,12 @@
 """Real TLS clients, held at their calls and given orders by the test in the collector's place."""
 
+import sys
 import threading
 import time
 from dataclasses import replace
 
 import pytest
+from support import other_tracer
 from support.enforced import ALLOWING, DENYING, client, enforced, until
 
 from chaperone.agent.hold.orders import Name, Order, Target
@@ -136,3 +138,14 @@ except OSError:
         status, said = it.run(client(server, program), lambda hold: Order(hold.hold, Name.SKIP))
         ending.join()
         assert (status, said) == (0, "reset\n") and server.finished()[0][0] == b""
+
+
+@pytest.mark.parametrize("terms", [ALLOWING, DENYING])
+def test_one_that_a_debugger_has_is_not_held_but_allowed_or_ended(tracer, server, terms):
+    command = [sys.executable, other_tracer.__file__, *client(server, "sys.stdin.readline()\n" + ASK)]
+    with enforced(tracer, terms) as it:
+        _, said = it.run(command, seized=False)
+        assert it.outcomes() == ["timeout-deny" if terms.denies else "timeout-allow"]
+        assert it.said[0].result == "its process cannot be traced"
+        assert said == ("" if terms.denies else "5\n")
+        assert server.finished()[0][0] == (b"" if terms.denies else b"0 5\n")
