@@ -15,7 +15,7 @@ BPF_RINGBUF_OUTPUT(events, RING_PAGES);
 BPF_HASH(groups, u64, struct group, 65536);
 
 /* Slots to give out to cgroups of an area; filled by agent/trace/governed.py. */
-BPF_QUEUE(spare, u32, 256);
+BPF_QUEUE(spare, u32, 512);
 
 /* cgroup id of an area -> the slot it was given: the first of two processors that give one has the say; by filter.h and
  * agent/trace/governed.py, until the cgroup is removed. */

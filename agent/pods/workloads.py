@@ -182,10 +182,9 @@ class Workloads:
         self._is_over = True
 
     def _look(self, now: int) -> None:
-        """New areas and who was there before; cgroups that are gone without a word."""
-        new = self.atlas.look()
-        self.recorder.meet(new)
-        for folder in (folder for area in new for folder in populated(area)):
+        """New areas and who was there before, or for whom the kernel had no number; cgroups that are gone without a word."""
+        self.recorder.meet(self.atlas.look())
+        for folder in (folder for area in self.atlas.areas for folder in populated(area)):
             self._settle(folder, now)
         for workload in list(self.table.values()):
             for number in [one for one in workload.alive if not is_group(workload.cgroups[one][1], workload.cgroups[one][0])]:

@@ -16,7 +16,7 @@ from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Governed, Number
 
 SLOTS = 1024
-SPARE = 256
+SPARE = 512
 
 
 class GovernedCgroups:

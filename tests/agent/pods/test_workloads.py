@@ -353,3 +353,13 @@ def test_those_that_wait_are_not_looked_at_all_the_time(here: Here) -> None:
     here.recorder.spoken = True
     here.workloads.step(5000 + NAME_NS)
     assert here.recorder.said == [("begin", "")]
+
+
+def test_one_for_whom_the_kernel_had_no_number_is_settled_later(here: Here) -> None:
+    here.pod(govern="record")
+    folder = here.container()
+    (folder / "cgroup.procs").write_text("7\n")
+    here.workloads.step(LOOK_NS)
+    assert here.recorder.said == []
+    here.workloads.step(LOOK_NS + 1)
+    assert here.recorder.said == [("settle", (ID, False)), ("begin", "main")]
