@@ -25,6 +25,18 @@ struct place {
   u32 library;
 };
 
+/* What we would like: held_threads.update(&tid, held). Kernels up to 6.1 take no memory of a ring for a value ("R3 type=alloc_mem
+ * expected=fp, …"), and the stack has no room for it. 0: there is no room. */
+static int note_held(u32 tid, struct held *held) {
+  u32 zero = 0;
+  struct held *empty = held_empty.lookup(&zero), *noted;
+  if (!empty || held_threads.update(&tid, empty)) return 0;
+  noted = held_threads.lookup(&tid);
+  if (!noted) return 0;
+  *noted = *held;
+  return 1;
+}
+
 /* Stop this thread, and say so. */
 static int hold(struct call_key *key, struct call *call, struct stream *stream, struct place *at) {
   u32 tid = bpf_get_current_pid_tgid();
@@ -40,7 +52,7 @@ static int hold(struct call_key *key, struct call *call, struct stream *stream, 
   held->tid = tid;
   held->site = at->site;
   held->library = at->library;
-  if (held_threads.update(&tid, held) || bpf_send_signal_thread(STOP_SIGNAL)) {
+  if (!note_held(tid, held) || bpf_send_signal_thread(STOP_SIGNAL)) {
     held_threads.delete(&tid);
     events.ringbuf_discard(held, BPF_RB_NO_WAKEUP);
     return 0;
