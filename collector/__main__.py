@@ -126,7 +126,7 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     place = store_directory(given.store, os.environ, os.getuid())
     default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
     policies, alerts = tuple(path.absolute() for path in given.policy), given.alerts and given.alerts.absolute()
-    settings = CollectorSettings(place, policies, default, given.exit_when_idle, given.ready_fd, mask=given.mask, alerts=alerts)
+    settings = CollectorSettings(place, policies, default, given.exit_when_idle, ready_fd=given.ready_fd, mask=given.mask, alerts=alerts)
     return replace(settings, first_s=given.first_client, lookup=given.lookup or "", listening=_listening(parser, given))
 
 
