@@ -162,7 +162,8 @@ def test_the_end_of_the_process_at_the_door_ends_the_reading(
         for data in original(self):
             counts.append(len(data))
             if len(counts) == 2:
-                os.kill(self.tracer, signal.SIGKILL)
+                [door] = self.tracers
+                os.kill(int(door), signal.SIGKILL)
                 wait_until_it_runs(self.record.thread)
             yield data
 
