@@ -32,6 +32,8 @@ def reach(store: Path, create: bool = False, options: Sequence[str] = ()) -> Non
     `options`: for a collector that we start.
     """
     _usable(store, create)
+    if create:
+        options = ("--first-client", str(FIRST_S), *options)
     deadline, failures = time.monotonic() + REACH_S, 0
     while not is_answering(store):
         reason = _start(store, deadline, options)
@@ -89,7 +91,7 @@ def _forbidden(store: Path) -> CommandError:
 def _start(store: Path, deadline: float, options: Sequence[str]) -> str:
     """Start a collector and wait until it is ready: "", or why it is not. It outlives us, without our terminal."""
     ready, told = os.pipe()
-    arguments = ["--store", str(store), "--exit-when-idle", str(IDLE_S), "--first-client", str(FIRST_S), "--ready-fd", str(told), *options]
+    arguments = ["--store", str(store), "--exit-when-idle", str(IDLE_S), "--ready-fd", str(told), *options]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [sys.executable, "-I", "-m", MODULE, *arguments],
