@@ -260,11 +260,10 @@ def test_a_store_that_is_already_full_is_125_and_cmd_does_not_run(chaperone: Cha
 
 
 def fill(file: Path) -> None:
-    with file.open("wb") as full:
+    with file.open("wb", buffering=0) as full:  # what a buffer holds would be written again when it is closed
         try:
             while True:
                 full.write(bytes(1 << 16))
-                full.flush()
         except OSError:
             return
 

@@ -63,7 +63,8 @@ def test_a_deny_knows_a_pod_that_was_never_read(
             rules = merged([policies(EXAMPLE, "policy")])
             assert [verdict.rule for verdict in judged(rules, past.events())] == [rule for rule, _ in expected], "the past is judged alike"
             assert [call["subresource"] for call in ask(store, "calls.list")] == ["exec"], "look-ups are nobody's calls"
-        assert {(method, path) for method, path, *_ in api.asked} == {("GET", "/api/v1/namespaces/default/pods/web")}
+        single = {(method, path) for method, path, *_ in api.asked if "?limit=" not in path}  # the survey for `coverage` lists
+        assert single == {("GET", "/api/v1/namespaces/default/pods/web")}
     assert leaks_in_store(store, TOKEN.encode()) == []
 
 
