@@ -23,7 +23,7 @@ demo: setup ## record kubectl, a Python client and curl against a local API serv
 	deploy/demo.sh $(BIN)
 
 test: setup lint ## every test
-	$(BIN)/python -m pytest
+	tests/run.sh $(BIN)/python
 
 lint: setup ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
