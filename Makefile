@@ -23,7 +23,7 @@ demo: setup ## record kubectl, a Python client and curl against a local API serv
 	deploy/demo.sh $(BIN)
 
 test: setup lint ## every test
-	tests/run.sh $(BIN)/python
+	$(BIN)/python tests/run.py
 
 lint: setup ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
