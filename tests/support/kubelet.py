@@ -50,9 +50,11 @@ class Kubelet:
         return self._make(cgroup, [name])
 
     def start(self, cgroup: Path, argv: Sequence[str | Path], **options: object) -> subprocess.Popen[bytes]:
-        """A process that is moved there, and executes this then."""
+        """A process that is moved there and executes this then, and one outside of it that ends as it does. It is that one's child, not
+        ours: a test that traces it would take its stops for its end (waitpid(2) of a tracer's process tells of them, whatever it asks)."""
         enter = f'echo 0 > {cgroup / "cgroup.procs"} && exec "$@"'
-        return subprocess.Popen(["/bin/sh", "-c", enter, "sh", *map(str, argv)], **options)  # type: ignore[call-overload,no-any-return]
+        outside = f"/bin/sh -c '{enter}' sh \"$@\" & wait $!"
+        return subprocess.Popen(["/bin/sh", "-c", outside, "sh", *map(str, argv)], **options)  # type: ignore[call-overload,no-any-return]
 
     def remove(self, cgroup: Path) -> None:
         """A container's cgroup, when nobody is in it any more; and what was made above for it alone stays."""

@@ -208,7 +208,6 @@ def test_an_agent_that_comes_later_records_who_is_there(api: PodApi, apiserver: 
             assert requests(node, session) and session.session != before.session
 
 
-@pytest.mark.xfail(strict=False, reason="failed once with other tests beside it; the cause is not found")
 def test_a_label_raises_a_running_container_and_lowers_none(node: LiveNode, apiserver: ApiServer) -> None:
     status = statuses(("main", container_id("main")))
     node.put("agent", UID, status=status)
