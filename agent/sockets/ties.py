@@ -31,6 +31,10 @@ class Spoken:
     captured: list[int] = field(default_factory=lambda: [0, 0])
     gained: list[int] = field(default_factory=lambda: [0, 0])  # bytes that left in the place of others, beyond their number
 
+    def carried(self, direction: Direction) -> int:
+        """How many bytes a connection had to carry for what went through."""
+        return self.reached[direction] + self.gained[direction]
+
 
 @dataclass(frozen=True, slots=True)
 class Untied:
@@ -118,7 +122,7 @@ class Ties:
         """What they amount to."""
         streams = self.on(cookie)
         gained = sum(one.gained[direction] for one in streams)
-        reached = gained + sum(one.reached[direction] for one in streams)
+        reached = sum(one.carried(direction) for one in streams)
         captured = gained + sum(one.captured[direction] for one in streams)
         return Plaintext(reached, captured, bool(streams), sum(one.early for one in streams))
 
@@ -178,4 +182,4 @@ class Ties:
 def _fits(spoken: Spoken, untied: Untied, handles: set[int]) -> bool:
     about = spoken.opened
     is_related = about.process == untied.process or about.handle in handles
-    return is_related and about.time >= untied.opened and spoken.reached[Direction.OUT] == untied.sent
+    return is_related and about.time >= untied.opened and spoken.carried(Direction.OUT) == untied.sent

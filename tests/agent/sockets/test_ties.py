@@ -96,6 +96,20 @@ def test_a_record_that_waited_is_tied_by_the_number_of_bytes() -> None:
     assert list(to.unassociated(99)) == []
 
 
+def test_a_record_that_waited_in_the_place_of_another_is_tied_by_what_left() -> None:
+    to = ties()
+    stream = StreamId("a")
+    feed(
+        to,
+        opened(),
+        Chunk(stream, OUT, 0, bytes(20), 1),
+        Outcome("h", "write", 5, stream=stream, gained=-8),
+        StreamClosed(stream, 9, 20, 0),
+    )
+    assert list(to.match(Untied(7, PROCESS, 90, 20), 20)) == []
+    assert list(to.match(Untied(7, PROCESS, 90, 12), 20)) == [Bound(stream, 20, 7, "local:7", "remote:7", SESSION)]
+
+
 def test_a_childs_record_that_waited_is_tied_by_its_parents_object() -> None:
     to = ties()
     feed(to, opened("parent"))
