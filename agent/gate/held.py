@@ -12,7 +12,7 @@ from errno import EBUSY, ESRCH
 
 from chaperone.agent.gate.layout import ReadRecord
 from chaperone.agent.gate.memory import PIECE, Reader
-from chaperone.agent.workload.processes import PROC
+from chaperone.agent.workload.processes import status_of
 
 PATIENCE_S = 0.5  # for a piece
 STOPPING_S = 0.2  # from being seized to standing still
@@ -75,15 +75,10 @@ class Held:
         """It was seized before we were told of it."""
         deadline = time.monotonic() + STOPPING_S
         while not self._stands():
-            if self._status()["TracerPid"] not in self.tracers or time.monotonic() > deadline:
+            if status_of(self.record.thread)["TracerPid"] not in self.tracers or time.monotonic() > deadline:
                 raise ProcessLookupError(ESRCH, "it does not stop for us")
             time.sleep(0.0005)
 
     def _stands(self) -> bool:
-        status = self._status()
+        status = status_of(self.record.thread)
         return status["State"][:1] == TRACED and status["TracerPid"] in self.tracers
-
-    def _status(self) -> dict[str, str]:
-        """proc_pid_status(5); OSError if it is gone."""
-        lines = (PROC / str(self.record.thread) / "status").read_text(errors="replace").splitlines()
-        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -14,13 +14,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from chaperone.agent.gate.layout import Thread
 from chaperone.agent.gate.maps import Map
 from chaperone.agent.hold.layout import Enforcing, HeldRecord
 from chaperone.agent.ready import readable
 from chaperone.agent.trace.kernel import Kernel
+from chaperone.agent.workload.processes import status_of
 
 PATIENCE_S = 10.0
 STARTING_S = 1e6  # no limit
@@ -101,9 +101,9 @@ def _see_after(thread: Thread, held: Map[Thread, HeldRecord], enforcing: Map[Thr
 
 
 def _state(tid: int) -> str:
-    """A letter of proc_pid_stat(5); "" when it is gone."""
+    """A letter of proc_pid_status(5); "" when it is gone."""
     try:
-        return Path(f"/proc/{tid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+        return status_of(tid)["State"][0]
     except OSError:
         return ""
 

@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from chaperone.agent.hold import ptrace
 from chaperone.agent.hold.ptrace import FOLLOW, Event, Kind, Option, Stop
+from chaperone.agent.workload.processes import status_of
 
 LOG = logging.getLogger("chaperone.agent.hold")
 WAKE = signal.SIGUSR2  # interrupts our waitpid, does nothing else
@@ -310,7 +311,6 @@ def _state_and_tracer(tid: int) -> tuple[str, int]:
 
 def _status(tid: int) -> dict[str, str]:
     try:
-        text = Path(f"/proc/{tid}/status").read_text()
+        return status_of(tid)
     except FileNotFoundError:
         raise ProcessLookupError(errno.ESRCH, f"thread {tid} is gone") from None
-    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)

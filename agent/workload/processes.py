@@ -24,7 +24,7 @@ class Described:
 def describe(pid: int) -> Described:
     """Read everything of one process; never its environment."""
     folder = PROC / str(pid)
-    status = _fields(folder / "status")
+    status = _status_or_nothing(pid)
     uid, parent = status.get("Uid", "-1").split()[0], status.get("PPid", "0")
     return Described(_link(folder / "exe"), argv(pid), _link(folder / "cwd"), int(uid), int(parent))
 
@@ -46,6 +46,12 @@ def started_ns(pid: int) -> int | None:
     except OSError:
         return None
     return int(stat.rpartition(")")[2].split()[19]) * TICK_NS
+
+
+def status_of(number: int) -> dict[str, str]:
+    """What proc_pid_status(5) says of a process or thread, whose name may be any bytes; OSError if it is gone."""
+    lines = (PROC / str(number) / "status").read_text(errors="replace").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def members(cgroup: Path) -> frozenset[int]:
@@ -80,12 +86,11 @@ def _pids(file: Path) -> list[int]:
         return []
 
 
-def _fields(file: Path) -> dict[str, str]:
+def _status_or_nothing(pid: int) -> dict[str, str]:
     try:
-        lines = file.read_text(errors="replace").splitlines()
+        return status_of(pid)
     except OSError:
         return {}
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def _link(path: Path) -> str:

@@ -181,6 +181,12 @@ def test_a_thread_of_a_process_knows_its_process():
         assert {process_of(tid) for tid in tasks(child.pid)} == {child.pid}
 
 
+def test_a_name_that_is_no_text_hides_no_thread():
+    named = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\xff\\nTgid:\\t1', 0, 0, 0)\n"  # PR_SET_NAME
+    with running(named + ECHO) as child:
+        assert process_of(child.pid) == child.pid and tracer_of(child.pid) == 0
+
+
 def test_an_exception_of_a_call_is_the_callers():
     with seizer() as made, pytest.raises(ProcessLookupError):
         gone = subprocess.Popen(["true"])
