@@ -7,7 +7,6 @@ connect. A process keeps the door (agent/gate/doorkeeper.py); this thread may ta
 import ctypes
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from chaperone.agent.trace.layout import Head
 from chaperone.agent.trace.values import NotCovered
 from chaperone.agent.workload.image import Image
 from chaperone.agent.workload.kept import KeptFiles
-from chaperone.agent.workload.processes import members
+from chaperone.agent.workload.processes import members, now_ns
 from chaperone.agent.workload.programs import Programs
 
 TICK_S = 0.1
@@ -182,7 +181,7 @@ class Gate(threading.Thread):
 
 
 def _age_ns(head: Head) -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - int(head.time)
+    return now_ns() - int(head.time)
 
 
 def _image(record: GateRecord) -> Image:

@@ -13,11 +13,12 @@ from chaperone.agent.hold.lane import OrderError
 from chaperone.agent.hold.lock import Lock
 from chaperone.agent.hold.orders import order_of
 from chaperone.agent.hold.terms import Terms
-from chaperone.agent.hold.waiting import World, now_ns
+from chaperone.agent.hold.waiting import World
 from chaperone.agent.settings import SessionOptions
 from chaperone.agent.sockets.values import SocketOpened, SocketValue
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Tls, TlsHeld
+from chaperone.agent.workload.processes import now_ns
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Direction, Record

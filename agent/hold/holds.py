@@ -26,10 +26,11 @@ from chaperone.agent.hold.patience import Patience
 from chaperone.agent.hold.ptrace import FOLLOW, Kind, Option, Stop
 from chaperone.agent.hold.seizer import Seizer
 from chaperone.agent.hold.terms import Terms
-from chaperone.agent.hold.waiting import Waiting, World, now_ns
+from chaperone.agent.hold.waiting import Waiting, World
 from chaperone.agent.sockets.values import SocketValue
 from chaperone.agent.trace.layout import StreamKey
 from chaperone.agent.trace.values import Site, TlsHeld
+from chaperone.agent.workload.processes import now_ns
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Direction, Hold, Outcome
 

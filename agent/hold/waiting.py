@@ -1,6 +1,5 @@
 """What is known about one held thread, and what all who deal with it act on."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +41,3 @@ class World:
     exit_of: Callable[[int, int], int]
     cgroup: Path
     regret: Callable[[str], None] = lambda _sentence: None
-
-
-def now_ns() -> int:
-    """Boot time."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -42,6 +42,7 @@ from chaperone.agent.trace.records import CAUSES, decode, tls_of
 from chaperone.agent.trace.shares import Shares
 from chaperone.agent.trace.values import Attached, Lost, NotCovered, ProcessExec, ProcessExit, Tls, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.agent.workload.kept import KeptFiles
+from chaperone.agent.workload.processes import now_ns
 from chaperone.proto.records import Direction
 
 TRACEPOINTS = {
@@ -214,7 +215,7 @@ class Tracer:
     def final_positions(self, workload: int = 0) -> Iterator[Value]:
         """A TlsLost for each direction whose last bytes never came out of the ring, of one workload or all. Right only after a
         last `poll`."""
-        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        now = now_ns()
         for key, _ in self._streams_of(workload):
             yield from self._remaining(key, now)
 

@@ -14,7 +14,7 @@ import pytest
 from support.kernel import cgroup, skip_without_kernel
 
 from chaperone.agent.hold.lock import STALE_NS, Lock, _attached, _opened, take_off, unlock
-from chaperone.agent.hold.waiting import now_ns
+from chaperone.agent.workload.processes import now_ns
 
 pytestmark = pytest.mark.kernel
 HELLO, RECORD = b"\x16\x03\x01\x00\x05hello", b"\x17\x03\x03\x00\x05bytes"
@@ -29,7 +29,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from chaperone.agent.hold.lock import Lock
-from chaperone.agent.hold.waiting import now_ns
+from chaperone.agent.workload.processes import now_ns
 lock = Lock(now_ns())
 lock.put_on(Path(sys.argv[1]))
 print("on", flush=True)

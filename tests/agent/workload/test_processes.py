@@ -40,6 +40,10 @@ def test_the_start_is_on_the_boot_clock() -> None:
     assert -TICK_NS <= age < 5_000_000_000
 
 
+def test_time_is_that_of_the_boot_clock() -> None:
+    assert 0 <= now_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) + 10**9 <= 2 * 10**9
+
+
 def test_the_boot_has_a_uuid() -> None:
     assert len(boot_id()) == 36
 
