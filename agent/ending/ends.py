@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from chaperone.agent.workload.processes import TICK_NS, started_ns
+from chaperone.agent.workload.processes import TICK_NS, members, started_ns
 
 ENDED = "ended"
 LIMIT_S = 8.0
@@ -47,28 +47,33 @@ def process_ended(pid: int, started: int) -> str:
 def group_ended(cgroup: Path) -> str:
     """Kill everything in a cgroup and in those below, and wait until they are empty."""
     deadline = time.monotonic() + LIMIT_S
-    freezer = cgroup / "cgroup.freeze"
     try:
-        while members := _members(cgroup):
+        while pids := members(cgroup):
             if time.monotonic() > deadline:
-                return f"{len(members)} of its processes have not ended within {LIMIT_S:g} s of SIGKILL"
-            if not _killed_at_once(cgroup):
-                _write(freezer, b"1")
-                for pid in members:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                _write(freezer, b"0")
+                return f"{len(pids)} of its processes have not ended within {LIMIT_S:g} s of SIGKILL"
+            kill_group(cgroup)
             time.sleep(STEP_S)
     finally:
-        _write(freezer, b"0")
+        _freeze(cgroup, b"0")
     return ENDED
+
+
+def kill_group(cgroup: Path) -> None:
+    """SIGKILL to all that is there, at once where the kernel can; without waiting for their end."""
+    if _killed_at_once(cgroup):
+        return
+    _freeze(cgroup, b"1")
+    for pid in members(cgroup):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    _freeze(cgroup, b"0")
 
 
 def socket_ended(pids: list[int], cookie: int) -> str:
     """Shut a TCP socket down for both sides, through whichever of these processes has it."""
     for pid in pids:
         with suppress(OSError):
-            if found := _socket_of(pid, cookie):
+            if found := socket_of(pid, cookie):
                 with found:
                     return _shut(found)
     return "no process of its workload has its socket any more"
@@ -81,7 +86,8 @@ def _shut(found: socket.socket) -> str:
     return ENDED if state != TCP_ESTABLISHED else "its socket is still connected"
 
 
-def _socket_of(pid: int, cookie: int) -> socket.socket | None:
+def socket_of(pid: int, cookie: int) -> socket.socket | None:
+    """A copy of a process's own, by its cookie. OSError if the process cannot be looked into."""
     process = os.pidfd_open(pid)
     try:
         numbers = [int(link.name) for link in Path(f"/proc/{pid}/fd").iterdir() if _is_socket(link)]
@@ -108,16 +114,12 @@ def _copy(process: int, number: int, cookie: int) -> socket.socket | None:
     return None
 
 
-def _members(cgroup: Path) -> list[int]:
-    found: list[int] = []
-    for file in cgroup.glob("**/cgroup.procs"):
-        with suppress(OSError):  # the group is gone, or a threaded one
-            found += [int(line) for line in file.read_text().split()]
-    return found
-
-
 def _killed_at_once(cgroup: Path) -> bool:
     return _write(cgroup / "cgroup.kill", b"1")
+
+
+def _freeze(cgroup: Path, how: bytes) -> None:
+    _write(cgroup / "cgroup.freeze", how)
 
 
 def _write(file: Path, text: bytes) -> bool:

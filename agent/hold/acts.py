@@ -3,12 +3,12 @@
 Each act returns what is to be said of it, and the bytes that leave or are delivered. OrderError: nothing was done.
 """
 
-import contextlib
 import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
 
+from chaperone.agent.ending.ends import kill_group
 from chaperone.agent.gate import memory
 from chaperone.agent.hold import edits
 from chaperone.agent.hold.arena import Arena
@@ -111,7 +111,7 @@ class Acts:
         if order.target is Target.PROCESS:
             os.kill(waiting.held.tls.pid, signal.SIGKILL)
         elif order.target is Target.WORKLOAD:
-            self._kill_workload()
+            kill_group(self.world.cgroup)
         else:
             return self._disconnect(raw, waiting), b""
         return str(order.target), b""
@@ -127,12 +127,6 @@ class Acts:
             edits.fail(raw, self._exit(raw))
         trouble = "" if was_dead else self.sockets.shut(raw.head.pid, raw.call.handle)
         return f"connection: {trouble}" if trouble else "connection"
-
-    def _kill_workload(self) -> None:
-        for file in (self.world.cgroup / "cgroup.procs", *self.world.cgroup.glob("**/cgroup.procs")):
-            for pid in file.read_text().split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
 
     def _exit(self, raw: HeldRecord) -> int:
         return self.world.exit_of(raw.key.pid, raw.call.ip) if edits.is_go(raw) else 0

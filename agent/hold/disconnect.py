@@ -4,19 +4,14 @@ Which socket that is, the kernel side tells by the first record that leaves on i
 process has exactly one connection that began with a TLS handshake and that no other object has.
 """
 
-import ctypes
-import os
 import socket
-from pathlib import Path
 from typing import TypeVar
 
+from chaperone.agent.ending.ends import socket_of
 from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
 from chaperone.proto.records import Direction
 
 LIMIT = 65536
-_libc = ctypes.CDLL(None, use_errno=True)
-SYS_PIDFD_GETFD = 438
-SO_COOKIE = 57
 Key = TypeVar("Key")
 
 
@@ -60,27 +55,9 @@ def _put(table: dict[Key, int], key: Key, value: int) -> None:
 
 
 def _shut(pid: int, cookie: int) -> bool:
-    process = os.pidfd_open(pid)
-    try:
-        return any(_is_shut(process, int(link.name), cookie) for link in Path(f"/proc/{pid}/fd").iterdir() if _is_socket(link))
-    finally:
-        os.close(process)
-
-
-def _is_socket(link: Path) -> bool:
-    try:
-        return str(link.readlink()).startswith("socket:")
-    except OSError:
+    found = socket_of(pid, cookie)
+    if found is None:
         return False
-
-
-def _is_shut(process: int, number: int, cookie: int) -> bool:
-    """Shut one descriptor's socket down if it is the one."""
-    copy = _libc.syscall(SYS_PIDFD_GETFD, process, number, 0)
-    if copy < 0:
-        return False
-    with socket.socket(fileno=copy) as found:
-        if int.from_bytes(found.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8), "little") != cookie:
-            return False
+    with found:
         found.shutdown(socket.SHUT_RDWR)
-        return True
+    return True

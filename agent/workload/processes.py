@@ -82,7 +82,7 @@ def now_ns() -> int:
 def _pids(file: Path) -> list[int]:
     try:
         return [int(line) for line in file.read_text().split()]
-    except OSError:  # the group is gone
+    except OSError:  # the group is gone, or a threaded one
         return []
 
 

@@ -1,7 +1,8 @@
 import os
 import socket
 
-from chaperone.agent.hold.disconnect import LIMIT, SO_COOKIE, Sockets
+from chaperone.agent.ending.ends import SO_COOKIE
+from chaperone.agent.hold.disconnect import LIMIT, Sockets
 from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied
 from chaperone.proto.records import Direction
 
