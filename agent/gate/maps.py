@@ -19,6 +19,11 @@ Value = TypeVar("Value", bound=ctypes.Structure)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def bpf(command: int, attributes: "ctypes.Structure | ctypes.Array[ctypes.c_uint32]") -> int:
+    """bpf(2): what it gives; below 0, ctypes.get_errno() says why."""
+    return int(_libc.syscall(SYS_BPF, command, ctypes.byref(attributes), ctypes.sizeof(attributes)))
+
+
 class _Element(ctypes.Structure):
     """The part of union bpf_attr for elements: linux/bpf.h."""
 
@@ -61,7 +66,7 @@ class Map(Generic[Key, Value]):
     def _call(self, command: int, key: ctypes.Structure | None, value: ctypes.Structure | None) -> bool:
         addresses = (ctypes.addressof(one) if one is not None else None for one in (key, value))
         element = _Element(self.descriptor, 0, *addresses, 0)
-        return int(_libc.syscall(SYS_BPF, command, ctypes.byref(element), ctypes.sizeof(element))) == 0
+        return bpf(command, element) == 0
 
 
 class RingReader:

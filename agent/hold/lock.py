@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from chaperone.agent.gate.maps import bpf
 from chaperone.agent.trace.flatten import flatten
 from chaperone.agent.trace.kernel import Kernel
 
@@ -17,7 +18,6 @@ STALE_NS = 3_000_000_000
 BEAT_NS = 500_000_000
 NAME = b"lock_egress"
 EGRESS, ALLOW_MULTI = 1, 2  # BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI
-SYS_BPF = 321  # on x86-64
 PROG_ATTACH, PROG_DETACH, PROG_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD, PROG_QUERY = 8, 9, 13, 15, 16
 QUERIED = 64  # a cgroup takes no more programs of a kind
 INFO_SIZE, NAME_AT, NAME_SIZE = 128, 64, 16  # struct bpf_prog_info, as far as its name
@@ -153,8 +153,7 @@ def _bpf(command: int, *numbers: int) -> int:
 
 
 def _call(command: int, attributes: "ctypes.Structure | ctypes.Array[ctypes.c_uint32]") -> int:
-    """bpf(2)."""
-    done = ctypes.CDLL(None, use_errno=True).syscall(SYS_BPF, command, ctypes.byref(attributes), ctypes.sizeof(attributes))
+    done = bpf(command, attributes)
     if done < 0:
         raise OSError(ctypes.get_errno(), f"bpf command {command} on a cgroup's lock: {os.strerror(ctypes.get_errno())}")
-    return int(done)
+    return done

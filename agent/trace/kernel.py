@@ -14,11 +14,12 @@ from importlib.resources import as_file, files
 from typing import Any, TypeVar
 
 from chaperone.agent.gate import layout as gate
+from chaperone.agent.gate.maps import bpf
 from chaperone.agent.groups import layout as groups
 from chaperone.agent.hold import layout as hold
 from chaperone.agent.sockets import layout as sockets
 from chaperone.agent.trace import layout
-from chaperone.agent.trace.uprobes import UPROBE_MULTI, Closer, has_links, link
+from chaperone.agent.trace.uprobes import LINK_CREATE, UPROBE_MULTI, Closer, has_links, link
 
 FLAGS = ("-Wno-macro-redefined", "-Wno-unused-value")
 MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
@@ -52,7 +53,6 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
 }
 MIRRORS = layout.MIRRORS | sockets.MIRRORS | gate.MIRRORS | groups.MIRRORS | hold.MIRRORS
 CGROUP_SKB, CGROUP_SOCK_ADDR = 8, 18  # BPF_PROG_TYPE_*
-SYS_BPF, BPF_LINK_CREATE = 321, 28  # on x86-64; since 5.7
 NO_EXIST = 1  # BPF_NOEXIST
 Plain = ctypes.Structure | ctypes.c_uint32 | ctypes.c_uint64
 Struct = TypeVar("Struct", bound=ctypes.Structure)
@@ -121,10 +121,10 @@ class Kernel:
     def link_cgroup(self, program: int, cgroup: int, attach_type: int) -> int:
         """Run a loaded program at a cgroup's hook, by its open directory, beside what others attached; ends when the result is closed."""
         attributes = (ctypes.c_uint32 * 4)(program, cgroup, attach_type, 0)
-        linked = ctypes.CDLL(None, use_errno=True).syscall(SYS_BPF, BPF_LINK_CREATE, attributes, ctypes.sizeof(attributes))
+        linked = bpf(LINK_CREATE, attributes)
         if linked < 0:
             raise OSError(ctypes.get_errno(), f"cannot attach to the cgroup's hook {attach_type}")
-        return int(linked)
+        return linked
 
     def open_ring(self, name: str, on_record: Callable[[int, int], bool]) -> None:
         """Call on_record(address, size) for each record; False ends the current `consume` early."""

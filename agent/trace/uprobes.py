@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-SYS_BPF, PROG_LOAD, LINK_CREATE = 321, 5, 28  # on x86-64
+from chaperone.agent.gate.maps import bpf
+
+PROG_LOAD, LINK_CREATE = 5, 28  # the link since 5.7
 KPROBE, UPROBE_MULTI, AT_RETURN = 2, 48, 1  # BPF_PROG_TYPE_KPROBE, BPF_TRACE_UPROBE_MULTI, BPF_F_UPROBE_MULTI_RETURN
 NOTHING = bytes.fromhex("b700000000000000 9500000000000000")  # r0 = 0; exit
 CLOSING = 16  # at once
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _Link(ctypes.Structure):
@@ -49,7 +50,7 @@ def has_links() -> bool:
     code, license_ = ctypes.create_string_buffer(NOTHING), ctypes.create_string_buffer(b"GPL")
     count = len(NOTHING) // 8
     load = _Load(KPROBE, count, ctypes.addressof(code), ctypes.addressof(license_), attach_type=UPROBE_MULTI)
-    program = _bpf(PROG_LOAD, load)
+    program = bpf(PROG_LOAD, load)
     if program < 0:
         return False
     try:
@@ -65,7 +66,7 @@ def link(program: int, path: str, offsets: Sequence[int], at_return: bool) -> in
     """Run a loaded program at places of a file, or at the returns of the functions there, until the result is closed."""
     name, places = ctypes.create_string_buffer(os.fsencode(path)), (ctypes.c_uint64 * len(offsets))(*offsets)
     addresses = ctypes.addressof(name), ctypes.addressof(places)
-    linked = _bpf(LINK_CREATE, _Link(program, 0, UPROBE_MULTI, 0, *addresses, 0, 0, len(offsets), AT_RETURN * at_return))
+    linked = bpf(LINK_CREATE, _Link(program, 0, UPROBE_MULTI, 0, *addresses, 0, 0, len(offsets), AT_RETURN * at_return))
     if linked < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return linked
@@ -85,7 +86,3 @@ class Closer:
     def finish(self) -> None:
         """Wait until all are closed."""
         self._pool.shutdown()
-
-
-def _bpf(command: int, attributes: ctypes.Structure) -> int:
-    return int(_libc.syscall(SYS_BPF, command, ctypes.byref(attributes), ctypes.sizeof(attributes)))
