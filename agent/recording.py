@@ -93,6 +93,7 @@ class Recording:
         self.gate = tracer.open_gate()
         self.enforcement = Enforcement(tracer)
         self.gate.on_let_go = self.enforcement.let_go
+        self.gate.tracers = lambda: self.enforcement.tracers()
         self.apiservers = apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
         stacks = Stacks(self._is_probed, tracer.kept_files.of)
         self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, stacks.of), apiservers)
@@ -107,7 +108,6 @@ class Recording:
             self.gate.watch(number, session.cgroup)
             if terms := terms_of(settings.session):
                 self.enforcement.begin(number, session.cgroup, terms, int(settings.session.pid or 0))
-        self.gate.tracers |= self.enforcement.tracers()
         self.outbox.flush()  # a session that is announced is known to the collector, whatever happens to us
 
     def step(self) -> int:

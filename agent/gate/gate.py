@@ -51,7 +51,7 @@ class Gate(threading.Thread):
         self._readers = Readers()
         self._holding = threading.Lock()
         self._over = False
-        self.tracers: set[int] = set()  # threads of agent/hold, whose tracees the door can't have
+        self.tracers: Callable[[], set[int]] = set  # the threads of agent/hold, whose tracees the door can't have
         self.on_let_go: Callable[[int], None] = lambda _tid: None
 
     @property
@@ -94,7 +94,7 @@ class Gate(threading.Thread):
         """The next thread that stands at the end of a TLS call to have its memory read, until the block ends; None if there is none."""
         record = self._next_held()
         try:
-            yield None if record is None else Held(record, self.door.pid, self._readers, self.tracers)
+            yield None if record is None else Held(record, self.door.pid, self._readers, self.tracers())
         finally:
             if record is not None:
                 self._let_go(record.thread)

@@ -64,7 +64,6 @@ class Governing:
             if number not in enforcement.holds and folder.exists():
                 enforcement.begin(number, folder, terms)
                 self._seize(number, folder)
-                self.recording.gate.tracers |= enforcement.tracers()
 
     def _seize(self, number: int, folder: Path) -> None:
         for pid in members(folder):

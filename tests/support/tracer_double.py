@@ -1,6 +1,6 @@
 """A tracer whose kernel is a list: what each poll returns, what attach answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ class GateDouble(Gate):
         self.refused = self.unseen = 0
         self.watched: list[tuple[int, Path]] = []
         self.welcomed: list[Path] = []
-        self.tracers: set[int] = set()
+        self.tracers: Callable[[], set[int]] = set
         self.is_closed = False
 
     def shortcomings(self) -> Iterator[tuple[str, int]]:

@@ -156,7 +156,7 @@ def test_an_enforced_ones_processes_are_traced_until_its_end(node: Node, tmp_pat
         node.governing.enforce(cgroups, Terms(denies=True))
     node.governing.end([1], SESSION, has_begun=False)
     assert double.said == [("begin", 1, tmp_path, Terms(denies=True)), ("seize", 5), ("end", 1)], "another's tracee is caught later"
-    assert node.tracer.gate.tracers == {77}
+    assert node.tracer.gate.tracers() == {77}
 
 
 def test_containers_are_recorded_strictly_where_all_are() -> None:
