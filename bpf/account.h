@@ -18,6 +18,13 @@ static int take_call(struct call_key *key, struct call *call) {
   return 1;
 }
 
+/* The name of a TLS object of the current task, in a uprobe. */
+static struct stream_key stream_key_of(u64 handle) {
+  struct head head = head_of_current(0, 0, 0);
+  struct stream_key key = {head.started, handle, head.pid, head.image};
+  return key;
+}
+
 static void count_stream(u32 slot, int is_over) {
   struct counters *count = counters.lookup(&slot);
   if (count) __sync_fetch_and_add(is_over ? &count->ended : &count->begun, 1);

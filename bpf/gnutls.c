@@ -26,12 +26,6 @@ BPF_ARRAY(unsent_empty, struct unsent, 1);
 /* TLS object that is corked -> 1; written by cork, deleted by uncork. */
 BPF_TABLE("lru_hash", struct stream_key, u8, corked, 4096);
 
-static struct stream_key gnutls_key(u64 handle) {
-  struct head head = head_of_task(bpf_get_current_task(), 0, 0);
-  struct stream_key key = {head.started, handle, head.pid, head.image};
-  return key;
-}
-
 static int gnutls_enter(struct pt_regs *ctx, u32 direction) {
   u32 slot = watched();
   if (!slot) return 0;
@@ -39,8 +33,10 @@ static int gnutls_enter(struct pt_regs *ctx, u32 direction) {
   struct call_key key = openssl_call(ctx, ctx->sp);
   struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, ctx->dx, ctx->sp, slot, direction, ctx->dx, ctx->ip};
   calls.update(&key, &call);
-  struct stream_key at = gnutls_key(call.handle);
-  if (direction == DIRECTION_OUT && (corked.lookup(&at) || unsent.lookup(&at))) return 0; /* told later; told before */
+  if (direction == DIRECTION_OUT) {
+    struct stream_key at = stream_key_of(call.handle);
+    if (corked.lookup(&at) || unsent.lookup(&at)) return 0; /* told later; told before */
+  }
   hold_entry(&key, &call, LIBRARY_GNUTLS);
   return 0;
 }
@@ -78,9 +74,10 @@ static void account_unsent(struct call *call, u64 size, struct unsent *kept) {
 }
 
 int on_gnutls_send_return(struct pt_regs *ctx) {
+  struct call_key called = {};
   struct call call = {};
-  if (!openssl_leave(ctx, &call)) return 0;
-  struct stream_key key = gnutls_key(call.handle);
+  if (!openssl_leave(ctx, &called, &call)) return 0;
+  struct stream_key key = stream_key_of(call.handle);
   s64 result = ctx->ax;
   if (result == GNUTLS_AGAIN || result == GNUTLS_INTERRUPTED) keep_unsent(&key, &call);
   struct unsent *kept = unsent.lookup(&key);
@@ -88,7 +85,6 @@ int on_gnutls_send_return(struct pt_regs *ctx) {
     call.size = kept->size;
     call.sent = kept->sent;
   }
-  struct call_key called = openssl_call(ctx, ctx->sp - 8);
   if (result <= 0 || corked.lookup(&key)) return 0;
   u64 counted = returned(&called, &call, result, LIBRARY_GNUTLS);
   if (kept && counted && counted <= UNSENT_LIMIT) account_unsent(&call, counted, kept);
@@ -98,10 +94,10 @@ int on_gnutls_send_return(struct pt_regs *ctx) {
 }
 
 int on_gnutls_receive_return(struct pt_regs *ctx) {
+  struct call_key called = {};
   struct call call = {};
-  if (!openssl_leave(ctx, &call)) return 0;
+  if (!openssl_leave(ctx, &called, &call)) return 0;
   s64 result = ctx->ax;
-  struct call_key called = openssl_call(ctx, ctx->sp - 8);
   if (result > 0) result = returned(&called, &call, result, LIBRARY_GNUTLS);
   if (result > 0) account(&call, result, LIBRARY_GNUTLS);
   return 0;
@@ -109,8 +105,9 @@ int on_gnutls_receive_return(struct pt_regs *ctx) {
 
 /* Returns the bytes' number and, through a pointer, an object of its own that holds them: they are not read, but stated. */
 int on_gnutls_packet_return(struct pt_regs *ctx) {
+  struct call_key called = {};
   struct call call = {};
-  if (!openssl_leave(ctx, &call)) return 0;
+  if (!openssl_leave(ctx, &called, &call)) return 0;
   s64 result = ctx->ax;
   if (result > 0) account_unread(&call, result, LIBRARY_GNUTLS, CAUSE_NO_BUFFER);
   return 0;
@@ -118,8 +115,9 @@ int on_gnutls_packet_return(struct pt_regs *ctx) {
 
 /* Bytes for the server before its hello: returns 0 when it took them all. */
 int on_gnutls_early_return(struct pt_regs *ctx) {
+  struct call_key called = {};
   struct call call = {};
-  if (!openssl_leave(ctx, &call)) return 0;
+  if (!openssl_leave(ctx, &called, &call)) return 0;
   if (!ctx->ax && call.length) account_unread(&call, call.length, LIBRARY_GNUTLS, CAUSE_EARLY);
   return 0;
 }
@@ -138,7 +136,7 @@ int on_gnutls_receive_entry(struct pt_regs *ctx) { return gnutls_enter(ctx, DIRE
 /* void gnutls_record_cork(gnutls_session_t session) */
 int on_gnutls_cork_entry(struct pt_regs *ctx) {
   if (!watched()) return 0;
-  struct stream_key key = gnutls_key(ctx->di);
+  struct stream_key key = stream_key_of(ctx->di);
   u8 one = 1;
   corked.update(&key, &one);
   return 0;
@@ -147,7 +145,7 @@ int on_gnutls_cork_entry(struct pt_regs *ctx) {
 /* int gnutls_record_uncork(gnutls_session_t session, unsigned int flags) */
 int on_gnutls_uncork_entry(struct pt_regs *ctx) {
   if (!watched()) return 0;
-  struct stream_key key = gnutls_key(ctx->di);
+  struct stream_key key = stream_key_of(ctx->di);
   corked.delete(&key);
   return 0;
 }
@@ -156,7 +154,7 @@ int on_gnutls_uncork_entry(struct pt_regs *ctx) {
 int on_gnutls_deinit_entry(struct pt_regs *ctx) {
   u32 slot = watched();
   if (!slot) return 0;
-  struct stream_key key = gnutls_key(ctx->di);
+  struct stream_key key = stream_key_of(ctx->di);
   corked.delete(&key);
   unsent.delete(&key);
   close_stream(ctx->di, slot);

@@ -61,17 +61,11 @@ static int hold(struct call_key *key, struct call *call, struct stream *stream, 
   return 1;
 }
 
-static struct stream_key stream_key_of(struct call *call) {
-  struct head head = head_of_task(bpf_get_current_task(), 0, 0);
-  struct stream_key key = {head.started, call->handle, head.pid, head.image};
-  return key;
-}
-
 /* At an entry, behind calls.update. */
 static void hold_entry(struct call_key *key, struct call *call, u32 library) {
   struct enforcing *how = enforced(call->slot);
   if (!how || !call->size || !call->buffer) return;
-  struct stream_key at = stream_key_of(call);
+  struct stream_key at = stream_key_of(call->handle);
   struct hold_from *from = hold_positions.lookup(&at);
   if (call->direction == DIRECTION_IN && (!from || !from->owed)) return;
   struct stream *stream = stream_of(&at, call, call->time, library);
@@ -93,7 +87,7 @@ static void hold_entry(struct call_key *key, struct call *call, u32 library) {
 
 /* At a return that moved `size` bytes, before they are counted. Whether they are held. */
 static int hold_read(struct call_key *key, struct call *call, u64 size, u32 library) {
-  struct stream_key at = stream_key_of(call);
+  struct stream_key at = stream_key_of(call->handle);
   struct hold_from *from = hold_positions.lookup(&at);
   struct stream *stream = streams.lookup(&at);
   if (!from || !stream || stream->positions[1] + size <= from->positions[1]) return 1;
@@ -103,7 +97,7 @@ static int hold_read(struct call_key *key, struct call *call, u64 size, u32 libr
 
 /* A replaced write: its caller must read the length that it offered, or the rest is still to be written. */
 static int hold_replaced(struct call_key *key, struct call *call, u64 size, u32 library) {
-  struct stream_key at = stream_key_of(call);
+  struct stream_key at = stream_key_of(call->handle);
   struct stream *stream = streams.lookup(&at);
   struct place place = {0, size, SITE_WRITE_RETURN, library};
   if (!stream) return 0;

@@ -22,9 +22,9 @@ static int openssl_enter(struct pt_regs *ctx, u32 direction, u64 length) {
 }
 
 /* The call that returns now; 0: not one that we saw begin. The address that the stack pointer pointed to at entry has been popped. */
-static int openssl_leave(struct pt_regs *ctx, struct call *call) {
-  struct call_key key = openssl_call(ctx, ctx->sp - 8);
-  return take_call(&key, call);
+static int openssl_leave(struct pt_regs *ctx, struct call_key *key, struct call *call) {
+  *key = openssl_call(ctx, ctx->sp - 8);
+  return take_call(key, call);
 }
 
 /* Threads that are inside of SSL_write_early_data, which goes on in SSL_write_ex. LRU, as `calls`. */
@@ -42,13 +42,13 @@ static int is_early(void) {
 
 /* The return of any of the next four calls. */
 int on_ssl_return(struct pt_regs *ctx) {
+  struct call_key key = {};
   struct call call = {};
-  if (!openssl_leave(ctx, &call)) return 0;
+  if (!openssl_leave(ctx, &key, &call)) return 0;
   int result = (int)ctx->ax;
   if (result <= 0) return 0;
   u64 size = result;
   if (call.length && bpf_probe_read_user(&size, sizeof(size), (void *)call.length)) return 0;
-  struct call_key key = openssl_call(ctx, ctx->sp - 8);
   if (size) size = returned(&key, &call, size, LIBRARY_OPENSSL);
   if (!size) return 0;
   if (call.direction == DIRECTION_OUT && is_early()) account_unread(&call, size, LIBRARY_OPENSSL, CAUSE_EARLY);
@@ -98,8 +98,9 @@ int on_ssl_sendfile_entry(struct pt_regs *ctx) {
 }
 
 int on_ssl_sendfile_return(struct pt_regs *ctx) {
+  struct call_key key = {};
   struct call call = {};
-  if (!openssl_leave(ctx, &call)) return 0;
+  if (!openssl_leave(ctx, &key, &call)) return 0;
   s64 result = ctx->ax;
   if (result > 0) account_unread(&call, result, LIBRARY_OPENSSL, CAUSE_NO_BUFFER);
   return 0;
