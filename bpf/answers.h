@@ -25,11 +25,7 @@ static int is_answer(struct __sk_buff *skb, u32 at, u32 end) {
 }
 
 static void fill_answer(struct __sk_buff *skb, struct span *span, struct socket_answer *about, u64 position) {
-  struct head head = {};
-  about->head = head;
-  about->head.time = bpf_ktime_get_boot_ns();
-  about->head.kind = KIND_SOCKET_ANSWER;
-  about->head.workload = slot_of(skb);
+  about->head = head_of_packet(KIND_SOCKET_ANSWER, slot_of(skb));
   about->cookie = span->cookie;
   about->position = position;
   about->peer = span->peer;
@@ -37,19 +33,11 @@ static void fill_answer(struct __sk_buff *skb, struct span *span, struct socket_
   about->pad = 0;
 }
 
-/* See fill() in copy.h for the mask. */
-static int copy_answer(struct __sk_buff *skb, struct span *span, u8 *data, u64 limit) {
-  u64 last = span->end - span->at - 1;
-  if (last >= limit) last = limit - 1;
-  asm volatile("%0 &= %1" : "+r"(last) : "i"(limit - 1));
-  return bpf_skb_load_bytes(skb, span->at, data, last + 1) ? 0 : last + 1;
-}
-
 static int tell_short(struct __sk_buff *skb, struct span *span, u64 position) {
   struct answer_short *answer = events.ringbuf_reserve(sizeof(*answer));
   if (!answer) return 0;
   fill_answer(skb, span, &answer->about, position);
-  answer->about.kept = copy_answer(skb, span, answer->data, sizeof(answer->data));
+  answer->about.kept = copy_payload(skb, span, answer->data, sizeof(answer->data));
   count_sent(answer->about.head.workload, sizeof(*answer));
   events.ringbuf_submit(answer, wake());
   return 1;
@@ -59,7 +47,7 @@ static int tell_long(struct __sk_buff *skb, struct span *span, u64 position) {
   struct answer_long *answer = events.ringbuf_reserve(sizeof(*answer));
   if (!answer) return 0;
   fill_answer(skb, span, &answer->about, position);
-  answer->about.kept = copy_answer(skb, span, answer->data, sizeof(answer->data));
+  answer->about.kept = copy_payload(skb, span, answer->data, sizeof(answer->data));
   count_sent(answer->about.head.workload, sizeof(*answer));
   events.ringbuf_submit(answer, wake());
   return 1;

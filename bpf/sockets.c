@@ -35,6 +35,23 @@ static int is_concerned(struct __sk_buff *skb) {
   return !group || slot_in(group);
 }
 
+/* Of what belongs to a packet's socket, whichever task is running. */
+static struct head head_of_packet(u32 kind, u32 slot) {
+  struct head head = {};
+  head.time = bpf_ktime_get_boot_ns();
+  head.kind = kind;
+  head.workload = slot;
+  return head;
+}
+
+/* As much of the payload as there is room for, a power of two (see fill() in copy.h for the mask); how many bytes. */
+static int copy_payload(struct __sk_buff *skb, struct span *span, u8 *data, u64 limit) {
+  u64 last = span->end - span->at - 1;
+  if (last >= limit) last = limit - 1;
+  asm volatile("%0 &= %1" : "+r"(last) : "i"(limit - 1));
+  return bpf_skb_load_bytes(skb, span->at, data, last + 1) ? 0 : last + 1;
+}
+
 #include "tls_records.h"
 #include "datagrams.h"
 #include "answers.h"
@@ -90,7 +107,6 @@ static void count_before(struct __sk_buff *skb, struct span *span, struct socket
 /* A socket's first packet out (UDP: to a peer) leaves in the thread that called connect or send. */
 static void tell_opened(struct __sk_buff *skb, struct span *span) {
   struct socket_opened opened = {};
-  u32 size = span->family == 4 ? 4 : 16, at = span->family == 4 ? 12 : 8;
   opened.head = head_of_task(bpf_get_current_task(), KIND_SOCKET_OPENED, slot_of(skb));
   opened.cookie = span->cookie;
   if (span->family == 4) {
@@ -126,16 +142,10 @@ static void tell_hello(struct __sk_buff *skb, struct span *span, struct flow *fl
     count_event_lost(slot_of(skb));
     return;
   }
-  u64 last = span->end - span->at - 1;
-  if (last >= HELLO_LIMIT) last = HELLO_LIMIT - 1;
-  asm volatile("%0 &= %1" : "+r"(last) : "i"(HELLO_LIMIT - 1));
-  struct head head = {};
-  hello->head = head;
-  hello->head.time = bpf_ktime_get_boot_ns();
-  hello->head.kind = KIND_SOCKET_HELLO;
+  hello->head = head_of_packet(KIND_SOCKET_HELLO, 0);
   hello->cookie = span->cookie;
   hello->direction = span->direction;
-  hello->kept = bpf_skb_load_bytes(skb, span->at, hello->data, last + 1) ? 0 : last + 1;
+  hello->kept = copy_payload(skb, span, hello->data, sizeof(hello->data));
   events.ringbuf_submit(hello, wake());
 }
 
@@ -143,8 +153,7 @@ static void tell_closing(struct span *span, struct flow *out) {
   if (!out || out->closing) return;
   out->closing = 1;
   struct socket_closing closing = {};
-  closing.head.time = bpf_ktime_get_boot_ns();
-  closing.head.kind = KIND_SOCKET_CLOSING;
+  closing.head = head_of_packet(KIND_SOCKET_CLOSING, 0);
   closing.cookie = span->cookie;
   if (events.ringbuf_output(&closing, sizeof(closing), wake())) count_event_lost(0);
 }
