@@ -8,8 +8,8 @@
 
 #include <uapi/linux/bpf.h>
 
-#define LOCK_TCP 6
-#define LOCK_HOP_BY_HOP 0
+#include "packet.h"
+
 #define LOCK_PASS 1
 #define LOCK_DROP 0
 #define LOCK_TLS 1
@@ -25,17 +25,9 @@ BPF_TABLE("lru_hash", u64, u32, lock_sockets, 16384); /* by socket cookie: LOCK_
 
 /* Where the payload of a TCP segment begins; 0: there is none, or it is no TCP. */
 static u32 lock_payload(struct __sk_buff *skb) {
-  u8 first = 0, protocol = 0, offset = 0;
-  bpf_skb_load_bytes(skb, 0, &first, 1);
-  u32 is_four = first >> 4 == 4, transport = is_four ? (first & 15) * 4 : 40;
-  bpf_skb_load_bytes(skb, is_four ? 9 : 6, &protocol, 1);
-  if (!is_four && protocol == LOCK_HOP_BY_HOP) {
-    u8 options[2] = {};
-    bpf_skb_load_bytes(skb, 40, options, 2);
-    protocol = options[0];
-    transport = 48 + options[1] * 8;
-  }
-  if (protocol != LOCK_TCP || bpf_skb_load_bytes(skb, transport + 12, &offset, 1)) return 0;
+  u8 family = 0, protocol = 0, offset = 0;
+  u32 transport = transport_of(skb, &family, &protocol);
+  if (protocol != TCP || bpf_skb_load_bytes(skb, transport + 12, &offset, 1)) return 0;
   u32 at = transport + (offset >> 4) * 4;
   return at < skb->len ? at : 0;
 }

@@ -1,6 +1,8 @@
 /* What governed workloads' sockets carry: cgroup_skb programs, which run for the sockets created in the cgroup. They let
  * every packet pass. A packet seen again (retransmitted, or by the hook of a cgroup above) lies before `next` and counts nothing. */
 
+#include "packet.h"
+
 /* One packet: where its payload is, and whose. */
 struct span {
   u64 cookie;
@@ -18,9 +20,6 @@ struct span {
 #define FIN 1
 #define SYN 2
 #define RST 4
-#define HOP_BY_HOP 0
-#define TCP 6
-#define UDP 17
 
 static u32 slot_of(struct __sk_buff *skb) {
   u64 id = bpf_skb_cgroup_id(skb);
@@ -56,20 +55,9 @@ static int copy_payload(struct __sk_buff *skb, struct span *span, u8 *data, u64 
 #include "datagrams.h"
 #include "answers.h"
 
-/* Of IPv6's extension headers only hop-by-hop options are followed: packets of more than 64 KiB have them (RFC 2675; the
- * kernel sends such on ::1). One with others is not seen. 0: not ours. */
+/* One with extension headers that transport_of does not follow is not seen. 0: not ours. */
 static int find_transport(struct __sk_buff *skb, struct span *span) {
-  u8 first = 0;
-  bpf_skb_load_bytes(skb, 0, &first, 1);
-  span->family = first >> 4;
-  span->transport = span->family == 4 ? (first & 15) * 4 : 40;
-  bpf_skb_load_bytes(skb, span->family == 4 ? 9 : 6, &span->protocol, 1);
-  if (span->family == 6 && span->protocol == HOP_BY_HOP) {
-    u8 options[2] = {}; /* next header, length in units of 8 behind the first */
-    bpf_skb_load_bytes(skb, 40, options, 2);
-    span->protocol = options[0];
-    span->transport = 48 + options[1] * 8;
-  }
+  span->transport = transport_of(skb, &span->family, &span->protocol);
   return span->family == 4 || span->family == 6;
 }
 
