@@ -27,11 +27,7 @@ SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """What the launcher knows about a run. Without it each cgroup is a workload by its path, from now on.
-
-    `mode` "enforce": calls wait for their verdict, `verdict_timeout` and at most `hold_limit` seconds, then `on_failure` ("allow",
-    "deny") counts. `pid`: CMD's process, traced before it begins.
-    """
+    """What the launcher knows about a run. Without it each cgroup is a workload by its path, from now on."""
 
     workload: str = ""
     user: str = ""
