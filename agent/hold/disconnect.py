@@ -5,6 +5,7 @@ process has exactly one connection that began with a TLS handshake and that no o
 """
 
 import socket
+import threading
 from typing import TypeVar
 
 from chaperone.agent.ending.ends import socket_of
@@ -16,15 +17,31 @@ Key = TypeVar("Key")
 
 
 class Sockets:
-    """Which sockets the processes of enforced workloads have, as far as their shutting down asks for it."""
+    """Which sockets the processes of enforced workloads have, as far as their shutting down asks for it. For any thread."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._opened: dict[int, int] = {}  # cookie → pid, of TCP connections that have not begun to speak TLS
         self._untied: dict[int, int] = {}  # of those that have
         self._tied: dict[tuple[int, int], int] = {}  # pid and handle → cookie
 
     def saw(self, value: SocketValue) -> None:
         """Learn from what the kernel told."""
+        with self._lock:
+            self._learn(value)
+
+    def shut(self, pid: int, handle: int) -> str:
+        """End the object's connection; what there is to say about it."""
+        with self._lock:
+            cookies = {self._tied[pid, handle]} if (pid, handle) in self._tied else {c for c, of in self._untied.items() if of == pid}
+        if len(cookies) != 1:
+            return "its socket is not known"
+        try:
+            return "" if _shut(pid, cookies.pop()) else "its socket is gone"
+        except OSError as error:
+            return f"its socket cannot be reached: {error.strerror}"
+
+    def _learn(self, value: SocketValue) -> None:
         match value:
             case SocketOpened(protocol="tcp"):
                 _put(self._opened, value.cookie, value.pid)
@@ -36,16 +53,6 @@ class Sockets:
             case SocketClosing():
                 self._opened.pop(value.cookie, None)
                 self._untied.pop(value.cookie, None)
-
-    def shut(self, pid: int, handle: int) -> str:
-        """End the object's connection; what there is to say about it."""
-        cookies = {self._tied[pid, handle]} if (pid, handle) in self._tied else {c for c, of in self._untied.items() if of == pid}
-        if len(cookies) != 1:
-            return "its socket is not known"
-        try:
-            return "" if _shut(pid, cookies.pop()) else "its socket is gone"
-        except OSError as error:
-            return f"its socket cannot be reached: {error.strerror}"
 
 
 def _put(table: dict[Key, int], key: Key, value: int) -> None:

@@ -1,6 +1,6 @@
 """Threads that wait at a TLS call, and the orders about them: one of these per enforced workload.
 
-All state belongs to the seizer's thread. A hold is told by the kernel's ring (main thread) and by the thread's stop
+All state but `sockets` belongs to the seizer's thread. A hold is told by the kernel's ring (main thread) and by the thread's stop
 (seizer), in either order; its order comes from the collector. When order and stop are there it is carried out, once; the
 outcome is said. A hold without an order by its deadline gets what the policy says for that.
 
@@ -84,7 +84,7 @@ class Holds:
 
     def saw(self, value: SocketValue) -> None:
         """What the kernel told of a socket."""
-        self.seizer.later(lambda: self.sockets.saw(value))
+        self.sockets.saw(value)
 
     def let_go(self, tid: int) -> None:
         """A thread that stopped at the gate may go on."""
