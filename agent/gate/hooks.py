@@ -4,6 +4,7 @@ latest 6.16), else at the node's changes of TCP states, of which bpf/gate.h look
 import os
 from pathlib import Path
 
+from chaperone.agent.trace.governed import opened
 from chaperone.agent.trace.kernel import Kernel
 
 INET4_CONNECT, INET6_CONNECT = 10, 11  # enum bpf_attach_type
@@ -22,11 +23,8 @@ class ConnectHooks:
 
     def attach(self, slot: int, cgroup: str | Path) -> None:
         """Meet the connects of sockets created in this cgroup and all below."""
-        opened = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            self.links[slot] = self._link(opened) if self._loads() else ()
-        finally:
-            os.close(opened)
+        with opened(cgroup) as directory:
+            self.links[slot] = self._link(directory) if self._loads() else ()
 
     def detach(self, slot: int) -> None:
         """Meet them no more."""

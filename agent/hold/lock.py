@@ -7,11 +7,12 @@ is for whoever removes agents for good.
 import ctypes
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from chaperone.agent.gate.maps import bpf
 from chaperone.agent.trace.flatten import flatten
+from chaperone.agent.trace.governed import opened
 from chaperone.agent.trace.kernel import Kernel
 
 STALE_NS = 3_000_000_000
@@ -59,7 +60,7 @@ class Lock:
 
     def put_on(self, cgroup: Path) -> None:
         """Lock a workload while we are silent; what an earlier agent put on it is taken off. OSError."""
-        with _opened(cgroup) as directory:
+        with opened(cgroup) as directory:
             before = list(_ours(directory))
             _bpf(PROG_ATTACH, directory, self._program, EGRESS, ALLOW_MULTI)
             for program in before:
@@ -87,7 +88,7 @@ class Lock:
 
 def take_off(cgroup: Path) -> int:
     """Remove every such lock from a cgroup; how many there were. OSError."""
-    with _opened(cgroup) as directory:
+    with opened(cgroup) as directory:
         found = list(_ours(directory))
         for program in found:
             _detached(directory, program)
@@ -106,17 +107,8 @@ def unlock(cgroups: Iterable[Path]) -> int:
     return count
 
 
-@contextmanager
-def _opened(cgroup: Path) -> Iterator[int]:
-    directory = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield directory
-    finally:
-        os.close(directory)
-
-
 def _ours(directory: int) -> Iterator[int]:
-    """Descriptors of our programs on the cgroup itself, whoever put them there; each is open until the next is asked for."""
+    """Descriptors of our programs on the cgroup itself, whoever put them there; the caller's to close."""
     for number in _attached(directory):
         try:
             program = _bpf(PROG_GET_FD_BY_ID, number, 0, 0)

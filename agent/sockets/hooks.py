@@ -9,6 +9,7 @@ from chaperone.agent.sockets.decode import flow_of
 from chaperone.agent.sockets.layout import FlowKey, FlowRecord
 from chaperone.agent.sockets.peers import cookie_and_peer
 from chaperone.agent.sockets.values import Flow
+from chaperone.agent.trace.governed import opened
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.proto.records import Direction
 
@@ -31,12 +32,9 @@ class SocketHooks:
 
     def attach(self, slot: int, cgroup: str | Path) -> None:
         """Look at the packets of sockets created in this cgroup and all below."""
-        opened = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            egress = self.kernel.link_cgroup(self.kernel.load_cgroup_skb("on_egress"), opened, EGRESS)
-            self.links[slot] = (egress, self.kernel.link_cgroup(self.kernel.load_cgroup_skb("on_ingress"), opened, INGRESS))
-        finally:
-            os.close(opened)
+        with opened(cgroup) as directory:
+            egress = self.kernel.link_cgroup(self.kernel.load_cgroup_skb("on_egress"), directory, EGRESS)
+            self.links[slot] = (egress, self.kernel.link_cgroup(self.kernel.load_cgroup_skb("on_ingress"), directory, INGRESS))
 
     def detach(self, slot: int) -> None:
         """Look no more."""

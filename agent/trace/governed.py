@@ -8,7 +8,7 @@ it from `spare`; those that are there already get theirs by `settle`.
 import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chaperone.agent.groups.layout import AREA, IGNORED, Group, GroupKey
@@ -117,9 +117,16 @@ class GovernedCgroups:
 
 def group_id(cgroup: str | Path) -> int:
     """The kernel's number of a cgroup: its inode. OSError when it is no directory."""
+    with opened(cgroup) as descriptor:
+        return os.fstat(descriptor).st_ino
+
+
+@contextmanager
+def opened(cgroup: str | Path) -> Iterator[int]:
+    """Its directory, as the kernel takes it for the cgroup. OSError when it is none."""
     descriptor = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return os.fstat(descriptor).st_ino
+        yield descriptor
     finally:
         os.close(descriptor)
 

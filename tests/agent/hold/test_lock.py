@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from support.kernel import cgroup, skip_without_kernel
 
-from chaperone.agent.hold.lock import STALE_NS, Lock, _attached, _opened, take_off, unlock
+from chaperone.agent.hold.lock import STALE_NS, Lock, _attached, take_off, unlock
+from chaperone.agent.trace.governed import opened
 from chaperone.agent.workload.processes import now_ns
 
 pytestmark = pytest.mark.kernel
@@ -207,7 +208,7 @@ def test_it_can_be_taken_off(path: Path, agent: Agent) -> None:
 
 
 def on(path: Path) -> int:
-    with _opened(path) as directory:
+    with opened(path) as directory:
         return len(_attached(directory))
 
 
