@@ -3,6 +3,8 @@
 import http.client
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,7 @@ AGENT = "chaperone-collector (look-up)"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME = re.compile(r"(?!.*\.\.)[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 GONE, REFUSED = 404, (401, 403)
+FAILURES = (OSError, http.client.HTTPException, ValueError)  # of one question
 
 
 class UnansweredError(Exception):
@@ -45,27 +48,39 @@ class Client:
         return self._read(body)
 
     def _get(self, path: str) -> tuple[int, bytes]:
-        access = self.access
-        connection = http.client.HTTPSConnection(access.host, access.port, timeout=self.timeout_s, context=access.context)
         try:
-            token = access.token()
-            credential = {"Authorization": f"Bearer {token}"} if token else {}
-            connection.request("GET", path, headers={"Accept": "application/json", "User-Agent": AGENT, **credential})
-            answer = connection.getresponse()
-            return answer.status, _whole(answer)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise UnansweredError(f"{access.url} did not answer a look-up: {type(error).__name__}", is_down=True) from None
-        finally:
-            connection.close()
+            with asked(self.access, path, self.timeout_s) as answer:
+                return answer.status, _whole(answer)
+        except FAILURES as error:
+            raise UnansweredError(f"{self.access.url} did not answer a look-up: {type(error).__name__}", is_down=True) from None
 
     def _read(self, body: bytes) -> dict[str, Any]:
-        try:
-            found = orjson.loads(body) if len(body) <= LIMIT else None
-        except orjson.JSONDecodeError:
-            found = None
-        if not isinstance(found, dict) or found.get("kind") != "Pod":
+        found = json_object(body, LIMIT)
+        if found is None or found.get("kind") != "Pod":
             raise UnansweredError(f"{self.access.url} answered a look-up with something that is no pod", is_down=False)
         return found
+
+
+@contextmanager
+def asked(access: Access, path: str, timeout_s: float) -> Iterator[http.client.HTTPResponse]:
+    """The answer to one GET. FAILURES. `timeout_s`: to connect, and for each piece."""
+    connection = http.client.HTTPSConnection(access.host, access.port, timeout=timeout_s, context=access.context)
+    try:
+        token = access.token()
+        credential = {"Authorization": f"Bearer {token}"} if token else {}
+        connection.request("GET", path, headers={"Accept": "application/json", "User-Agent": AGENT, **credential})
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+def json_object(body: bytes, limit: int) -> dict[str, Any] | None:
+    """None for a body that is none, or is larger."""
+    try:
+        found = orjson.loads(body) if len(body) <= limit else None
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _whole(answer: http.client.HTTPResponse) -> bytes:

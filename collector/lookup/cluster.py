@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
 from chaperone.collector.lookup.access import Access
-from chaperone.collector.lookup.client import AGENT, UnansweredError
+from chaperone.collector.lookup.client import FAILURES, UnansweredError, asked, json_object
 
 Object = Mapping[str, Any]
 PAGE = 500
@@ -59,27 +57,17 @@ def _listed(access: Access, path: str, deadline: float) -> list[Object]:
 
 
 def _page(access: Access, path: str) -> dict[str, Any]:
-    connection = http.client.HTTPSConnection(access.host, access.port, timeout=TIMEOUT_S, context=access.context)
     try:
-        token = access.token()
-        credential = {"Authorization": f"Bearer {token}"} if token else {}
-        connection.request("GET", path, headers={"Accept": "application/json", "User-Agent": AGENT, **credential})
-        answer = connection.getresponse()
-        body = answer.read(PAGE_LIMIT + 1)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        with asked(access, path, TIMEOUT_S) as answer:
+            body = answer.read(PAGE_LIMIT + 1)
+    except FAILURES as error:
         raise UnansweredError(f"{access.url} did not answer: {type(error).__name__}", is_down=True) from None
-    finally:
-        connection.close()
     if answer.status != http.client.OK:
         raise UnansweredError(f"{access.url} answered {answer.status} to a list of {path.partition('?')[0]}", is_down=False)
     return _read(access, body)
 
 
 def _read(access: Access, body: bytes) -> dict[str, Any]:
-    try:
-        found = orjson.loads(body) if len(body) <= PAGE_LIMIT else None
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
+    if (found := json_object(body, PAGE_LIMIT)) is None:
         raise UnansweredError(f"{access.url} answered with something that is no list", is_down=False)
     return found
