@@ -75,11 +75,19 @@ def _of_kubeconfig(file: Path) -> Access:
     chosen = _named(whole, "contexts", str(_mapping(whole).get("current-context", "")), "context", file)
     cluster = _named(whole, "clusters", str(chosen.get("cluster", "")), "cluster", file)
     user = _named(whole, "users", str(chosen.get("user", "")), "user", file)
-    server = urlsplit(str(cluster.get("server", "")))
-    if server.scheme != "https" or not server.hostname or server.path.strip("/"):
-        raise AccessError(f"{file}: expected the server as https://HOST:PORT")
-    port = server.port or 443
-    return Access(server.hostname, port, _names((server.hostname,), port), _context(cluster, user, file), _token(user, file))
+    host, port = _server(str(cluster.get("server", "")), file)
+    return Access(host, port, _names((host,), port), _context(cluster, user, file), _token(user, file))
+
+
+def _server(url: str, file: Path) -> tuple[str, int]:
+    """Its host and port."""
+    try:
+        server = urlsplit(url)
+        if server.scheme == "https" and server.hostname and not server.path.strip("/"):
+            return server.hostname, server.port or 443
+    except ValueError:
+        pass  # brackets without an end, or a port that is none
+    raise AccessError(f"{file}: expected the server as https://HOST:PORT")
 
 
 def _context(cluster: Mapping[str, Any], user: Mapping[str, Any], file: Path) -> ssl.SSLContext:
@@ -87,7 +95,8 @@ def _context(cluster: Mapping[str, Any], user: Mapping[str, Any], file: Path) ->
         if cluster.get(key):
             raise AccessError(f"{file}: {key} can't be used for look-ups")
     authority = _content(cluster, "certificate-authority", file)
-    context = ssl.create_default_context(cadata=authority.decode("ascii", "replace") if authority else None)
+    trusted = authority.decode("ascii", "backslashreplace")  # its comments may be in any language
+    context = ssl.create_default_context(cadata=trusted or None)
     certificate, key_ = (_content(user, f"client-{what}", file) for what in ("certificate", "key"))
     if certificate and key_:
         with _in_memory(certificate) as first, _in_memory(key_) as second:

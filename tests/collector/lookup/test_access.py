@@ -1,5 +1,6 @@
 """Kubeconfigs and a pod's service account as access; what would weaken an answer or run a program is refused."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,10 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a program": ({"exec": {"command": "aws"}}, {}, "an exec plugin can't be used for look-ups; name a user with a token"),
     "a password": ({"username": "a", "password": "hunter2"}, {}, "a password can't be used"),
     "no TLS": ({}, {"server": "http://127.0.0.1:1"}, "expected the server as https://HOST:PORT"),
+    "no port": ({}, {"server": "https://127.0.0.1:api"}, "expected the server as https://HOST:PORT"),
+    "a port too high": ({}, {"server": "https://127.0.0.1:65536"}, "expected the server as https://HOST:PORT"),
+    "half a bracket": ({}, {"server": "https://[::1"}, "expected the server as https://HOST:PORT"),
+    "no authority": ({}, {"certificate-authority-data": base64.b64encode("ÄÖÜ".encode()).decode()}, "no start line"),
     "a path": ({}, {"server": "https://127.0.0.1:1/k8s/c"}, "expected the server as https://HOST:PORT"),
     "no base64": ({"client-key-data": f"{KEY}%", "client-certificate": "client.crt"}, {}, "expected client-key-data in base64"),
     "no file": ({"client-key": "nowhere", "client-certificate": "client.crt"}, {}, "No such file"),
