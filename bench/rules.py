@@ -28,12 +28,12 @@ from support.judged_events import CALL, body
 from chaperone.collector.cli.connect import is_answering
 from chaperone.collector.cli.past import recorded
 from chaperone.collector.cli.rules import judged
-from chaperone.collector.ingest.policies import DEFAULT, read_rules
+from chaperone.collector.ingest.policies import DEFAULT, read_policies
 from chaperone.collector.rules.document import Rule
 from chaperone.collector.rules.evaluate import evaluate
 from chaperone.collector.rules.event import Event, call_events
 from chaperone.collector.rules.memory import Memory
-from chaperone.collector.rules.ruleset import ruleset
+from chaperone.collector.rules.ruleset import arranged, ruleset
 from chaperone.collector.store.committer import Pace
 from chaperone.collector.store.directory import hold
 from chaperone.collector.store.document import rfc3339
@@ -61,7 +61,7 @@ KINDS: list[dict[str, Any]] = [
 
 def many(count: int) -> list[Rule]:
     """The default pack under other names until there are `count`."""
-    pack = read_rules([DEFAULT])
+    pack = arranged(read_policies([DEFAULT])).all
     return [replace(pack[n % len(pack)], name=f"{pack[n % len(pack)].name}-{n}") for n in range(count)]
 
 
@@ -78,11 +78,11 @@ def events(count: int) -> list[Event]:
 
 
 def calls_a_second(rules: list[Rule], happened: list[Event], count: int) -> float:
-    arranged, best = ruleset(rules), 0.0
+    asked, best = ruleset(rules), 0.0
     for _ in range(3):
         memory, begun = Memory(), time.perf_counter()
         for event in happened:
-            _, memory = evaluate(arranged.likely(event), memory, event)
+            _, memory = evaluate(asked.likely(event), memory, event)
         best = max(best, count / (time.perf_counter() - begun))
     return best
 

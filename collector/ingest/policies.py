@@ -1,22 +1,17 @@
-"""Policy files and directories → rules. All or nothing: one bad file refuses them all."""
+"""Policy files and directories → policies. All or nothing: one bad file refuses them all."""
 
 import importlib.resources
 from pathlib import Path
 
 from chaperone.collector.nodes import SIZE, PolicyError
-from chaperone.collector.rules.document import Policy, Rule, distinct, merged, policies
+from chaperone.collector.rules.document import Policy, distinct, policies
 
 DEFAULT = Path("default")  # names the pack that comes with Chaperone
 
 
 def read_policies(paths: list[Path]) -> tuple[Policy, ...]:
-    """The policies of files and directories, as `read_rules`."""
+    """The policies of files, and of directories' *.yaml and *.yml. PolicyError at the first mistake or unreadable file."""
     return distinct([policies(text_of(file), str(file)) for path in paths for file in files_of(path)])
-
-
-def read_rules(paths: list[Path]) -> tuple[Rule, ...]:
-    """The rules of files, and of directories' *.yaml and *.yml. PolicyError at the first mistake or unreadable file."""
-    return merged([read_policies(paths)])
 
 
 def files_of(path: Path) -> list[Path]:

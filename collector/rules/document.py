@@ -150,11 +150,6 @@ def distinct(groups: list[tuple[Policy, ...]]) -> tuple[Policy, ...]:
     return tuple(policy for group in groups for policy in group)
 
 
-def merged(groups: list[tuple[Policy, ...]]) -> tuple[Rule, ...]:
-    """The rules of several files but those that are off, as `distinct`."""
-    return tuple(rule for policy in distinct(groups) for rule in policy.rules if policy.terms.mode is not Mode.OFF)
-
-
 def _policy(place: Place) -> Policy:
     refuse_literals(place)
     keys = place.mapping(POLICY_KEYS, ("apiVersion", "kind", "metadata", "rules"))

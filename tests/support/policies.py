@@ -1,6 +1,7 @@
 """Policies for tests."""
 
-from chaperone.collector.rules.document import Rule, merged, policies
+from chaperone.collector.rules.document import Rule, policies
+from chaperone.collector.rules.ruleset import arranged
 
 HEAD = "apiVersion: chaperone.dev/v1\nkind: Policy\nmetadata: {name: agents}\n"
 EXAMPLE = (
@@ -27,4 +28,4 @@ EXAMPLE = (
 
 def rules(text: str) -> tuple[Rule, ...]:
     """The rules of a policy's text, or of its rules alone."""
-    return merged([policies(text if text.startswith("apiVersion") else f"{HEAD}rules:\n{text}", "policy.yaml")])
+    return arranged(policies(text if text.startswith("apiVersion") else f"{HEAD}rules:\n{text}", "policy.yaml")).all

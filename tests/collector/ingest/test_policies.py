@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.policies import EXAMPLE
 
-from chaperone.collector.ingest.policies import files_of, read_rules
+from chaperone.collector.ingest.policies import files_of, read_policies
 from chaperone.collector.nodes import PolicyError
 
 
@@ -14,16 +14,16 @@ def test_a_directory_is_all_its_policy_files(tmp_path: Path) -> None:
     (tmp_path / "b.yml").write_text(EXAMPLE.replace("name: agents", "name: others"))
     (tmp_path / "c.txt").write_text("nothing of ours")
     assert [file.name for file in files_of(tmp_path)] == ["a.yaml", "b.yml"]
-    assert len(read_rules([tmp_path])) == 4
+    assert [len(policy.rules) for policy in read_policies([tmp_path])] == [2, 2]
 
 
 def test_one_bad_file_refuses_all(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(EXAMPLE)
     (tmp_path / "b.yaml").write_bytes(b"\xff")
     with pytest.raises(PolicyError, match=r"b.yaml:1: expected UTF-8"):
-        read_rules([tmp_path])
+        read_policies([tmp_path])
 
 
 def test_no_file_is_said_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"nothing\.yaml:1: expected a file that can be read"):
-        read_rules([tmp_path / "nothing.yaml"])
+        read_policies([tmp_path / "nothing.yaml"])

@@ -13,7 +13,7 @@ from support.judged_events import CALL
 from support.judging import OFFSET, again, judged_pipeline, newest, recalled, said, taken
 from support.policies import EXAMPLE, HEAD, rules
 
-from chaperone.collector.ingest.policies import DEFAULT, read_rules
+from chaperone.collector.ingest.policies import DEFAULT, read_policies
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.rules.document import policies
@@ -37,7 +37,7 @@ COUNTS = """- {name: three-lists, when: call.verb == "list", count: 3, within: 1
 - {name: refused, when: call.code == 403, do: alert}
 - {name: body, when: call.body.spec.x == 1, do: deny}
 """
-ALL = ruleset([*read_rules([DEFAULT]), *rules(COUNTS)])
+ALL = ruleset([*arranged(read_policies([DEFAULT])), *rules(COUNTS)])
 
 
 def begun(one: Conversation) -> list[Record]:

@@ -16,7 +16,8 @@ from support.policies import EXAMPLE, HEAD
 
 from chaperone.collector.cli.past import recorded
 from chaperone.collector.cli.rules import judged
-from chaperone.collector.rules.document import merged, policies
+from chaperone.collector.rules.document import policies
+from chaperone.collector.rules.ruleset import arranged
 from chaperone.proto.ids import ConnectionId
 from chaperone.proto.records import Connection, Record, SessionStarted
 
@@ -54,7 +55,7 @@ def said(store: Path, **parameters: Any) -> list[tuple[str, str]]:
 
 def again(store: Path, session: str) -> list[tuple[str, str, str]]:
     past = recorded(store, session)
-    rules = merged([policies(kept["text"], "policy") for kept in past.session["policies"]])
+    rules = arranged(policy for kept in past.session["policies"] for policy in policies(kept["text"], "policy"))
     return [(verdict.rule, verdict.evidence.subject, verdict.evidence.time) for verdict in judged(rules, past.events())]
 
 
@@ -210,7 +211,7 @@ def test_bodies_that_are_not_kept_are_shown_as_such(bodies: str, shown: str, tmp
             [CHAPERONE, "calls", "show", call["id"], "--store", tmp_path], capture_output=True, text=True, timeout=60, check=True
         )
         assert shown in done.stdout and "~masked-" not in done.stdout and '"items"' not in done.stdout
-        rules = merged([policies(EXAMPLE, "policy")])
+        rules = arranged(policies(EXAMPLE, "policy"))
         assert [verdict.rule for verdict in judged(rules, recorded(tmp_path, one.session).events())] in ([], ["secret-surge-then-egress"])
 
 

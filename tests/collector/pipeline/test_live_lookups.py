@@ -14,7 +14,8 @@ from support.policies import EXAMPLE
 
 from chaperone.collector.cli.past import recorded
 from chaperone.collector.cli.rules import judged
-from chaperone.collector.rules.document import merged, policies
+from chaperone.collector.rules.document import policies
+from chaperone.collector.rules.ruleset import arranged
 from chaperone.proto.records import Chunk, Record, SessionStarted
 
 EXEC = "/api/v1/namespaces/default/pods/web/exec?command=sh"
@@ -60,7 +61,7 @@ def test_a_deny_knows_a_pod_that_was_never_read(
             [told] = ask(store, "rules.status")
             assert told["look-ups"].startswith(f"https://127.0.0.1:{api.port}: {'0 answered, 1 not' if status else '1 answered, 0 not'}")
             past = recorded(store, one.session)
-            rules = merged([policies(EXAMPLE, "policy")])
+            rules = arranged(policies(EXAMPLE, "policy"))
             assert [verdict.rule for verdict in judged(rules, past.events())] == [rule for rule, _ in expected], "the past is judged alike"
             assert [call["subresource"] for call in ask(store, "calls.list")] == ["exec"], "look-ups are nobody's calls"
         single = {(method, path) for method, path, *_ in api.asked if "?limit=" not in path}  # the survey for `coverage` lists

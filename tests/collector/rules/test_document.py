@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from support.policies import EXAMPLE, HEAD, rules
 
 from chaperone.collector.nodes import PolicyError
-from chaperone.collector.rules.document import POLICY_KEYS, RULE_KEYS, By, CountOf, merged, policies
+from chaperone.collector.rules.document import POLICY_KEYS, RULE_KEYS, By, CountOf, distinct, policies
 from chaperone.collector.rules.verdict import Action, Ends, Enforce, Moment, Severity
 
 
@@ -71,7 +71,7 @@ def test_a_second_document_with_a_mistake_refuses_the_file_and_gives_its_line() 
 
 def test_two_policies_of_one_name_are_refused() -> None:
     with pytest.raises(PolicyError, match="expected one policy called agents"):
-        merged([policies(EXAMPLE, "a"), policies(EXAMPLE, "b")])
+        distinct([policies(EXAMPLE, "a"), policies(EXAMPLE, "b")])
 
 
 def test_macros_and_lists_are_put_in_where_names_stand_and_nowhere_else() -> None:

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from support.judged_events import body, call
 from support.policies import EXAMPLE, rules
 
-from chaperone.collector.ingest.policies import DEFAULT, read_rules
+from chaperone.collector.ingest.policies import DEFAULT, read_policies
 from chaperone.collector.rules.condition import answer, compiled
 from chaperone.collector.rules.evaluate import Facts
 from chaperone.collector.rules.guards import guards
+from chaperone.collector.rules.ruleset import arranged
 from chaperone.collector.rules.verdict import Moment
 
 TEXTS = frozenset({"call.verb", "call.resource", "call.subresource"})
@@ -40,7 +41,7 @@ def test_only_what_must_hold_is_a_guard(condition: str, found: list[tuple[str, f
     assert list(guards(condition, TEXTS)) == expected
 
 
-RULES = [*read_rules([DEFAULT]), *rules(EXAMPLE)]
+RULES = [*arranged(read_policies([DEFAULT])), *rules(EXAMPLE)]
 TEXT = st.sampled_from(["", "pods", "secrets", "exec", "get", "create", "watch", "roles", "nodes", "proxy", "kube-system", "delete"])
 CHANGED = st.dictionaries(st.sampled_from(["verb", "resource", "subresource", "namespace", "name"]), TEXT)
 
