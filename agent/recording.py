@@ -88,7 +88,7 @@ class Recording:
         self.streams = Streams(self.lineage, lambda process, handle: self.connections.has_begun(process, handle))
         self.is_strict = settings.session.record == "strict"
         self.strict = Strict({}, outbox, settings.strict_limit_s, self._note_strict)
-        for number, session in self.sessions.items():
+        for number, session in self.sessions.items() if self.is_strict else ():
             self.keep(number, session)
         self.gate = tracer.open_gate()
         self.enforcement = Enforcement(tracer)
@@ -149,10 +149,9 @@ class Recording:
             yield value
 
     def keep(self, number: int, session: Session) -> None:
-        """Hold or end this workload rather than not record it, if that is how we record."""
-        if self.is_strict:
-            self.strict.add(session.id, session.cgroup)
-            self.tracer.keep_all(number)
+        """Hold or end this workload rather than not record it."""
+        self.strict.add(session.id, session.cgroup)
+        self.tracer.keep_all(number)
 
     def _must_wait(self, workload: int) -> bool:
         session = self.sessions.get(workload)

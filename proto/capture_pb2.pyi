@@ -75,7 +75,7 @@ class Selection(_message.Message):
     def __init__(self, selectors: _Optional[_Iterable[_Union[PodSelector, _Mapping]]] = ...) -> None: ...
 
 class PodSelector(_message.Message):
-    __slots__ = ("mode", "namespaces", "service_accounts", "containers", "nodes", "labels", "only_raises", "on_failure", "verdict_timeout_s", "hold_limit_s")
+    __slots__ = ("mode", "namespaces", "service_accounts", "containers", "nodes", "labels", "only_raises", "on_failure", "verdict_timeout_s", "hold_limit_s", "record")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -93,6 +93,7 @@ class PodSelector(_message.Message):
     ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
     VERDICT_TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
     HOLD_LIMIT_S_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
     mode: str
     namespaces: _containers.RepeatedScalarFieldContainer[str]
     service_accounts: _containers.RepeatedScalarFieldContainer[str]
@@ -103,7 +104,8 @@ class PodSelector(_message.Message):
     on_failure: str
     verdict_timeout_s: str
     hold_limit_s: str
-    def __init__(self, mode: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., service_accounts: _Optional[_Iterable[str]] = ..., containers: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., only_raises: _Optional[bool] = ..., on_failure: _Optional[str] = ..., verdict_timeout_s: _Optional[str] = ..., hold_limit_s: _Optional[str] = ...) -> None: ...
+    record: str
+    def __init__(self, mode: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., service_accounts: _Optional[_Iterable[str]] = ..., containers: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., only_raises: _Optional[bool] = ..., on_failure: _Optional[str] = ..., verdict_timeout_s: _Optional[str] = ..., hold_limit_s: _Optional[str] = ..., record: _Optional[str] = ...) -> None: ...
 
 class Batch(_message.Message):
     __slots__ = ("number", "wall_offset_ns", "records", "size")

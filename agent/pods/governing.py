@@ -44,7 +44,8 @@ class Governing:
         if number not in recording.sessions:
             recording.gate.welcome(session.cgroup)
         recording.sessions[number] = session
-        recording.keep(number, session)
+        if recording.is_strict:
+            self.keep([number], session)
         recording.ids[number] = session.id
         recording.apiservers[session.id] = frozenset(self.apiservers(now_ns()))
 
@@ -64,6 +65,11 @@ class Governing:
             if number not in enforcement.holds and folder.exists():
                 enforcement.begin(number, folder, terms)
                 self._seize(number, folder)
+
+    def keep(self, numbers: Iterable[int], session: Session) -> None:
+        """The session's cgroup is held as a whole."""
+        for number in numbers:
+            self.recording.keep(number, session)
 
     def _seize(self, number: int, folder: Path) -> None:
         for pid in members(folder):

@@ -42,6 +42,7 @@ class Selector:
     labels: Mapping[str, str] = field(default_factory=dict)
     only_raises: bool = False
     terms: Terms = DEFAULT
+    is_strict: bool = False  # who is recorded at all is held or ended rather than not recorded
 
     def concerns(self, pod: PodFacts, container: str) -> bool:
         """Does it fit?"""
@@ -76,6 +77,10 @@ class Selection:
             return raised if raised is Mode.ENFORCE or (raised and namespace is not None) else None
         return Mode(raised)
 
+    def is_strict(self, pod: PodFacts, container: str = "") -> bool:
+        """Whether it is held or ended rather than not recorded."""
+        return any(one.is_strict and one.concerns(pod, container) for one in self.selectors)
+
     def terms_of(self, pod: PodFacts, container: str = "") -> Terms:
         """On which terms it is enforced: each at its strictest."""
         several = [one.terms for one in self.selectors if one.mode is Mode.ENFORCE and one.concerns(pod, container)]
@@ -104,7 +109,8 @@ def _selector(said: wire.PodSelector) -> Selector:
     terms = Terms(
         said.on_failure == "deny", _ns(said.verdict_timeout_s) or DEFAULT.verdict_timeout, _ns(said.hold_limit_s) or DEFAULT.hold_limit
     )
-    return Selector(MODES[said.mode], labels=dict(said.labels), only_raises=said.only_raises, terms=terms, **patterns)
+    mode, labels, is_strict = MODES[said.mode], dict(said.labels), said.record == "strict"
+    return Selector(mode, labels=labels, only_raises=said.only_raises, terms=terms, is_strict=is_strict, **patterns)
 
 
 def _ns(seconds: str) -> int:

@@ -70,6 +70,10 @@ class Recorder(Protocol):
         """What these numbers write is held until ordered, from now on."""
         ...
 
+    def keep(self, numbers: Iterable[int], session: Session) -> None:
+        """These are held or ended rather than not recorded, from now on."""
+        ...
+
     def ignore(self, cgroups: dict[int, Group], session: Session | None) -> None:
         """These numbers' cgroups are not governed, nor was anything of them ever seen."""
         ...
@@ -221,6 +225,8 @@ class Workloads:
         elif pod is not None and mode is not None:
             if mode is Mode.ENFORCE:
                 self.recorder.enforce(workload.cgroups, self.selection.terms_of(pod, workload.place.container))
+            if mode and self.selection.is_strict(pod, workload.place.container):
+                self.recorder.keep(workload.cgroups, workload.session)
             is_raised = mode > (workload.mode or Mode.OFF)
             workload.mode = max(mode, workload.mode or Mode.OFF)
             if not workload.has_begun and self._is_ready(workload, pod, now):

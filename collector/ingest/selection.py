@@ -10,7 +10,7 @@ from chaperone.collector.nodes import SECOND
 from chaperone.collector.rules.acting import strictest
 from chaperone.collector.rules.document import Policy
 from chaperone.collector.rules.selector import EVERYTHING
-from chaperone.collector.rules.terms import Mode
+from chaperone.collector.rules.terms import Keeping, Mode
 from chaperone.proto import capture_pb2 as pb
 
 FIELDS = {"namespaces": "namespaces", "serviceAccounts": "service_accounts", "containers": "containers", "nodes": "nodes"}
@@ -24,12 +24,14 @@ def selection_of(policies: Iterable[Policy]) -> pb.Selection:
 def _selectors(policies: Iterable[Policy]) -> Iterator[pb.PodSelector]:
     for policy in policies:
         terms = strictest([policy])
-        if policy.terms.mode is Mode.OFF or (policy.selector == EVERYTHING and terms is None):
+        if policy.terms.mode is Mode.OFF or (policy.selector == EVERYTHING and terms is None and policy.terms.record is not Keeping.STRICT):
             continue
         mode = str(Mode.ENFORCE if terms else Mode.RECORD)
         said = pb.PodSelector(mode=mode, labels=dict(policy.selector.labels), only_raises=policy.selector == EVERYTHING)
         for name, patterns in policy.selector.patterns:
             getattr(said, FIELDS[name]).extend(patterns)
+        if policy.terms.record is Keeping.STRICT:
+            said.record = str(Keeping.STRICT)
         if terms:
             said.on_failure = str(terms.on_failure)
             said.verdict_timeout_s, said.hold_limit_s = (str(ns / SECOND) for ns in (terms.verdict_timeout_ns, terms.hold_limit_ns))

@@ -41,6 +41,7 @@ class RecorderDouble:
         self.owners: dict[int, int] = {}
         self.sessions: dict[int, Session] = {}
         self.enforced: dict[int, Terms] = {}
+        self.kept: set[int] = set()
 
     def meet(self, areas: Iterable[Path]) -> None:
         self.said += [("meet", area.name) for area in areas]
@@ -61,6 +62,9 @@ class RecorderDouble:
 
     def enforce(self, cgroups: dict[int, Group], terms: Terms) -> None:
         self.enforced |= dict.fromkeys(cgroups, terms)
+
+    def keep(self, numbers: Iterable[int], session: Session) -> None:
+        self.kept |= set(numbers)
 
     def begin(self, session: Session) -> None:
         self.said.append(("begin", session.started.container))
@@ -332,6 +336,14 @@ def test_one_is_enforced_before_its_session_begins_and_with_all_its_cgroups(tmp_
     assert here.recorder.said == [] and here.recorder.enforced == {1: terms}
     here.enter(2, here.container(below="init"))
     assert set(here.recorder.enforced) == {1, 2}
+
+
+def test_one_is_recorded_strictly_where_a_policy_says_so(tmp_path: Path) -> None:
+    here = Here(tmp_path, Selection((Selector(Mode.RECORD, ("demo",), is_strict=True),)))
+    here.pod(named=False)
+    here.enter(1, here.container())
+    here.enter(2, here.container(below="init"))
+    assert here.recorder.kept == {1, 2} and here.recorder.enforced == {}
 
 
 def test_one_that_is_raised_is_enforced_from_then_on(here: Here) -> None:

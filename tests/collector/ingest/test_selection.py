@@ -49,3 +49,12 @@ def test_one_without_a_selector_governs_nobody_by_itself() -> None:
     (found,) = said("")
     assert (found["mode"], found["only_raises"]) == ("enforce", True)
     assert said("", RULE.replace("deny", "alert")) == []
+
+
+def test_a_strict_one_says_so_whether_it_acts_or_governs() -> None:
+    alert = RULE.replace("deny", "alert")
+    (found,) = said("selector: {namespaces: [demo]}\nrecord: strict", alert)
+    assert (found["mode"], found["record"]) == ("record", "strict")
+    (everywhere,) = said("record: strict", alert)
+    assert (everywhere["only_raises"], everywhere["record"]) == (True, "strict")
+    assert "record" not in said("")[0]
