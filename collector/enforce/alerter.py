@@ -5,7 +5,6 @@ again: whatever dies between, the call is judged again and the alert is known by
 """
 
 import asyncio
-import json
 import os
 import shlex
 import sqlite3
@@ -29,6 +28,7 @@ from chaperone.collector.enforce.outbox import FILE
 from chaperone.collector.enforce.routes import likeness
 from chaperone.collector.enforce.send import tried
 from chaperone.collector.nodes import PolicyError
+from chaperone.collector.parameters import object_in
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action, Enforce, Moment, Verdict
 from chaperone.collector.settings import store_directory
@@ -151,12 +151,12 @@ class Alerter:
         """Answer a question about alerts: those of questions.py; `alerts.status`, a row for each receiver; `alerts.test` {receiver};
         `alerts.use` {file}. ValueError."""
         if name == "alerts.test":
-            found = await tried(self._alerting, _given(parameters).get("receiver"))
+            found = await tried(self._alerting, object_in(parameters).get("receiver"))
             return [{"receiver": one.receiver, "sent": one.outcome.fate == "sent", "why": one.outcome.why} for one in found]
         if name == "alerts.status":
             return [self._status(name) for name in self._deliverers]
         if name == "alerts.use":
-            await self.use(Path(str(_given(parameters).get("file", ""))))
+            await self.use(Path(str(object_in(parameters).get("file", ""))))
             return [{"receiver": receiver.name} for receiver in self._alerting.receivers]
         rows = await self._desk.run(lambda outbox: questions.ask(outbox, name, parameters, time.time_ns()))
         if name == "alerts.ack":
@@ -215,16 +215,6 @@ def stamp_of(file: Path) -> tuple[int, ...]:
 
 def _say(sentence: str) -> None:
     print(f"chaperone collector: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - the collector's log
-
-
-def _given(parameters: str) -> dict[str, Any]:
-    try:
-        found = json.loads(parameters or "{}")
-    except (ValueError, RecursionError):
-        raise ValueError("the parameters are no JSON") from None
-    if not isinstance(found, dict):
-        raise ValueError("the parameters are no JSON object")
-    return found
 
 
 @asynccontextmanager

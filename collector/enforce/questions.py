@@ -11,6 +11,7 @@ from typing import Any
 
 from chaperone.collector.enforce.outbox import Outbox
 from chaperone.collector.enforce.routes import RANK
+from chaperone.collector.parameters import object_in
 
 SECOND = 1_000_000_000
 LIMIT = 10_000
@@ -27,12 +28,8 @@ def ask(outbox: Outbox, name: str, parameters: str, now: int) -> Rows:
     """Answer. ValueError with one sentence when there is no such question or parameter."""
     if name not in QUESTIONS:
         raise ValueError(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
-    try:
-        given = json.loads(parameters or "{}")
-    except (ValueError, RecursionError):
-        raise ValueError("the parameters are no JSON") from None
-    question, allowed = QUESTIONS[name]
-    if not isinstance(given, dict) or not given.keys() <= allowed:
+    (question, allowed), given = QUESTIONS[name], object_in(parameters)
+    if not given.keys() <= allowed:
         raise ValueError(f"expected a JSON object with some of {', '.join(sorted(allowed))}")
     return question(outbox, {key: value for key, value in given.items() if value is not None}, now)
 

@@ -13,6 +13,7 @@ from chaperone.collector.identity.access import Access
 from chaperone.collector.identity.caller import CALLER, Caller
 from chaperone.collector.identity.refusals import DeniedError, ReviewError
 from chaperone.collector.identity.reviews import Reviews
+from chaperone.collector.parameters import object_in
 from chaperone.collector.serve.query import Ask
 from chaperone.collector.serve.rights import NEEDS, OTHERS, Need, Where
 
@@ -32,7 +33,7 @@ class Admission:
         caller = CALLER.get()
         if caller.is_owner:
             return await self._ask(name, parameters)
-        given = _object(parameters)
+        given = object_in(parameters)
         need = NEEDS.get(name, OTHERS)
         session = await self._session(given) if need.where is Where.OF_SESSION else {}
         namespace = _namespace(need, given, session)
@@ -63,16 +64,6 @@ class Admission:
         self._recorded[key] = now
         if len(self._recorded) > FOLLOWED:
             del self._recorded[next(iter(self._recorded))]
-
-
-def _object(parameters: str) -> dict[str, Any]:
-    try:
-        found = json.loads(parameters or "{}")
-    except (ValueError, RecursionError):
-        raise ValueError("the parameters are no JSON") from None
-    if not isinstance(found, dict):
-        raise ValueError("the parameters are no JSON object")
-    return found
 
 
 def _namespace(need: Need, given: dict[str, Any], session: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from chaperone.collector.parameters import QuestionError
 from chaperone.collector.store import bodies, judgements
 from chaperone.collector.store.access import ACCESS_PARAMETERS, accesses_list
 from chaperone.collector.store.activity import sessions_activity
@@ -18,7 +19,7 @@ from chaperone.collector.store.clock import SINCE, STEADY, UNTIL, clocks
 from chaperone.collector.store.coverage import containers_open, unread_list
 from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine, Parameter
-from chaperone.collector.store.questions import ROW_LIMIT, QuestionError, bound, flag, identifier, number, parameters_in
+from chaperone.collector.store.questions import ROW_LIMIT, bound, flag, identifier, number, parameters_in
 from chaperone.collector.store.running import rules_counts, sessions_open
 from chaperone.collector.store.summary import merged, summary
 from chaperone.collector.store.timeline import moments

@@ -1,10 +1,10 @@
 """The parameters of a named question: a JSON object → checked values, each bound, none pasted into a statement."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chaperone.collector.parameters import QuestionError, object_in
 from chaperone.collector.store.engine import Parameter
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
@@ -12,18 +12,9 @@ _ID = re.compile(r"[0-9a-f]{1,32}")
 ROW_LIMIT = 100_000
 
 
-class QuestionError(ValueError):
-    """An unknown question or a bad parameter; the message is one sentence for the user."""
-
-
 def parameters_in(text: str, allowed: frozenset[str]) -> dict[str, Any]:
     """The parameters of a question that knows `allowed`. Null is as good as absent."""
-    try:
-        found = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        raise QuestionError("the parameters are no JSON") from None
-    if not isinstance(found, dict):
-        raise QuestionError("the parameters are no JSON object")
+    found = object_in(text)
     if unknown := set(found) - allowed:
         raise QuestionError(f"no parameter is called {min(unknown)!r}; there are {', '.join(sorted(allowed)) or 'none'}")
     return {key: value for key, value in found.items() if value is not None}

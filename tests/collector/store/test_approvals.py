@@ -8,11 +8,11 @@ from support.approving import LIFE, NOW, asking, no, yes
 
 from chaperone.collector.enforce.approvals.book import Book
 from chaperone.collector.enforce.approvals.document import document
+from chaperone.collector.parameters import QuestionError
 from chaperone.collector.store.approvals import approval_row, recent_approvals
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.queries import ask
-from chaperone.collector.store.questions import QuestionError
 from chaperone.collector.store.writer import Writer
 
 

@@ -8,10 +8,10 @@ from support import documents as d
 
 from chaperone.collector.enforce.kills import Kill, Stage
 from chaperone.collector.rules.verdict import Ends
+from chaperone.collector.parameters import QuestionError
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.kills import kill_row, living
 from chaperone.collector.store.marks import Marks
-from chaperone.collector.store.questions import QuestionError
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.timeline import moments
 from chaperone.collector.store.writer import Writer

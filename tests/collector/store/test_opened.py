@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from support.made_rows import call_row, session_rows
 
+from chaperone.collector.parameters import QuestionError
 from chaperone.collector.store.committer import Pace
 from chaperone.collector.store.directory import hold
 from chaperone.collector.store.opened import Store, opened
-from chaperone.collector.store.questions import QuestionError
 
 
 def used(path: Path, talk: Callable[[Store], Awaitable[Any]]) -> Any:

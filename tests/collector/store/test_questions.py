@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from chaperone.collector.store.questions import QuestionError, bound, flag, identifier, number, parameters_in, text, time
+from chaperone.collector.parameters import QuestionError
+from chaperone.collector.store.questions import bound, flag, identifier, number, parameters_in, text, time
 
 
 @pytest.mark.parametrize("given", ["[", "[1]", '"x"', "1", "[" * 100_000])
