@@ -36,10 +36,10 @@ from chaperone.collector.rules.memory import Memory
 from chaperone.collector.rules.ruleset import arranged, ruleset
 from chaperone.collector.store.committer import Pace
 from chaperone.collector.store.directory import hold
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.opened import opened
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.verdicts import Sitting, judgement, sitting_row
+from chaperone.collector.times import rfc3339
 
 START, SECOND = 1_767_323_045_000_000_000, 1_000_000_000
 SESSION_CALLS = 2_000

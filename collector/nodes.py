@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 import yaml
 
+from chaperone.collector.times import SECOND
+
 SIZE = 1 << 20
 DEPTH = 50
 TOO_DEEP = f"expected at most {DEPTH} levels"
-SECOND = 1_000_000_000
 _UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h)")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -19,11 +19,11 @@ from chaperone.collector.cli.show.call import COLUMNS, row
 from chaperone.collector.cli.show.channels import channel_lines
 from chaperone.collector.cli.show.table import table
 from chaperone.collector.cli.show.timeline import trouble
-from chaperone.collector.cli.show.times import parse_time
 from chaperone.collector.ingest.captures import CaptureError
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.mask.reveal import Revealer
 from chaperone.collector.pipeline import Gate
+from chaperone.collector.times import time_ns
 
 LEFT_OUT = {"ID", "AGE", "PROCESS"}  # a capture has neither process nor age
 
@@ -82,7 +82,7 @@ def _jsonl(found: Decoded) -> Iterator[str]:
 def _table(found: Decoded) -> Iterator[str]:
     columns = [name for name in COLUMNS if name not in LEFT_OUT]
     keep = [name not in LEFT_OUT for name in COLUMNS]
-    start = min((parse_time(call["time"]) for call in found.calls), default=0)
+    start = min((time_ns(call["time"]) for call in found.calls), default=0)
     rows = [
         [_offset(call, start), *(cell for cell, kept in zip(row(call, start), keep, strict=True) if kept), call["user"]]
         for call in found.calls
@@ -92,7 +92,7 @@ def _table(found: Decoded) -> Iterator[str]:
 
 
 def _offset(call: dict[str, Any], start: int) -> str:
-    return f"+{(parse_time(call['time']) - start) / 1e9:.3f}s"
+    return f"+{(time_ns(call['time']) - start) / 1e9:.3f}s"
 
 
 def _channels(found: Decoded) -> Iterator[str]:

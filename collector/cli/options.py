@@ -1,13 +1,13 @@
 """Options that several commands take, and what their values mean."""
 
 import time
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from chaperone.collector.cli.output import Form
-from chaperone.collector.cli.show.times import SECOND, parse_duration
+from chaperone.collector.cli.show.times import parse_duration
+from chaperone.collector.times import rfc3339
 
 FormOption = Annotated[Form, typer.Option("--output", "-o", help="How to print it")]
 
@@ -37,5 +37,4 @@ SpeedOption = Annotated[float, typer.Option("--speed", parser=_speed, metavar="S
 
 def instant(ago_ns: int) -> str:
     """The time `ago_ns` before now, as the store's questions take it."""
-    seconds, rest = divmod(time.time_ns() - ago_ns, SECOND)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
+    return rfc3339(time.time_ns() - ago_ns)

@@ -11,7 +11,7 @@ from typing import Any
 from chaperone.collector.cli.ask import Whom, ask
 from chaperone.collector.rules.event import CONNECTIONS, Event, Subject
 from chaperone.collector.rules.verdict import Moment
-from chaperone.collector.store.document import rfc3339
+from chaperone.collector.times import rfc3339
 
 Document = dict[str, Any]
 PAGE = 500  # events whose documents are asked for at once

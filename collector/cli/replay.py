@@ -11,7 +11,7 @@ from chaperone.collector.cli.ask import StoreOption, ask, whom
 from chaperone.collector.cli.options import SpeedOption
 from chaperone.collector.cli.output import is_coloured, say
 from chaperone.collector.cli.show.timeline import Timeline, raw, with_ends
-from chaperone.collector.cli.show.times import parse_time
+from chaperone.collector.times import time_ns
 
 PRINTED = {"stdout", "stderr"}
 Document = dict[str, Any]
@@ -49,7 +49,7 @@ def paced(moments: Iterator[Document], speed: float) -> Iterator[Document]:
     start: int | None = None
     began = time.monotonic()
     for moment in moments:
-        at = parse_time(moment["at"]) if moment["at"] else start
+        at = time_ns(moment["at"]) if moment["at"] else start
         start = at if start is None else start
         if at is not None and start is not None:
             time.sleep(max(0.0, (at - start) / 1e9 / speed - (time.monotonic() - began)))

@@ -17,7 +17,8 @@ from chaperone.collector.cli.show.body import amount
 from chaperone.collector.cli.show.call import short
 from chaperone.collector.cli.show.details import place, session_facts
 from chaperone.collector.cli.show.table import Cell, table
-from chaperone.collector.cli.show.times import UNITS, age, parse_time
+from chaperone.collector.cli.show.times import UNITS, age
+from chaperone.collector.times import time_ns
 
 app = typer.Typer(no_args_is_help=True, help="What was recorded: one session a workload, one a run.", rich_markup_mode=None)
 COLUMNS = ("ID", "AGE", "COMMAND", "USER", "CALLS", "BYTES", "STATE")
@@ -83,7 +84,7 @@ def _row(session: dict[str, Any], now: int) -> list[Cell | str]:
     bytes_ = session.get("bytes") or {"out": 0, "in": 0}
     return [
         short(session["id"]),
-        age(now - parse_time(session["at"])) if session.get("time") else "",
+        age(now - time_ns(session["at"])) if session.get("time") else "",
         shlex.join(session.get("argv") or ()) or place(session) or session.get("workload", ""),
         session.get("user") or (session.get("lookedUp") or {}).get("serviceAccount", ""),
         str(session.get("calls", 0)),

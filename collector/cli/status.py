@@ -9,7 +9,8 @@ from chaperone.collector.cli.output import Form, document, say
 from chaperone.collector.cli.show.body import amount
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.governance import head, rules, workloads
-from chaperone.collector.cli.show.times import SECOND, age
+from chaperone.collector.cli.show.times import age
+from chaperone.collector.times import SECOND
 
 COUNTED = {"session": "sessions", "call": "calls", "exchange": "exchanges with others", "verdict": "verdicts"}
 LABEL = 12

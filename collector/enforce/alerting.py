@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from chaperone.collector.enforce import secret
 from chaperone.collector.enforce.secret import Secret, SecretError
-from chaperone.collector.nodes import SECOND, SIZE, Place, PolicyError, documents
+from chaperone.collector.nodes import SIZE, Place, PolicyError, documents
 from chaperone.collector.rules.verdict import Severity
+from chaperone.collector.times import SECOND
 
 API_VERSION = "chaperone.dev/v1"
 TIMEOUT_S = 10.0

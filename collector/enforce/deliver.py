@@ -17,8 +17,8 @@ from chaperone.collector.enforce.message import Message
 from chaperone.collector.enforce.outcome import Fate, Outcome, delay_s
 from chaperone.collector.enforce.send import send
 from chaperone.collector.fault import place_of
+from chaperone.collector.times import SECOND
 
-SECOND = 1_000_000_000
 LONGEST_S = 60.0  # without looking
 AFTER_FAULT_S = 5.0
 Send = Callable[[Receiver, Message], Awaitable[Outcome]]

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from chaperone.collector.enforce.questions import rfc3339
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action, Ends, Enforce, Moment
+from chaperone.collector.times import rfc3339
 
 PATIENCE_S = 15.0
 ENDED = "ended"  # an outcome's result, when it was verified

@@ -16,11 +16,12 @@ from chaperone.collector.enforce.alert import Alert, document
 from chaperone.collector.enforce.alerting import Alerting
 from chaperone.collector.enforce.gathered import Alike
 from chaperone.collector.enforce.routes import RANK, receivers_of
+from chaperone.collector.times import SECOND
 
 FILE = "alerts.sqlite"
 MEMBERS = 200_000  # ids that are remembered: a batch that comes again after a crash is far younger
-GIVE_UP_NS = 24 * 3600 * 1_000_000_000
-AGAIN_CAP_NS = 3600 * 1_000_000_000
+GIVE_UP_NS = 24 * 3600 * SECOND
+AGAIN_CAP_NS = 3600 * SECOND
 LAYOUT = 1
 _WAITS = "state IN ('waiting', 'sending')"
 

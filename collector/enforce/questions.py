@@ -12,8 +12,8 @@ from typing import Any
 from chaperone.collector.enforce.outbox import Outbox
 from chaperone.collector.enforce.routes import RANK
 from chaperone.collector.parameters import object_in
+from chaperone.collector.times import SECOND, rfc3339
 
-SECOND = 1_000_000_000
 LIMIT = 10_000
 Rows = list[dict[str, Any]]
 _TEXTS = {
@@ -104,12 +104,6 @@ def _row(outbox: Outbox, row: Mapping[str, Any]) -> dict[str, Any]:
         "deliveries": outbox.rows(statement, {"n": row["n"]}),
         "cursor": row["changed"],
     }
-
-
-def rfc3339(time_ns: int) -> str:
-    """As the store's documents write times."""
-    seconds, rest = divmod(time_ns, SECOND)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
 
 
 def _instant(text: str) -> int:

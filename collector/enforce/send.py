@@ -3,12 +3,12 @@
 import secrets
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from chaperone.collector.enforce import lines, webhook
 from chaperone.collector.enforce.alerting import Alerting, JsonLines, Receiver, Slack
 from chaperone.collector.enforce.message import Message, trial
 from chaperone.collector.enforce.outcome import Outcome
+from chaperone.collector.times import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +36,5 @@ async def tried(alerting: Alerting, name: str | None) -> list[Tried]:
     if not chosen:
         known = ", ".join(receiver.name for receiver in alerting.receivers) or "none: name a file with --alerts"
         raise ValueError(f"no receiver is called {name!r}; there are {known}" if name else f"there are no receivers; {known}")
-    message = trial(secrets.token_hex(16), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z")
+    message = trial(secrets.token_hex(16), rfc3339(time.time_ns()))
     return [Tried(receiver.name, await send(receiver, message)) for receiver in chosen]

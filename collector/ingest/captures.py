@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaperone.collector.times import SECOND
 from chaperone.proto.ids import ProcessId, SessionId, StreamId, process_id, session_id, stream_id
 from chaperone.proto.records import Chunk, Direction, Record, SessionEnded, SessionStarted, StreamClosed, StreamOpened
 
-SECOND = 1_000_000_000
 LATEST_S = 4_000_000_000  # a start or time behind this is no time
 _DIRECTIONS = {"c2s": Direction.OUT, "s2c": Direction.IN}
 _GZIP = b"\x1f\x8b"

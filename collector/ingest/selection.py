@@ -6,11 +6,11 @@ were it otherwise, the rules that come with Chaperone would have every pod of a 
 
 from collections.abc import Iterable, Iterator
 
-from chaperone.collector.nodes import SECOND
 from chaperone.collector.rules.acting import strictest
 from chaperone.collector.rules.document import Policy
 from chaperone.collector.rules.selector import EVERYTHING
 from chaperone.collector.rules.terms import Keeping, Mode
+from chaperone.collector.times import SECOND
 from chaperone.proto import capture_pb2 as pb
 
 FIELDS = {"namespaces": "namespaces", "serviceAccounts": "service_accounts", "containers": "containers", "nodes": "nodes"}

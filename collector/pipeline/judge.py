@@ -23,7 +23,7 @@ from chaperone.collector.pipeline.targets import Targets
 from chaperone.collector.rules import changes
 from chaperone.collector.rules.acting import acts
 from chaperone.collector.rules.document import Rule
-from chaperone.collector.rules.evaluate import evaluate, time_ns
+from chaperone.collector.rules.evaluate import evaluate
 from chaperone.collector.rules.event import Document, Event, Subject
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.memory import Memory
@@ -34,6 +34,7 @@ from chaperone.collector.store import facts
 from chaperone.collector.store.recall import Docket, Past
 from chaperone.collector.store.rows import Kind, Row, Sink
 from chaperone.collector.store.verdicts import Judgement, Sitting, judgement, sitting_row, verdict_row
+from chaperone.collector.times import time_ns
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Note
 

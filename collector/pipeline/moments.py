@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaperone.collector.pipeline.egress import Egress, authority
-from chaperone.collector.rules.evaluate import time_ns
 from chaperone.collector.rules.event import (
     Event,
     call_events,
@@ -21,6 +20,7 @@ from chaperone.collector.rules.event import (
 )
 from chaperone.collector.rules.verdict import Moment
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import time_ns
 from chaperone.proto.records import NO_SESSION
 
 Document = Mapping[str, Any]

@@ -13,10 +13,10 @@ from chaperone.collector.ingest.service import Durable
 from chaperone.collector.serve.metrics import Family, Sample
 from chaperone.collector.serve.metrics import Kind as Metric
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import SECOND
 from chaperone.proto.records import Chunk, Hold, Loss, Outcome, Record
 
 HELD = 10_000  # holds whose outcome may still come
-SECOND = 1_000_000_000
 BOUNDS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from chaperone.collector.rules import content
 from chaperone.collector.rules.event import Document, Event, Subject
 from chaperone.collector.rules.verdict import Moment
+from chaperone.collector.times import SECOND
 
 LIMIT = 2_000  # pods of all sessions
-FRESH_NS = 60 * 1_000_000_000
+FRESH_NS = 60 * SECOND
 READS = frozenset({"get", "list", "create", "update", "patch", "apply"})
 Pod = tuple[str, str, str, str]  # session, authority, namespace, name
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chaperone.collector.nodes import SECOND, Place
+from chaperone.collector.nodes import Place
+from chaperone.collector.times import SECOND
 
 KEYS = ("approvals", "approvers", "expires", "holdLimit")
 MOST = 10

@@ -6,7 +6,6 @@ the store gives the same verdicts. `then` is looked for before a count is comple
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
@@ -19,6 +18,7 @@ from chaperone.collector.rules.memory import Key, Memory, Tick
 from chaperone.collector.rules.message import shown
 from chaperone.collector.rules.verdict import Action, Evidence, Moment, Verdict
 from chaperone.collector.rules.words import WORDS, UnknownError, read
+from chaperone.collector.times import time_ns
 
 NOT_NOW = "not judged at this moment"
 STRICTEST = (Action.DENY, Action.APPROVE, Action.KILL, Action.MASK, Action.ALERT, Action.ALLOW)
@@ -184,10 +184,3 @@ def _verdict(rule: Rule, facts: Facts, said: Answer, when: Condition) -> Verdict
     marks = rule.enforce, rule.severity, rule.mitre
     kinds = rule.consent, rule.ends, rule.how
     return Verdict(rule.do, rule.name, rule.policy, *marks, told, event.moment, evidence, rule.effective, *kinds)
-
-
-def time_ns(text: str) -> int:
-    """An RFC 3339 time with nanoseconds, as the documents have it."""
-    whole, _, rest = text.removesuffix("Z").partition(".")
-    seconds = int(datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp())
-    return seconds * 1_000_000_000 + int(rest.ljust(9, "0")[:9] or 0)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-from chaperone.collector.nodes import SECOND, Place
+from chaperone.collector.nodes import Place
 from chaperone.collector.rules.verdict import Enforce
+from chaperone.collector.times import SECOND
 
 KEYS = ("mode", "onFailure", "verdictTimeout", "holdLimit", "uncovered", "unreadable", "record", "bodies", "egress")
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaperone.collector.identity.access import Access
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.questions import ROW_LIMIT, bound, number
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import rfc3339
 
 _FILTERS = {
     "since": ("time", "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')"),

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chaperone.collector.rules.evaluate import time_ns
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.facts import BEGUN
 from chaperone.collector.store.questions import ROW_LIMIT, bound, number
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import time_ns
 
 DAYS = 3  # one waits a day at most to be given, and then a day to be used
 _FILTERS = {

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from chaperone.collector.mask.masked import MaskedText
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.facts import BEGUN, KNOWN, OVER
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import rfc3339
 from chaperone.proto.records import Connection
 
 

@@ -31,13 +31,10 @@ RFC 3339 with nanoseconds in UTC, or null. A call:
 
 import base64
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from chaperone.collector.mask.masked import MaskedBody, MaskedCall, MaskedExchange, MaskedPiece, MaskedProcess
-
-SECOND = 1_000_000_000
-LATEST = 9_223_372_036 * SECOND  # 2262, the end of DateTime64(9)
+from chaperone.collector.times import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +56,6 @@ class Refused:
     rule: str = ""
     policy: str = ""
     approval: str = ""
-
-
-def rfc3339(time_ns: int) -> str:
-    """Wall-clock nanoseconds as 2026-01-02T03:04:05.000000006Z; a time that the store cannot hold as the nearest it can."""
-    seconds, rest = divmod(min(max(time_ns, 0), LATEST), SECOND)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
 
 
 def call_document(call: MaskedCall, id_: str, place: Place) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaperone.collector.mask.masked import MaskedProcess, MaskedText
-from chaperone.collector.store.document import process_document, rfc3339
+from chaperone.collector.store.document import process_document
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import rfc3339
 from chaperone.proto.records import Bound, Hold, Note, Outcome, ProcessEnded, SessionEnded, SessionStarted, StreamClosed, StreamOpened
 
 BEGUN, KNOWN, OVER = 1, 2, 4  # phases; OVER is wire.exchange.Phase.END

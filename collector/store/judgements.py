@@ -7,15 +7,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chaperone.collector.rules.evaluate import time_ns
 from chaperone.collector.rules.event import Subject, moments_of
 from chaperone.collector.rules.verdict import Moment
 from chaperone.collector.store.bodies import with_bodies
 from chaperone.collector.store.clock import SHIFT, SINCE, STEADY, UNTIL, clocks
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.questions import ROW_LIMIT, bound, names, number
 from chaperone.collector.store.summary import merged
+from chaperone.collector.times import rfc3339, time_ns
 
 Rows = list[dict[str, Any]]
 Named = tuple[str, str, int]  # subject, key, moment

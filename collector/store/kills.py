@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaperone.collector.parameters import QuestionError
-from chaperone.collector.rules.evaluate import time_ns
 from chaperone.collector.rules.verdict import Ends
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.facts import BEGUN
 from chaperone.collector.store.questions import identifier
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import time_ns
 
 _KINDS = {Ends.SESSION: ["session"], Ends.PROCESS: ["process"], Ends.CONNECTION: ["connection", "stream"]}
 _LIVING = (

@@ -4,9 +4,10 @@ import hashlib
 
 from chaperone.collector.mask.masked import MaskedText
 from chaperone.collector.mask.taint import Left
-from chaperone.collector.store.document import Place, rfc3339
+from chaperone.collector.store.document import Place
 from chaperone.collector.store.facts import OVER
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import rfc3339
 
 OPAQUE = "connection"  # the place of what no reader understood
 

@@ -17,12 +17,12 @@ from chaperone.collector.store.approvals import PARAMETERS as APPROVALS
 from chaperone.collector.store.approvals import approvals_list
 from chaperone.collector.store.clock import SINCE, STEADY, UNTIL, clocks
 from chaperone.collector.store.coverage import containers_open, unread_list
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine, Parameter
 from chaperone.collector.store.questions import ROW_LIMIT, bound, flag, identifier, number, parameters_in
 from chaperone.collector.store.running import rules_counts, sessions_open
 from chaperone.collector.store.summary import merged, summary
 from chaperone.collector.store.timeline import moments
+from chaperone.collector.times import rfc3339
 
 Rows = list[dict[str, Any]]
 

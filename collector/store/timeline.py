@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaperone.collector.rules.evaluate import time_ns
 from chaperone.collector.store.clock import SHIFT, clocks
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
+from chaperone.collector.times import rfc3339, time_ns
 
 KINDS = ("session", "process", "stream", "call", "piece", "exchange", "verdict", "approval", "kill", "loss", "gap", "note", "leak")
 _ENDS = {"session": "end", "process": "exit", "call": "answer"}

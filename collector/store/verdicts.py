@@ -19,9 +19,9 @@ from typing import Any
 
 from chaperone.collector.rules.event import CONNECTIONS, Document, Event, Subject
 from chaperone.collector.rules.verdict import Verdict
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.facts import BEGUN, OVER
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import rfc3339
 
 Judgement = tuple[str, str, int, int, Document]  # subject, key, moment, wall-clock ns, what was looked up
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from chaperone.collector.store.bodies import StoredBody, set_aside
 from chaperone.collector.store.clock import Offsets
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks, StreamMark
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import rfc3339
 
 _FILTERED = ("verb", "resource", "subresource", "namespace", "name", "user")
 _POD = ("namespace", "name")

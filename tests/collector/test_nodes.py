@@ -2,7 +2,8 @@
 
 import pytest
 
-from chaperone.collector.nodes import DEPTH, SECOND, PolicyError, documents
+from chaperone.collector.nodes import DEPTH, PolicyError, documents
+from chaperone.collector.times import SECOND
 
 
 def test_a_complaint_has_file_line_and_key() -> None:

@@ -5,9 +5,10 @@ from typing import Any
 from chaperone.collector.kube.call import Body, Call, Form, RequestInfo, User, UserSource
 from chaperone.collector.mask.masked import MaskedCall
 from chaperone.collector.mask.masker import Masker
-from chaperone.collector.store.document import SECOND, Place, call_document
+from chaperone.collector.store.document import Place, call_document
 from chaperone.collector.store.facts import Command
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.collector.times import SECOND
 from chaperone.collector.wire.exchange import Phase
 from chaperone.proto.ids import StreamId, call_id
 

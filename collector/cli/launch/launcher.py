@@ -21,8 +21,8 @@ from chaperone.collector.cli.launch.command import Command, files_to_probe, reso
 from chaperone.collector.cli.launch.conclusion import Conclusion
 from chaperone.collector.cli.launch.failed import LaunchError
 from chaperone.collector.cli.launch.summary import shortened
-from chaperone.collector.nodes import SECOND
 from chaperone.collector.rules.terms import Keeping, Terms
+from chaperone.collector.times import SECOND
 
 KEPT = ("KUBECONFIG", "CHAPERONE_STORE", "CHAPERONE_SIMULATE_DROPS")
 

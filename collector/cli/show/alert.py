@@ -6,7 +6,8 @@ from typing import Any
 from chaperone.collector.cli.show.call import short
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.table import Cell
-from chaperone.collector.cli.show.times import age, parse_time
+from chaperone.collector.cli.show.times import age
+from chaperone.collector.times import time_ns
 
 Document = dict[str, Any]
 LABEL = 12
@@ -26,7 +27,7 @@ def state(alert: Document) -> Cell:
 
 COLUMNS: dict[str, Callable[[Document, int], Cell | str]] = {
     "ID": lambda alert, now: short(alert["id"]),
-    "AGE": lambda alert, now: age(now - parse_time(alert["last"])),
+    "AGE": lambda alert, now: age(now - time_ns(alert["last"])),
     "SEVERITY": lambda alert, now: Cell(alert["severity"], _STYLES.get(alert["severity"], "")),
     "SAYS": lambda alert, now: alert["action"],
     "RULE": lambda alert, now: alert["rule"],

@@ -7,7 +7,8 @@ from typing import Any
 from chaperone.collector.cli.show.call import short
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.table import Cell
-from chaperone.collector.cli.show.times import age, parse_time
+from chaperone.collector.cli.show.times import age
+from chaperone.collector.times import time_ns
 
 Document = dict[str, Any]
 LABEL = 12
@@ -15,7 +16,7 @@ STYLES = {"pending": "doubtful", "approved": "good", "used": "good", "denied": "
 
 COLUMNS: dict[str, Callable[[Document, int], Cell | str]] = {
     "ID": lambda found, now: short(found["id"]),
-    "AGE": lambda found, now: age(now - parse_time(found["time"])),
+    "AGE": lambda found, now: age(now - time_ns(found["time"])),
     "STATE": lambda found, now: Cell(found["state"], STYLES.get(found["state"], "")),
     "LEFT": lambda found, now: left(found, now),
     "APPROVED": lambda found, now: progress(found),
@@ -32,7 +33,7 @@ def row(found: Document, now: int) -> list[Cell | str]:
 
 def left(found: Document, now: int) -> str:
     """How long it can still be given, or used."""
-    return age(parse_time(found["until"]) - now) if found["state"] in ("pending", "approved") else "-"
+    return age(time_ns(found["until"]) - now) if found["state"] in ("pending", "approved") else "-"
 
 
 def progress(found: Document) -> str:

@@ -9,8 +9,8 @@ pkg/endpoints/filters/impersonation.go; apimachinery pkg/api/errors/errors.go.
 import uuid
 from typing import Any
 
-from chaperone.collector.cli.show.times import parse_time
 from chaperone.collector.cli.show.value import object_of
+from chaperone.collector.times import SECOND, time_ns
 
 Document = dict[str, Any]
 PREFIX = "chaperone.dev/"
@@ -147,4 +147,4 @@ def _object(call: Document, side: str) -> Any:
 def _microseconds(time: str) -> str:
     """MicroTime: six digits."""
     seconds, _, _ = time.removesuffix("Z").partition(".")
-    return f"{seconds}.{parse_time(time) % 1_000_000_000 // 1000:06}Z"
+    return f"{seconds}.{time_ns(time) % SECOND // 1000:06}Z"

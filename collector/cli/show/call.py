@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chaperone.collector.cli.show.table import Cell
-from chaperone.collector.cli.show.times import age, parse_time, took
+from chaperone.collector.cli.show.times import age, took
+from chaperone.collector.times import time_ns
 
 Document = dict[str, Any]
 SHORT = 8  # hex digits of an id in tables, as git does; ID arguments take any unique prefix
@@ -51,7 +52,7 @@ def code(call: Document) -> Cell:
 
 COLUMNS: dict[str, Callable[[Document, int], Cell | str]] = {
     "ID": lambda call, now: short(call["id"]),
-    "AGE": lambda call, now: age(now - parse_time(call.get("at") or call["time"])),
+    "AGE": lambda call, now: age(now - time_ns(call.get("at") or call["time"])),
     "PROCESS": lambda call, now: program(call),
     "VERB": lambda call, now: call.get("verb") or call.get("method") or "",
     "OBJECT": lambda call, now: subject(call),

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from chaperone.collector.cli.show.call import subject
 from chaperone.collector.cli.show.details import piece_lines
 from chaperone.collector.cli.show.escape import escape
-from chaperone.collector.cli.show.times import parse_time
+from chaperone.collector.times import time_ns
 
 Document = dict[str, Any]
 EVENTS = {"event", "log"}  # a watch and a log stream are no channels
@@ -22,7 +22,7 @@ def channel_lines(source: str, call: Document, pieces: list[Document]) -> Iterat
     command = shlex.join(parse_qs(urlsplit(call["requestURI"]).query).get("command", []))
     said = ", ".join(part for part in (call["protocol"], call["subprotocol"]) if part)
     yield escape(f"{source}: {call['time']} {subject(call)} in {call['namespace']}: {command} ({said})")
-    start = parse_time(call["time"])
+    start = time_ns(call["time"])
     for piece in shown:
         yield from ("  " + line for line in piece_lines(piece, start))
     if call["exit"]:

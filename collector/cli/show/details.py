@@ -7,8 +7,9 @@ from typing import Any
 from chaperone.collector.cli.show.body import amount, contents, described
 from chaperone.collector.cli.show.call import program, subject
 from chaperone.collector.cli.show.escape import escape, lines
-from chaperone.collector.cli.show.times import parse_time, took
+from chaperone.collector.cli.show.times import took
 from chaperone.collector.cli.show.verdict import line as verdict_line
+from chaperone.collector.times import time_ns
 
 Document = dict[str, Any]
 LABEL = 12
@@ -20,7 +21,7 @@ def call_lines(call: Document, pieces: Iterable[Document], verdicts: Iterable[Do
     yield from (f"{'Verdict:':<{LABEL}} {verdict_line(verdict)}" for verdict in verdicts)
     for side in ("request", "response"):
         yield from _message(call, side)
-    start = parse_time(call["time"])
+    start = time_ns(call["time"])
     heading = ["", "Channels:"]
     for piece in pieces:
         yield from heading
@@ -32,7 +33,7 @@ def piece_lines(piece: Document, start: int) -> list[str]:
     """`+0.120s  stdout  text`, one line for each line of text."""
     body = piece["body"]
     texts = contents(body, None) or [described(body)] if body["encoding"] != "utf-8" else lines(body.get("data") or "")
-    offset = (parse_time(piece["time"]) - start) / 1e9
+    offset = (time_ns(piece["time"]) - start) / 1e9
     arrow = "→" if piece["direction"] == "out" else "←"
     return [f"+{offset:.3f}s {arrow} {escape(piece['channel'])}: {text}" for text in texts]
 

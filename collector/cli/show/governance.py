@@ -7,7 +7,8 @@ from chaperone.collector.cli.output import is_coloured
 from chaperone.collector.cli.show.call import short
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.table import Cell, table
-from chaperone.collector.cli.show.times import age, parse_time
+from chaperone.collector.cli.show.times import age
+from chaperone.collector.times import time_ns
 
 Document = dict[str, Any]
 WORKLOADS = ("SESSION", "WORKLOAD", "WISHED", "EFFECTIVE", "WHY")
@@ -57,7 +58,7 @@ def rules(found: list[Document]) -> list[str]:
             f"{one['action']} ({one['effective']})",
             str(one["matched"]),
             str(one["carriedOut"]) if one["effective"] == "enforce" else "-",
-            age(now - parse_time(one["last"])),
+            age(now - time_ns(one["last"])),
         )
         for one in found
     ]

@@ -11,8 +11,9 @@ from chaperone.collector.cli.show.body import contents, described
 from chaperone.collector.cli.show.call import program, short, subject
 from chaperone.collector.cli.show.escape import escape, lines
 from chaperone.collector.cli.show.table import painted
-from chaperone.collector.cli.show.times import parse_time, took
+from chaperone.collector.cli.show.times import took
 from chaperone.collector.cli.show.verdict import line as verdict_line
+from chaperone.collector.times import time_ns
 
 Document = dict[str, Any]
 INDENT = " " * 11
@@ -50,7 +51,7 @@ class Timeline:
         found = maker(moment["document"]) if maker else []
         if not found:
             return []
-        at = parse_time(moment["at"]) if moment["at"] else self._start or 0
+        at = time_ns(moment["at"]) if moment["at"] else self._start or 0
         if self._start is None:
             self._start = at
         offset = painted(f"{f'+{(at - self._start) / 1e9:.3f}s':<{len(INDENT)}}", "faint", self._colour)

@@ -1,19 +1,12 @@
-"""Times as documents write them, and durations as people write and read them."""
+"""Durations as people write them, and ages and durations as they read them."""
 
 import re
-from datetime import UTC, datetime
 
-SECOND = 1_000_000_000
+from chaperone.collector.times import SECOND
+
 UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": 86400 * SECOND}
 DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
 PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
-
-
-def parse_time(text: str) -> int:
-    """RFC 3339 in UTC, any number of fractional digits up to nine → wall-clock ns."""
-    seconds, _, fraction = text.removesuffix("Z").partition(".")
-    whole = datetime.fromisoformat(seconds).replace(tzinfo=UTC)
-    return int(whole.timestamp()) * SECOND + int(fraction.ljust(9, "0") or "0")
 
 
 def parse_duration(text: str) -> int:

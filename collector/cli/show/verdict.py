@@ -6,14 +6,15 @@ from typing import Any
 from chaperone.collector.cli.show.call import short
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.table import Cell
-from chaperone.collector.cli.show.times import age, parse_time
+from chaperone.collector.cli.show.times import age
+from chaperone.collector.times import time_ns
 
 Document = dict[str, Any]
 STYLES = {"critical": "bad", "high": "bad", "medium": "doubtful"}
 
 COLUMNS: dict[str, Callable[[Document, int], Cell | str]] = {
     "ID": lambda verdict, now: short(verdict["id"]),
-    "AGE": lambda verdict, now: age(now - parse_time(verdict.get("at") or verdict["time"])),
+    "AGE": lambda verdict, now: age(now - time_ns(verdict.get("at") or verdict["time"])),
     "SEVERITY": lambda verdict, now: Cell(verdict["severity"], STYLES.get(verdict["severity"], "")),
     "ACTION": lambda verdict, now: Cell(verdict["action"], "" if verdict["action"] in ("alert", "allow") else "bad"),
     "RULE": lambda verdict, now: verdict["rule"],

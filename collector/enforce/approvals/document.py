@@ -21,8 +21,7 @@ from chaperone.collector.enforce.alert import alert_from
 from chaperone.collector.enforce.alert import document as alert_document
 from chaperone.collector.enforce.approvals.state import State
 from chaperone.collector.enforce.approvals.values import Approval, Asking, Need, Person, Vote
-from chaperone.collector.enforce.questions import rfc3339
-from chaperone.collector.rules.evaluate import time_ns
+from chaperone.collector.times import rfc3339, time_ns
 
 Document = dict[str, Any]
 

@@ -8,7 +8,7 @@ from chaperone.collector.enforce.alert import Alert, cut
 from chaperone.collector.enforce.approvals.document import document
 from chaperone.collector.enforce.approvals.state import State
 from chaperone.collector.enforce.approvals.values import Approval
-from chaperone.collector.enforce.questions import rfc3339
+from chaperone.collector.times import rfc3339
 
 SHORT = 12  # digits of an id that is told
 SHOWN = ("state", "needs", "votes", "until")

@@ -23,10 +23,10 @@ from chaperone.collector.enforce.approvals.votes import VoteError
 from chaperone.collector.enforce.orders import Answer, Stand, Wanted
 from chaperone.collector.fault import place_of
 from chaperone.collector.rules.judged import Judged
+from chaperone.collector.times import SECOND
 
 RETRY_S = 1.0
 LONGEST_S = 60.0
-SECOND = 1_000_000_000
 NOBODY = "it needs an approval, and nobody can be asked for this one"
 Documents = Sequence[Mapping[str, Any]]
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from chaperone.collector.enforce.alerting import Alerting, JsonLines, Limit, Route, Slack, Webhook, alerting, read_alerting
-from chaperone.collector.nodes import SECOND, PolicyError
+from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.verdict import Severity
+from chaperone.collector.times import SECOND
 
 HEAD = "apiVersion: chaperone.dev/v1\nkind: Alerting\n"
 URL = "https://hooks.slack.com/services/T0/B0/s3cretURL"

@@ -10,8 +10,8 @@ from chaperone.collector.enforce import questions
 from chaperone.collector.enforce.dispatch import next_message, settle
 from chaperone.collector.enforce.outbox import FILE, Outbox
 from chaperone.collector.enforce.outcome import Fate, Outcome
-from chaperone.collector.enforce.questions import rfc3339
 from chaperone.collector.rules.verdict import Severity
+from chaperone.collector.times import rfc3339
 
 CONFIG = to(slack("https://slack.test/"))
 LOW = alert(1, rule="low", severity=Severity.LOW)

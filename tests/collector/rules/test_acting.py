@@ -3,10 +3,10 @@
 import pytest
 from support.policies import HEAD
 
-from chaperone.collector.nodes import SECOND
 from chaperone.collector.rules.acting import acts, keeping, strictest
 from chaperone.collector.rules.document import Policy, policies
 from chaperone.collector.rules.terms import Keeping, Mode, OnFailure
+from chaperone.collector.times import SECOND
 
 RULE = "- name: r\n  when: call.verb == 'get'\n  do: {do}\n  enforce: {enforce}\n"
 

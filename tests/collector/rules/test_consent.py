@@ -2,11 +2,12 @@ import pytest
 from support.judged_events import call
 from support.policies import rules
 
-from chaperone.collector.nodes import SECOND, PolicyError
+from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.consent import Consent
 from chaperone.collector.rules.document import policies
 from chaperone.collector.rules.evaluate import evaluate
 from chaperone.collector.rules.memory import Memory
+from chaperone.collector.times import SECOND
 
 ASKS = "- {name: a, when: 'true', do: approve%s}"
 

@@ -1,10 +1,11 @@
 import pytest
 from support.policies import HEAD
 
-from chaperone.collector.nodes import SECOND, PolicyError
+from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.document import policies
 from chaperone.collector.rules.terms import Keeping, Mode, OnFailure, Scan, Terms, Uncovered, effective, strictest
 from chaperone.collector.rules.verdict import Enforce
+from chaperone.collector.times import SECOND
 
 WRITTEN = """mode: record
 onFailure: deny

@@ -4,12 +4,12 @@ from typing import Any
 from support.made_rows import OFFSET, SESSION, call_row, session_rows
 
 from chaperone.collector.kube.call import RequestInfo
-from chaperone.collector.store.document import SECOND, rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.queries import ask
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
+from chaperone.collector.times import SECOND, rfc3339
 from chaperone.collector.wire.exchange import Phase
 
 OTHER = "0f" * 16

@@ -9,12 +9,13 @@ from support.made_rows import NO_COMMAND, PROCESS, SESSION, STREAM, call_row, ma
 
 from chaperone.collector.store import facts
 from chaperone.collector.store.clock import WORTH_NS, Offsets, offsets
-from chaperone.collector.store.document import SECOND, Place, call_document, rfc3339
+from chaperone.collector.store.document import Place, call_document
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.queries import ask
 from chaperone.collector.store.rows import Clock, Kind, Row
 from chaperone.collector.store.writer import Writer
+from chaperone.collector.times import SECOND, rfc3339
 from chaperone.collector.wire.exchange import Phase
 from chaperone.proto.ids import SessionId, call_id
 from chaperone.proto.records import SessionEnded, SessionStarted

@@ -5,13 +5,11 @@ from support.made_rows import OFFSET, PROCESS, SESSION, STREAM, json_body, made_
 from chaperone.collector.kube.call import Exit, NotKubernetes, Piece, User, UserSource
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.store.document import (
-    LATEST,
     Place,
     call_document,
     exchange_document,
     piece_document,
     process_document,
-    rfc3339,
 )
 from chaperone.collector.wire.exchange import Gap, Phase
 from chaperone.proto.ids import ProcessId, SessionId
@@ -22,12 +20,6 @@ PROMISED = (
     "id session stream time duration_ms process userAgent user verb requestURI apiGroup apiVersion resource subresource namespace name code"
     " bytes complete gaps method userSource auditID ambiguous exit hasRequestObject hasResponseObject requestBody responseBody"
 )
-
-
-def test_times_are_rfc3339_with_nanoseconds() -> None:
-    assert rfc3339(1_700_000_000_000_000_007) == "2023-11-14T22:13:20.000000007Z"
-    assert rfc3339(-5) == "1970-01-01T00:00:00.000000000Z"
-    assert rfc3339(2**70) == rfc3339(LATEST)
 
 
 def test_a_call_has_every_promised_key() -> None:

@@ -7,8 +7,8 @@ import pytest
 from support import documents as d
 
 from chaperone.collector.enforce.kills import Kill, Stage
-from chaperone.collector.rules.verdict import Ends
 from chaperone.collector.parameters import QuestionError
+from chaperone.collector.rules.verdict import Ends
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.kills import kill_row, living
 from chaperone.collector.store.marks import Marks

@@ -7,12 +7,12 @@ from typing import Any
 from support import documents as d
 from support.judged_events import body
 
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.objects import object_before
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
+from chaperone.collector.times import rfc3339
 
 POD = {"kind": "Pod", "metadata": {"name": "web"}, "spec": {"nodeName": "x" * 2000}}
 

@@ -6,12 +6,12 @@ from support.made_rows import NO_COMMAND, OFFSET, SESSION, STREAM, body_row, cal
 
 from chaperone.collector.parameters import QuestionError
 from chaperone.collector.store import facts
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.queries import QUESTIONS, ask
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
+from chaperone.collector.times import rfc3339
 from chaperone.collector.wire.exchange import Phase
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import SessionEnded, SessionStarted

@@ -6,12 +6,12 @@ from typing import Any
 
 from support import documents as d
 
-from chaperone.collector.store.document import rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.queries import ask
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.writer import Writer
+from chaperone.collector.times import rfc3339
 
 NOW = time.time_ns()
 

@@ -1,11 +1,11 @@
 from support.made_rows import OFFSET, PROCESS, SESSION, STREAM, call_row, session_rows
 
-from chaperone.collector.store.document import SECOND, rfc3339
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.timeline import moments
 from chaperone.collector.store.writer import Writer
+from chaperone.collector.times import SECOND, rfc3339
 from chaperone.collector.wire.exchange import Phase
 
 

@@ -5,7 +5,7 @@ from support.made_alerts import NOW, alert
 
 from chaperone.collector.cli.show.alert import COLUMNS, alert_lines, row, state
 from chaperone.collector.enforce.alert import document
-from chaperone.collector.enforce.questions import rfc3339
+from chaperone.collector.times import rfc3339
 
 
 def shown(*states: str, **changed: Any) -> dict[str, Any]:

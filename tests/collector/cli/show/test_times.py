@@ -1,21 +1,9 @@
-"""Times and durations, as documents write them and people read them."""
+"""Durations and ages, as people write and read them."""
 
 import pytest
 
-from chaperone.collector.cli.show.times import SECOND, age, parse_duration, parse_time, took
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1970-01-01T00:00:01Z", SECOND),
-        ("1970-01-01T00:00:00.000000001Z", 1),
-        ("2026-01-02T03:04:05.5Z", 1_767_323_045_500_000_000),
-        ("2026-01-02T03:04:05.123456789Z", 1_767_323_045_123_456_789),
-    ],
-)
-def test_times_are_read_to_the_nanosecond(text: str, expected: int) -> None:
-    assert parse_time(text) == expected
+from chaperone.collector.cli.show.times import age, parse_duration, took
+from chaperone.collector.times import SECOND
 
 
 @pytest.mark.parametrize(("text", "expected"), [("10m", 600), ("1h30m", 5400), ("2d", 172800), ("1.5s", 1.5), ("250ms", 0.25)])

@@ -1,5 +1,5 @@
-from chaperone.collector.cli.show.times import parse_time
 from chaperone.collector.cli.show.verdict import COLUMNS, line, row
+from chaperone.collector.times import time_ns
 
 VERDICT = {
     "id": "1234567890",
@@ -15,7 +15,7 @@ VERDICT = {
 
 
 def test_a_row_has_every_column() -> None:
-    cells = [getattr(cell, "text", cell) for cell in row(VERDICT, parse_time(VERDICT["time"]) + 5_000_000_000)]  # type: ignore[arg-type]
+    cells = [getattr(cell, "text", cell) for cell in row(VERDICT, time_ns(VERDICT["time"]) + 5_000_000_000)]  # type: ignore[arg-type]
     assert dict(zip(COLUMNS, cells, strict=True)) == {
         "ID": "12345678",
         "AGE": "5s",
