@@ -8,7 +8,7 @@ import typer
 
 from chaperone.collector.cli.ask import StoreOption, ask, whom
 from chaperone.collector.cli.failed import CommandError
-from chaperone.collector.cli.listing import Listing, Way, as_stored, listed
+from chaperone.collector.cli.listing import Listing, Way, as_stored, listed, only
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, documents, say
 from chaperone.collector.cli.show.alert import COLUMNS, alert_lines, row
@@ -50,13 +50,11 @@ def show(
     store: StoreOption = None,
 ) -> None:
     """Show one alert: what was done and by whom, the evidence, who was told, and how to replay it."""
-    found = list(ask(whom(store), "alerts.list", id=alert.lower(), limit=10))
-    if len(found) != 1:
-        raise CommandError(f"{'no' if not found else 'more than one'} alert's id begins with {alert!r}", "chaperone alerts list shows them")
+    found = only(LISTING, whom(store), alert)
     if output is Form.TABLE:
-        say(alert_lines(found[0]))
+        say(alert_lines(found))
     else:
-        document(as_stored(found[0]), output)
+        document(found, output)
 
 
 @app.command(epilog="Examples: chaperone alerts ack 3f2a9c | chaperone alerts ack --all")

@@ -6,7 +6,7 @@ import typer
 
 from chaperone.collector.cli.ask import StoreOption, Whom, ask, directory, whom
 from chaperone.collector.cli.failed import CommandError
-from chaperone.collector.cli.listing import Listing, Way, as_stored, listed
+from chaperone.collector.cli.listing import Listing, Way, listed, only
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, say
 from chaperone.collector.cli.show.approval import COLUMNS, approval_lines, row
@@ -52,10 +52,11 @@ def list_(
 @app.command(epilog="Example: chaperone approvals show 3f2a9c")
 def show(approval: Id, output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
     """Show one: the request and what it would change, whose word it wants, and what was said."""
-    found = list(ask(whom(store), "approvals.list", id=approval.lower(), limit=2))
-    if len(found) != 1:
-        raise CommandError(f"{'no' if not found else 'more than one'} approval's id begins with {approval!r}", NEXT)
-    _show(as_stored(found[0]), output)
+    found = only(LISTING, whom(store), approval)
+    if output is Form.TABLE:
+        say(approval_lines(found))
+    else:
+        document(found, output)
 
 
 @app.command(epilog="Example: chaperone approvals approve 3f2a9c --reason 'planned in CHG-1042'")
@@ -78,10 +79,3 @@ def _decide(place: Whom, word: Document, output: Form) -> None:
         typer.echo(f"approval {found['id'][:12]} has your word; it wants more people's")
     else:
         typer.echo(f"approval {found['id'][:12]} {escape(found['state'])}")
-
-
-def _show(found: Document, output: Form) -> None:
-    if output is Form.TABLE:
-        say(approval_lines(found))
-    else:
-        document(found, output)

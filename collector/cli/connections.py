@@ -1,15 +1,16 @@
 """`chaperone connections`: where a session's programs connected to, how much went there, and how much of it was captured."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from chaperone.collector.cli.ask import StoreOption, ask, whom
+from chaperone.collector.cli.ask import StoreOption, whom
+from chaperone.collector.cli.listing import Document, Listing, Way, listed
 from chaperone.collector.cli.options import FormOption
-from chaperone.collector.cli.output import Form, documents, is_coloured, say
+from chaperone.collector.cli.output import Form
 from chaperone.collector.cli.show.body import amount
 from chaperone.collector.cli.show.connection import coverage, name
-from chaperone.collector.cli.show.table import Cell, table
+from chaperone.collector.cli.show.table import Cell
 
 app = typer.Typer(no_args_is_help=True, help="Where programs connected to, and how much of it was captured.", rich_markup_mode=None)
 COLUMNS = ("PID", "PROGRAM", "REMOTE", "NAME", "PROTOCOL", "OUT", "IN", "COVERAGE")
@@ -28,15 +29,10 @@ def list_(
     store: StoreOption = None,
 ) -> None:
     """List a session's connections, the newest last."""
-    found = list(ask(whom(store), "connections.list", session=session.lower(), limit=limit))
-    if output is not Form.TABLE:
-        return documents(found, output)
-    if not found:
-        return typer.echo("No connections found.", err=True)
-    return say(table(COLUMNS, map(_row, found), is_coloured()))
+    listed(LISTING, whom(store), {"session": session.lower(), "limit": limit}, Way(output))
 
 
-def _row(connection: dict[str, Any]) -> list[Cell | str]:
+def _row(connection: Document, _now: int) -> list[Cell | str]:
     size = connection.get("bytes") or {"out": 0, "in": 0}
     return [
         str(connection.get("pid", "")),
@@ -48,3 +44,6 @@ def _row(connection: dict[str, Any]) -> list[Cell | str]:
         amount(size["in"]),
         coverage(connection),
     ]
+
+
+LISTING = Listing("connections.list", "connections", COLUMNS, (), _row)

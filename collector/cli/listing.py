@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from chaperone.collector.cli.ask import Whom, ask
+from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.output import Form, documents, is_coloured, say
 from chaperone.collector.cli.show.table import Cell, table
 
@@ -17,8 +18,8 @@ FOLLOW_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A question of the store and how its rows look: `row(document, now)` gives the cells of `columns`, which are at least so wide
-    while one follows."""
+    """A question of the store and how its rows look: `row(document, now)` gives the cells of `columns`; `widths`: what they have at
+    least while one follows, () where nobody can."""
 
     question: str
     things: str
@@ -32,7 +33,7 @@ class Way:
     """How it is printed."""
 
     output: Form
-    follow: bool
+    follow: bool = False
 
     def __post_init__(self) -> None:
         if self.follow and self.output in (Form.JSON, Form.YAML):
@@ -46,6 +47,15 @@ def listed(listing: Listing, asked: Whom, given: Mapping[str, Any], way: Way) ->
     _print(listing, found, way.output)
     if way.follow:
         _follow(listing, asked, wanted, max((row["cursor"] for row in found), default=0), way.output)
+
+
+def only(listing: Listing, asked: Whom, id_: str) -> Document:
+    """The one whose id begins so, as it is stored. CommandError when there is none or several."""
+    found = list(ask(asked, listing.question, id=id_.lower(), limit=2))
+    if len(found) != 1:
+        how_many, things = "no" if not found else "more than one", listing.things
+        raise CommandError(f"{how_many} {things.removesuffix('s')}'s id begins with {id_!r}", f"chaperone {things} list shows them")
+    return as_stored(found[0])
 
 
 def as_stored(row: Document) -> Document:

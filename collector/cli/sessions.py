@@ -1,14 +1,13 @@
 """`chaperone sessions`: what was recorded."""
 
 import shlex
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from chaperone.collector.cli.ask import StoreOption, ask, whom
-from chaperone.collector.cli.listing import as_stored
+from chaperone.collector.cli.listing import Document, Listing, Way, listed
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
 from chaperone.collector.cli.show import activity
@@ -36,14 +35,8 @@ def list_(
     store: StoreOption = None,
 ) -> None:
     """List sessions, the newest last."""
-    given = {"since": instant(since) if since else None, "namespace": namespace, "pod": pod}
-    found = list(ask(whom(store), "sessions.list", limit=limit, **given))
-    if output is not Form.TABLE:
-        return documents(map(as_stored, found), output)
-    if not found:
-        return typer.echo("No sessions found.", err=True)
-    now = time.time_ns()
-    return say(table(COLUMNS, [_row(session, now) for session in found], is_coloured()))
+    given: Document = {"since": since and instant(since), "namespace": namespace, "pod": pod}
+    listed(LISTING, whom(store), given | {"limit": limit}, Way(output))
 
 
 @app.command(epilog="Example: chaperone sessions show latest")
@@ -80,7 +73,7 @@ def summary(
     return say(table(activity.headings(by), [activity.row(one, by) for one in found], is_coloured()))
 
 
-def _row(session: dict[str, Any], now: int) -> list[Cell | str]:
+def _row(session: Document, now: int) -> list[Cell | str]:
     bytes_ = session.get("bytes") or {"out": 0, "in": 0}
     return [
         short(session["id"]),
@@ -107,3 +100,6 @@ def _processes(processes: list[dict[str, Any]]) -> None:
 
 def _store_option(store: Path | None) -> str:
     return f" --store {shlex.quote(str(store))}" if store else ""
+
+
+LISTING = Listing("sessions.list", "sessions", COLUMNS, (), _row)

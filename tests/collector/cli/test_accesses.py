@@ -18,5 +18,5 @@ def test_the_owner_of_a_store_leaves_none(filled: Path) -> None:
 
 def test_a_denied_access_is_marked() -> None:
     access = {"time": "2026-01-02T03:04:05.000000006Z", "user": "eve", "means": "token", "question": "replay", "session": "5e" * 16}
-    row = _row(access | {"parameters": {"session": "5e" * 16, "bodies": True}, "allowed": False})
+    row = _row(access | {"parameters": {"session": "5e" * 16, "bodies": True}, "allowed": False}, 0)
     assert row == ["2026-01-02T03:04:05Z", "eve", "token", "replay", "5e5e5e5e", '{"bodies": true}', Cell("denied", "bad")]
