@@ -175,6 +175,7 @@ class Proxy:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self.taps: list[Tap] = []
+        self._numbers = itertools.count(1)  # connections come at once, from several threads
         self.faults: list[Exception] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -191,7 +192,7 @@ class Proxy:
         with suppress(OSError):
             client = self._context.wrap_socket(plain, server_side=True)
             server = self._connect([client.selected_alpn_protocol() or "http/1.1"])
-            tap = Tap(self._agent, len(self.taps) + 1)
+            tap = Tap(self._agent, next(self._numbers))
             self.taps.append(tap)
             back = threading.Thread(target=self._pump, args=(server, client, tap.read), daemon=True)
             back.start()
