@@ -18,10 +18,14 @@ from chaperone.agent.trace.values import Attached
 
 pytestmark = pytest.mark.kernel
 PROGRAMS = sorted({program for pair in OPENSSL.values() for program in pair if program})
-COUNTING = "BPF_ARRAY(hits, u64, 1);\n" + "".join(
-    f"int {program}(void *ctx) {{ int zero = 0; u64 *n = hits.lookup(&zero); if (n) __sync_fetch_and_add(n, 1); return 0; }}\n"
-    for program in PROGRAMS
-)
+# Whoever else uses the library meanwhile is not counted.
+ONE = """{
+  int zero = 0;
+  u64 *number = hits.lookup(&zero);
+  if (number && bpf_get_current_pid_tgid() >> 32 == PID) __sync_fetch_and_add(number, 1);
+  return 0;
+}"""
+COUNTING = "BPF_ARRAY(hits, u64, 1);\n" + "".join(f"int {program}(void *ctx) {ONE}\n" for program in PROGRAMS)
 WAYS = {"links": True, "perf events": False}
 
 
@@ -57,7 +61,7 @@ def test_each_way_meets_entries_and_returns(parser: Parser, library: ctypes.CDLL
     if by_link and not has_links():
         pytest.skip("this kernel has no links of many uprobes (6.6)")
     monkeypatch.setattr(module, "has_links", lambda: by_link)
-    kernel = Kernel(COUNTING, {})
+    kernel = Kernel(COUNTING, {"PID": os.getpid()})
     try:
         files = ProbedFiles(kernel, parser)
         found = files.attach(libssl())
@@ -80,7 +84,7 @@ def test_each_way_meets_entries_and_returns(parser: Parser, library: ctypes.CDLL
 def test_a_place_that_is_none_is_refused(tmp_path: Path) -> None:
     if not has_links():
         pytest.skip("this kernel has no links of many uprobes (6.6)")
-    kernel = Kernel(COUNTING, {})
+    kernel = Kernel(COUNTING, {"PID": os.getpid()})
     try:
         with pytest.raises(OSError, match="No such file"):
             link(kernel.load_uprobe("on_ssl_return"), str(tmp_path / "absent"), (0,), at_return=False)
