@@ -30,7 +30,6 @@ static void fill_answer(struct __sk_buff *skb, struct span *span, struct socket_
   about->position = position;
   about->peer = span->peer;
   about->size = span->end - span->at;
-  about->pad = 0;
 }
 
 static int tell_short(struct __sk_buff *skb, struct span *span, u64 position) {

@@ -17,17 +17,17 @@ enum broken { BROKEN_NOT, BROKEN_HOLE, BROKEN_LATE, BROKEN_CROWDED };
 struct socket_opened {
   struct head head;
   __u64 cookie;
+  __u64 peer; /* as in flow_key */
   __u64 before[2];
   __u8 local[16]; /* IPv4: the first four */
   __u8 remote[16];
-  __u32 peer; /* as in flow_key */
   __u32 quic; /* version of the QUIC that it begins; 0: it begins none */
   __u16 local_port;
   __u16 remote_port;
   __u8 family; /* 4 or 6 */
   __u8 protocol;
   __u8 late;
-  __u8 pad;
+  __u8 pad[5];
 };
 
 /* The thread that just began to write to a TLS object sent a record of that write's size. */
@@ -57,18 +57,18 @@ struct socket_closing {
 struct socket_answer {
   struct head head;
   __u64 cookie;
+  __u64 peer;
   __u64 position; /* in that direction */
-  __u32 peer;
   __u32 size; /* of the packet's payload */
   __u32 kept;
-  __u32 pad;
 };
 
 /* `peer`: of UDP, whose sockets speak with many at once, a hash of the other side's address and port; 0 of TCP. */
 struct flow_key {
   __u64 cookie;
+  __u64 peer;
   __u32 direction;
-  __u32 peer;
+  __u32 pad;
 };
 
 /* One direction of a connection: what it carried, and where its records' parser is. */

@@ -6,10 +6,10 @@
 /* One packet: where its payload is, and whose. */
 struct span {
   u64 cookie;
+  u64 peer; /* as in flow_key */
   u32 at;
   u32 end;
   u32 direction;
-  u32 peer; /* as in flow_key */
   u32 sequence;
   u8 flags;
   u8 protocol;
@@ -163,7 +163,7 @@ static int is_new(struct flow *flow, struct span *span) {
 }
 
 static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
-  struct flow_key key = {span->cookie, span->direction, span->peer};
+  struct flow_key key = {span->cookie, span->peer, span->direction};
   struct flow *flow = flow_at(&key);
   if (flow || !slot_of(skb)) return flow;
   struct flow fresh = {};
@@ -190,7 +190,7 @@ static int look(struct __sk_buff *skb, u32 direction) {
   span.direction = direction;
   if (!is_concerned(skb) || !find_transport(skb, &span) || !find_payload(skb, &span)) return 0;
   span.cookie = bpf_get_socket_cookie(skb);
-  struct flow_key other = {span.cookie, !direction, span.peer};
+  struct flow_key other = {span.cookie, span.peer, !direction};
   struct flow *back = flow_at(&other);
   if (direction == DIRECTION_IN && !back) return 0; /* nothing was sent there: a listening socket, or a packet to nobody */
   struct flow *flow = flow_of(skb, &span);
@@ -210,7 +210,7 @@ int on_ingress(struct __sk_buff *skb) {
 }
 
 int on_records_out(struct __sk_buff *skb) {
-  struct flow_key key = {bpf_get_socket_cookie(skb), DIRECTION_OUT, 0};
+  struct flow_key key = {bpf_get_socket_cookie(skb), 0, DIRECTION_OUT};
   struct flow *flow = flows.lookup(&key);
   if (!flow) return 1;
   int more = take_records(skb, flow, 0);
@@ -222,7 +222,7 @@ int on_records_out(struct __sk_buff *skb) {
 }
 
 int on_records_in(struct __sk_buff *skb) {
-  struct flow_key key = {bpf_get_socket_cookie(skb), DIRECTION_IN, 0}, other = {key.cookie, DIRECTION_OUT, 0};
+  struct flow_key key = {bpf_get_socket_cookie(skb), 0, DIRECTION_IN}, other = {key.cookie, 0, DIRECTION_OUT};
   struct flow *flow = flows.lookup(&key);
   if (!flow || !take_records(skb, flow, flows.lookup(&other))) return 1;
   records.call(skb, DIRECTION_IN);

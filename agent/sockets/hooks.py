@@ -64,4 +64,4 @@ def _table(key: FlowKey) -> str:
 def _keys(name: int) -> tuple[FlowKey, FlowKey]:
     """OUT, IN."""
     cookie, peer = cookie_and_peer(name)
-    return FlowKey(cookie, Direction.OUT, peer), FlowKey(cookie, Direction.IN, peer)
+    return FlowKey(cookie, peer, Direction.OUT), FlowKey(cookie, peer, Direction.IN)

@@ -1,12 +1,12 @@
 """The mirror of bpf/socket_event.h, as agent/trace/layout.py is that of event.h. A test compiles it against the C file.
 
-struct socket_opened { struct head head; __u64 cookie; __u8 local[16], remote[16]; __u32 peer, quic;
-                       __u16 local_port, remote_port; __u8 family, protocol, late, pad; };
+struct socket_opened { struct head head; __u64 cookie, peer, before[2]; __u8 local[16], remote[16]; __u32 quic;
+                       __u16 local_port, remote_port; __u8 family, protocol, late, pad[5]; };
 struct socket_tied   { struct head head; __u64 handle, cookie; };
 struct socket_hello  { struct head head; __u64 cookie; __u32 direction, kept; __u8 data[HELLO_LIMIT]; };
 struct socket_closing { struct head head; __u64 cookie; };
-struct socket_answer { struct head head; __u64 cookie, position; __u32 peer, size, kept, pad; };
-struct flow_key      { __u64 cookie; __u32 direction, peer; };
+struct socket_answer { struct head head; __u64 cookie, peer, position; __u32 size, kept; };
+struct flow_key      { __u64 cookie, peer; __u32 direction, pad; };
 struct flow          { __u64 wire, bytes, handshake, awaited; __u32 records, handshake_records, next, remain, at, end;
                        __u16 first[SIZES], last[SIZES]; __u8 header[5], have, tls, broken, closing, answers, pad[6]; };
 """
@@ -46,17 +46,17 @@ class OpenedRecord(ctypes.Structure):
     _fields_ = (
         ("head", Head),
         ("cookie", c_uint64),
+        ("peer", c_uint64),
         ("before", c_uint64 * 2),
         ("local", c_uint8 * 16),
         ("remote", c_uint8 * 16),
-        ("peer", c_uint32),
         ("quic", c_uint32),
         ("local_port", c_uint16),
         ("remote_port", c_uint16),
         ("family", c_uint8),
         ("protocol", c_uint8),
         ("late", c_uint8),
-        ("pad", c_uint8),
+        ("pad", c_uint8 * 5),
     )
 
 
@@ -84,18 +84,17 @@ class AnswerRecord(ctypes.Structure):
     _fields_ = (
         ("head", Head),
         ("cookie", c_uint64),
+        ("peer", c_uint64),
         ("position", c_uint64),
-        ("peer", c_uint32),
         ("size", c_uint32),
         ("kept", c_uint32),
-        ("pad", c_uint32),
     )
 
 
 class FlowKey(ctypes.Structure):
     """`struct flow_key`."""
 
-    _fields_ = (("cookie", c_uint64), ("direction", c_uint32), ("peer", c_uint32))
+    _fields_ = (("cookie", c_uint64), ("peer", c_uint64), ("direction", c_uint32), ("pad", c_uint32))
 
 
 class FlowRecord(ctypes.Structure):

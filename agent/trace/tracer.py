@@ -85,7 +85,7 @@ class Tracer:
 
     def __enter__(self) -> Self:
         """Compile, load, attach the process hooks. OSError or RuntimeError, with a sentence, when that cannot be."""
-        defines = {"RING_PAGES": self.settings.ring_pages, "SPINNERS": self.settings.spinners, "PEER_SEED": secrets.randbits(32)}
+        defines = {"RING_PAGES": self.settings.ring_pages, "SPINNERS": self.settings.spinners, "PEER_SEED": secrets.randbits(63)}
         self.parser = Parser()
         self.parser.start()
         self.kernel = _load({**offsets(Btf.of_kernel()), **defines})
