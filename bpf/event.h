@@ -16,6 +16,9 @@ enum cause { CAUSE_NONE, CAUSE_RING_FULL, CAUSE_PAGE_ABSENT, CAUSE_TOO_LONG, CAU
 #define FILE_LIMIT 256  /* bytes of an executed file's name */
 #define ARGV_LIMIT 4096 /* bytes of argv, each argument with its closing 0; a power of two */
 #define CHUNK_LIMIT 32768
+#define NAME_LIMIT 256   /* bytes of a folder's name with its closing 0 */
+#define FOLDER_LIMIT 1024 /* bytes of a folder's names, the last one not counted; a power of two */
+#define NOT_WHOLE (~0U)
 
 /* Every record begins so. */
 struct head {
@@ -59,13 +62,14 @@ struct process {
   __s32 status; /* KIND_EXIT: as wait() gives it */
   __u32 kept;   /* KIND_EXEC: bytes of argv that follow */
   __u32 size;   /* KIND_EXEC: bytes of argv there are */
-  __u32 pad;
+  __u32 folder; /* KIND_EXEC: bytes of the names of its working directory, or NOT_WHOLE */
 };
 
 struct exec {
   struct process process;
   char file[FILE_LIMIT];
   char argv[ARGV_LIMIT];
+  char folder[FOLDER_LIMIT + NAME_LIMIT]; /* names, each with its closing 0, from the innermost outwards */
 };
 
 struct stream_key {

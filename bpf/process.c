@@ -15,6 +15,35 @@ static void tell(struct process *process, u32 slot) {
   else count_event_lost(slot);
 }
 
+#define DEPTH 64 /* folders and mounts of a path */
+
+/* The working directory, as the kernel's d_path() walks it, up to the root of the mount namespace. /proc tells no more of it when a
+ * process has lived a millisecond. How far it got is kept in the record: of what the verifier reads there it knows nothing, so
+ * that each turn is the same to it; in a register each turn doubled the ways through (6.18). */
+static void copy_folder(u64 task, struct exec *exec) {
+  u64 pwd = read_kernel_u64(task, TASK_FS) + FS_PWD;
+  u64 entry = read_kernel_u64(pwd, PATH_DENTRY), mount = read_kernel_u64(pwd, PATH_MNT) - MOUNT_MNT;
+  volatile u32 *size = &exec->process.folder;
+  *size = 0;
+  for (int i = 0; i < DEPTH; i++) {
+    u64 above = read_kernel_u64(entry, DENTRY_D_PARENT);
+    if (entry == read_kernel_u64(mount + MOUNT_MNT, VFSMOUNT_MNT_ROOT)) {
+      above = read_kernel_u64(mount, MOUNT_MNT_PARENT);
+      if (above == mount) return;
+      entry = read_kernel_u64(mount, MOUNT_MNT_MOUNTPOINT);
+      mount = above;
+      continue;
+    }
+    u32 at = *size;
+    if (at >= FOLDER_LIMIT || above == entry) break;
+    long added = bpf_probe_read_kernel_str(exec->folder + at, NAME_LIMIT, (void *)read_kernel_u64(entry, DENTRY_D_NAME + QSTR_NAME));
+    if (added <= 0) break;
+    *size = at + added;
+    entry = above;
+  }
+  *size = NOT_WHOLE;
+}
+
 /* TP_PROTO(struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm): include/trace/events/sched.h.
  * argv is what the new program finds on its stack, just written there by the kernel. */
 int on_exec(struct bpf_raw_tracepoint_args *ctx) {
@@ -33,6 +62,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx) {
   u64 kept = size < ARGV_LIMIT ? size : ARGV_LIMIT - 1;
   asm volatile("%0 &= %1" : "+r"(kept) : "i"(ARGV_LIMIT - 1));
   exec->process.kept = bpf_probe_read_user(exec->argv, kept, (void *)argv) ? 0 : kept;
+  copy_folder(task, exec);
   exec->file[0] = 0;
   bpf_probe_read_kernel_str(exec->file, sizeof(exec->file), (void *)read_kernel_u64(ctx->args[2], BINPRM_FILENAME));
   events.ringbuf_submit(exec, wake());

@@ -3,8 +3,8 @@
 struct head    { __u64 time, started; __u32 pid, image; __u16 kind, workload; __u32 pad; };
 struct tls     { struct head head; __u64 handle, born, position, size; __u32 kept; __u8 direction, library, cause, pad; };
 struct closed  { struct head head; __u64 handle, born, positions[2]; __u32 library, pad; };
-struct process { struct head head; __u64 parent_started; __u32 parent, uid; __s32 status; __u32 kept, size, pad; };
-struct exec    { struct process process; char file[FILE_LIMIT], argv[ARGV_LIMIT]; };
+struct process { struct head head; __u64 parent_started; __u32 parent, uid; __s32 status; __u32 kept, size, folder; };
+struct exec    { struct process process; char file[FILE_LIMIT], argv[ARGV_LIMIT], folder[FOLDER_LIMIT + NAME_LIMIT]; };
 struct stream_key { __u64 started, handle; __u32 pid, image; };
 struct stream  { __u64 born, handle, positions[2]; __u16 library, workload; __u32 closed; };
 struct counters { __u64 chunks, events, streams, calls, sent, begun, ended; };
@@ -18,6 +18,7 @@ from enum import IntEnum
 
 FILE_LIMIT = 256
 ARGV_LIMIT = 4096
+NAME_LIMIT, FOLDER_LIMIT, NOT_WHOLE = 256, 1024, 2**32 - 1
 
 
 class Kind(IntEnum):
@@ -86,7 +87,7 @@ class ProcessRecord(ctypes.Structure):
         ("status", c_int32),
         ("kept", c_uint32),
         ("size", c_uint32),
-        ("pad", c_uint32),
+        ("folder", c_uint32),
     )
 
 
@@ -97,6 +98,7 @@ class ExecRecord(ctypes.Structure):
         ("process", ProcessRecord),
         ("file", c_uint8 * FILE_LIMIT),
         ("argv", c_uint8 * ARGV_LIMIT),
+        ("folder", c_uint8 * (FOLDER_LIMIT + NAME_LIMIT)),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from chaperone.agent.groups import decode as groups
 from chaperone.agent.hold.layout import HELD, HeldRecord
 from chaperone.agent.sockets import decode as sockets
-from chaperone.agent.trace.layout import ClosedRecord, ExecRecord, Head, Kind, ProcessRecord, TlsRecord
+from chaperone.agent.trace.layout import NOT_WHOLE, ClosedRecord, ExecRecord, Head, Kind, ProcessRecord, TlsRecord
 from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork, Site, Tls, TlsBytes, TlsClosed, TlsHeld, TlsLost, Value
 from chaperone.proto.records import Cause, Direction
 
@@ -64,6 +64,7 @@ def _exec(record: bytes) -> ProcessExec:
         uid=process.uid,
         parent_pid=process.parent,
         parent_started=process.parent_started,
+        cwd="" if process.folder == NOT_WHOLE else _folder(bytes(raw.folder)[: process.folder]),
     )
 
 
@@ -88,6 +89,11 @@ def _argv(raw: bytes) -> Iterator[str]:
     """Each argument ends with a 0; what was cut has none."""
     if raw:
         yield from (_text(argument) for argument in raw.removesuffix(b"\0").split(b"\0"))
+
+
+def _folder(raw: bytes) -> str:
+    """An absolute path; its names come from the innermost outwards."""
+    return "/" + "/".join(_text(name) for name in reversed(raw.split(b"\0")[:-1]))
 
 
 def _text(raw: bytes) -> str:

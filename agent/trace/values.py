@@ -65,7 +65,8 @@ class TlsClosed:
 
 @dataclass(frozen=True, slots=True)
 class ProcessExec:
-    """A process became another program. `exe`: its file; `argv_cut`: argv was longer than we copy (`layout.ARGV_LIMIT`)."""
+    """A process became another program. `exe`: its file as it was named; `argv_cut`: argv was longer than we copy
+    (`layout.ARGV_LIMIT`); `cwd`: "" where it is nested deeper than we look."""
 
     pid: int
     started: int
@@ -77,6 +78,7 @@ class ProcessExec:
     uid: int
     parent_pid: int
     parent_started: int
+    cwd: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Which process did it: fork, exec and exit from the kernel, the rest from /proc while the process is still there.
 
 What /proc no longer tells of a process that lived a millisecond comes from its parent: a fork changes nothing, and an
-exec's file and arguments come from the kernel. Bounded: the longest known are forgotten first, and met again if they speak.
+exec's file, arguments and folder come from the kernel. Bounded: the longest known are forgotten first, and met again if they speak.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork
 from chaperone.agent.workload.processes import TICK_NS, argv, describe, started_ns
@@ -33,13 +34,13 @@ class Lineage:
     def executed(self, value: ProcessExec) -> ProcessSeen:
         """A process became another program."""
         parent = (value.parent_pid, value.parent_started)
-        known = self.living.get((value.pid, value.started)) or self.living.get(parent)
         self._first.setdefault(self.sessions[value.workload], (value.pid, value.started))
         now = describe(value.pid)
         self._before.discard((value.pid, value.started))
         arguments = (argv(value.pid) if value.argv_cut else ()) or value.argv
-        cwd = now.cwd or (known.cwd if known else "")
-        return self._seen(value, ProcessSeen(*self._head(value), now.exe or value.exe, arguments, cwd, value.uid, self.id_of(parent)))
+        cwd = value.cwd or now.cwd
+        exe = now.exe or str(Path(cwd) / value.exe)
+        return self._seen(value, ProcessSeen(*self._head(value), exe, arguments, cwd, value.uid, self.id_of(parent)))
 
     def forked(self, value: ProcessFork) -> ProcessSeen:
         """A process began as a copy of its parent."""

@@ -95,7 +95,9 @@ class Workload:
     path: Path
 
     def start(self, argv: Sequence[str | Path], path: Path | None = None, **options: object) -> subprocess.Popen[bytes]:
-        """Run a program that is in the cgroup (or another one) from its first instruction."""
+        """Run a program that is in the cgroup (or another one) from its first instruction. Not on the terminal of whoever runs
+        the tests, if there is one: nobody is stopped there (bpf/gate.h)."""
+        options.setdefault("start_new_session", True)
         enter = f'echo 0 > {(path or self.path) / "cgroup.procs"} && exec "$@"'
         command = ["/bin/sh", "-c", enter, "sh", *map(str, argv)]
         return subprocess.Popen(command, **options)  # type: ignore[call-overload,no-any-return]

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from chaperone.agent.trace.layout import ClosedRecord, ExecRecord, Head, Kind, ProcessRecord, TlsRecord
+import pytest
+
+from chaperone.agent.trace.layout import NOT_WHOLE, ClosedRecord, ExecRecord, Head, Kind, ProcessRecord, TlsRecord
 from chaperone.agent.trace.records import decode, shell_status
 from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork, Tls, TlsBytes, TlsClosed, TlsLost
 from chaperone.proto.records import Cause, Direction
@@ -46,7 +48,19 @@ def executed(argv: bytes, size: int) -> ProcessExec:
 
 def test_an_exec_has_its_arguments_empty_ones_too() -> None:
     value = executed(b"echo\0a b\0\0", 10)
-    assert value == ProcessExec(7, 5, 11, 2, "/bin/echo", ("echo", "a b", ""), False, 1000, 1, 4)
+    assert value == ProcessExec(7, 5, 11, 2, "/bin/echo", ("echo", "a b", ""), False, 1000, 1, 4, "/")
+
+
+@pytest.mark.parametrize(
+    ("folder", "size", "cwd"),
+    [(b"", 0, "/"), (b"c\0b b\0a\0", 8, "/a/b b/c"), (b"c\0\xff\0", 4, "/\\xff/c"), (b"c\0b\0", NOT_WHOLE, "")],
+)
+def test_an_exec_has_the_folder_that_it_happened_in(folder: bytes, size: int, cwd: str) -> None:
+    raw = ExecRecord(process=ProcessRecord(head=head(Kind.EXEC), folder=size))
+    raw.folder[: len(folder)] = folder
+    value = decode(bytes(raw))
+    assert isinstance(value, ProcessExec)
+    assert value.cwd == cwd
 
 
 def test_an_argv_that_was_cut_says_so() -> None:
