@@ -39,6 +39,11 @@ class Doorkeeper:
         self.backlog: deque[bytes] = deque()
         self.is_dismissed = False
 
+    def forget(self) -> None:
+        """What the ring has from before anybody was at the door: nobody waited for it."""
+        for _record in self.ring.take():
+            continue
+
     def run(self) -> None:
         """Until the agent hangs up."""
         while self._step():
@@ -98,6 +103,7 @@ def main(arguments: list[str]) -> None:
     waiting, states = Waiting(Map(halted, Thread, Thread)), Map(state, Thread, GateState)
     agent = socket.socket(fileno=0)
     keeper = Doorkeeper(agent, RingReader(ring, size), waiting)
+    keeper.forget()
     agent.send(READY)
     try:
         keeper.run()

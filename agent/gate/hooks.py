@@ -2,6 +2,7 @@
 latest 6.16), else at the node's changes of TCP states, of which bpf/gate.h looks at a connect by a governed task only."""
 
 import os
+import threading
 from pathlib import Path
 
 from chaperone.agent.trace.governed import opened
@@ -13,18 +14,22 @@ TRACEPOINT = "inet_sock_set_state"
 
 
 class ConnectHooks:
-    """The links of each governed cgroup, or one tracepoint for all. Which of them is found out by loading."""
+    """The links of each governed cgroup, or one tracepoint for all. Which of them is found out by loading. One thread may `close`
+    while another is still about to `attach`."""
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.links: dict[int, tuple[int, ...]] = {}
         self.is_by_cgroup = True
         self.tracepoint = -1
+        self.is_closed = False
+        self._changing = threading.Lock()
 
     def attach(self, slot: int, cgroup: str | Path) -> None:
-        """Meet the connects of sockets created in this cgroup and all below."""
-        with opened(cgroup) as directory:
-            self.links[slot] = self._link(directory) if self._loads() else ()
+        """Meet the connects of sockets created in this cgroup and all below, unless it is closed."""
+        with self._changing, opened(cgroup) as directory:
+            if not self.is_closed:
+                self.links[slot] = self._link(directory) if self._loads() else ()
 
     def detach(self, slot: int) -> None:
         """Meet them no more."""
@@ -32,12 +37,14 @@ class ConnectHooks:
             os.close(descriptor)
 
     def close(self) -> None:
-        """Meet nobody."""
-        for slot in list(self.links):
-            self.detach(slot)
-        if self.tracepoint >= 0:
-            os.close(self.tracepoint)
-            self.tracepoint = -1
+        """Meet nobody, from now on."""
+        with self._changing:
+            self.is_closed = True
+            for slot in list(self.links):
+                self.detach(slot)
+            if self.tracepoint >= 0:
+                os.close(self.tracepoint)
+                self.tracepoint = -1
 
     def _link(self, cgroup: int) -> tuple[int, ...]:
         return tuple(self.kernel.link_cgroup(self.kernel.load_sock_addr(name, kind), cgroup, kind) for kind, name in PROGRAMS.items())

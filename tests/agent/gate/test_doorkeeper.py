@@ -105,6 +105,14 @@ def test_goodbye_and_death_are_told_apart(scene: Scene) -> None:
     assert not scene.keeper.is_dismissed
 
 
+def test_what_came_before_it_was_there_is_forgotten(scene: Scene) -> None:
+    scene.ring.add(arrival(GateKind.CONNECT, 7))
+    scene.keeper.forget()
+    scene.ring.add(arrival(GateKind.CONNECT, 8))
+    scene.keeper._step()
+    assert scene.waiting.taken == [8]
+
+
 def test_a_busy_agent_does_not_keep_it_from_seizing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doorkeeper, "BACKLOG", 600)
     monkeypatch.setattr(doorkeeper, "TICK_S", 0)

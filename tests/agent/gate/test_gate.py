@@ -14,6 +14,7 @@ from chaperone.agent.gate import gate as module
 from chaperone.agent.gate.layout import GateKind, GateState, ReadRecord
 from chaperone.agent.trace.layout import Head, TlsRecord
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.workload.image import Image
 
 pytestmark = pytest.mark.kernel
 CONNECT = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])))"
@@ -97,6 +98,21 @@ def test_one_gate_follows_another(tracer: Tracer, port: str) -> None:
             workload.run([sys.executable, "-c", CONNECT, port])
         gate.close()
         assert gate.missed == 0
+
+
+def test_what_was_told_before_anybody_was_at_the_door_is_not_looked_into(tracer: Tracer) -> None:
+    with governed(tracer) as workload:
+        workload.run(["/bin/true", "before"])
+        gate, told = tracer.open_gate(), list[Image]()
+        gate.programs.executed = told.append  # type: ignore[method-assign,assignment]
+        gate.watch(1, workload.path, is_new=True)
+        behind = workload.start(["/bin/true", "behind"])
+        deadline = time.monotonic() + 30
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert behind.wait(30) == 0
+    gate.close()
+    assert [image.pid for image in told] == [behind.pid]
 
 
 def test_what_is_full_is_counted_and_lets_pass(tracer: Tracer, port: str) -> None:

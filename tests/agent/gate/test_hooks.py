@@ -57,3 +57,12 @@ def test_a_kernel_that_refuses_gets_the_tracepoint_once(kernel: Kernel, path: Pa
     assert "bpf" in str(Path(f"/proc/self/fd/{opened}").readlink())
     hooks.close()
     assert hooks.tracepoint == -1
+
+
+@pytest.mark.parametrize("kind", [Kernel, Refusing])
+def test_who_attaches_when_it_is_closed_already_leaves_nothing_behind(kernel: Kernel, kind: type[Kernel], path: Path) -> None:
+    """The gate's thread may fail while another one is about to watch; what it left could not be attached again, either."""
+    hooks = ConnectHooks(Refusing(kernel) if kind is Refusing else kernel)
+    hooks.close()
+    hooks.attach(1, path)
+    assert (hooks.links, hooks.tracepoint) == ({}, -1)
