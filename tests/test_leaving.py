@@ -11,13 +11,13 @@ from support.conversations import Conversation
 from support.masking import survivors
 
 from chaperone.collector.enforce.alert import Alert, alerts_of
-from chaperone.collector.ingest.policies import read_rules
+from chaperone.collector.ingest.policies import read_policies
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.records import BATCHES
 from chaperone.collector.rules.judged import Judged
-from chaperone.collector.rules.ruleset import ruleset
+from chaperone.collector.rules.ruleset import arranged
 from chaperone.collector.rules.verdict import Action
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.ids import stream_id
@@ -180,7 +180,7 @@ def test_a_rule_hears_of_it(scan: str, verdicts: list[str], tmp_path: Path) -> N
     (tmp_path / "policy.yaml").write_text(POLICY.replace("SCAN", scan))
     rows: list[Row] = []
     told = Told()
-    judge = Judge(ruleset(read_rules([tmp_path / "policy.yaml"])), rows, Masker(b"k" * 32).text, [told])
+    judge = Judge(arranged(read_policies([tmp_path / "policy.yaml"])), rows, Masker(b"k" * 32).text, [told])
     pipeline = Pipeline(lambda: Masker(b"k" * 32), judge, judge.scans)
     talk = Talk()
     for record in [*talk.read(), *talk.other(post("/x", SECRET.encode(), headers=f"X-Fine: {SECRET}\r\n"))]:

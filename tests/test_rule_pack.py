@@ -7,14 +7,15 @@ import pytest
 from support.judged_events import body, call, piece, unread
 
 from chaperone.collector.cli.rules import capture_events, judged
-from chaperone.collector.ingest.policies import DEFAULT, read_rules
+from chaperone.collector.ingest.policies import DEFAULT, read_policies
 from chaperone.collector.rules.document import POLICY_KEYS, RULE_KEYS
+from chaperone.collector.rules.ruleset import arranged
 from chaperone.collector.rules.verdict import Action, Enforce, Moment
 from chaperone.collector.rules.words import WORDS
 
 CAPTURES = Path(__file__).parent / "captures"
 SHARED = Path(__file__).parents[1] / "../shared/fixtures/wire"
-RULES = read_rules([DEFAULT])
+RULES = tuple(arranged(read_policies([DEFAULT])))
 PAGE = (Path(__file__).parents[1] / "docs/rules.md").read_text()
 ROW = re.compile(r"^\| ([\w.-]+) \| ([\w, -]+) \| \S.* \|$", re.MULTILINE)
 GOLDEN = {name: rules.split(", ") for name, rules in ROW.findall(PAGE.partition("| recording |")[2]) if name != "---"}
@@ -138,7 +139,7 @@ def test_every_word_and_key_is_in_the_manual() -> None:
 
 def test_the_manuals_example_is_right(tmp_path: Path) -> None:
     (tmp_path / "example.yaml").write_text(PAGE.partition("```yaml\n")[2].partition("```")[0])
-    assert [rule.name for rule in read_rules([tmp_path])] == ["no-privileged-exec", "secret-surge-then-egress"]
+    assert [rule.name for rule in arranged(read_policies([tmp_path]))] == ["no-privileged-exec", "secret-surge-then-egress"]
 
 
 def test_each_recording_in_the_manual_has_its_rules() -> None:
