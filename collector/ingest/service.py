@@ -257,11 +257,11 @@ async def _acks(under_way: _UnderWays, line: Line) -> None:
     try:
         while isinstance(item := await under_way.first(), _UnderWay | pb.Downward):
             if answer := item if isinstance(item, pb.Downward) else await _ack(item):
-                line.put_nowait(answer)
+                line.put(answer)
             await under_way.done()
-        line.put_nowait(item)
+        line.put(item)
     except RefusedError as refused:
-        line.put_nowait(refused)
+        line.put(refused)
 
 
 async def _ack(item: _UnderWay) -> pb.Downward | None:

@@ -142,8 +142,8 @@ def test_what_agents_are_told_of_a_batch_goes_out_at_once() -> None:
     async def work(intake: PipelineIntake) -> None:
         with intake.outgoing.line("a") as line:
             await intake.take(Arrival("a", 1, 0, lambda: [note("1")]))
-            assert await asyncio.wait_for(line.get(), 5) == ORDER
-            assert line.empty()
+            line.put(None)
+            assert [await asyncio.wait_for(line.get(), 5) for _ in range(2)] == [ORDER, None]
 
     run(rows, journal, work)
 

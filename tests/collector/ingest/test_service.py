@@ -91,13 +91,14 @@ def test_batches_are_acked_in_order(tmp_path: Path) -> None:
     intake = Intake()
     found = answers(tmp_path, intake, hello(), *[batch(number, [NOTE]) for number in (1, 2, 3)])
     assert (found[0].welcome.contract, found[0].welcome.next_batch) == (1, 1)
-    assert acked(found) == intake.taken == [1, 2, 3]
+    assert acked(found) == sorted(acked(found)) and acked(found)[-1:] == [3], "one says as much as those before it"
+    assert intake.taken == [1, 2, 3]
 
 
 def test_no_batch_is_acked_that_a_stream_still_needs(tmp_path: Path) -> None:
     intake = Intake()
     intake.through = 1
-    assert acked(answers(tmp_path, intake, hello(), *(batch(number, [NOTE]) for number in (1, 2, 3)))) == [1, 1, 1]
+    assert set(acked(answers(tmp_path, intake, hello(), *(batch(number, [NOTE]) for number in (1, 2, 3))))) == {1}
     intake.through = 0
     assert acked(answers(tmp_path, intake, hello("b"), batch(1, [NOTE]))) == []
 
@@ -125,7 +126,7 @@ def test_what_was_stored_or_taken_before_is_acked_and_not_taken_again(tmp_path: 
     intake = Intake(stored=3)
     found = answers(tmp_path, intake, hello(), *[batch(number, [NOTE]) for number in (1, 2, 3, 3)])
     assert found[0].welcome.next_batch == 3
-    assert acked(found) == [1, 2, 3, 3]
+    assert acked(found) == sorted(acked(found)) and acked(found)[-1:] == [3]
     assert intake.taken == [3]
 
 
@@ -220,7 +221,9 @@ def test_only_so_many_batches_are_under_way(tmp_path: Path) -> None:
         await asyncio.sleep(0.5)
         assert 8 <= len(intake.taken) <= 10
         intake.durable.set()
-        assert [(await call.read()).ack.batch for _ in range(29)] == list(range(1, 30))
+        while (await call.read()).ack.batch < 29:
+            continue
+        assert intake.taken == list(range(1, 30))
 
     served(tmp_path, intake, talk)
 
@@ -262,28 +265,29 @@ def inherited(tmp_path: Path, intake: Intake, *messages: pb.Upward, key: X25519P
     return found
 
 
-def acks_of(found: list[pb.Downward]) -> list[tuple[str, int]]:
-    return [(answer.ack.agent, answer.ack.batch) for answer in found if answer.WhichOneof("message") == "ack"]
+def acks_of(found: list[pb.Downward]) -> dict[str, int]:
+    """The last of each agent: it says as much as those before it."""
+    return {answer.ack.agent: answer.ack.batch for answer in found if answer.WhichOneof("message") == "ack"}
 
 
 def test_what_a_dead_agent_left_is_taken_in_its_name_and_once(tmp_path: Path) -> None:
     intake = Living(stored=3)
     found = inherited(tmp_path, intake, *heirloom(1, 2, 3, 4, 4, last=True), batch(1, [NOTE]))
-    assert acks_of(found) == [("dead", 1), ("dead", 2), ("dead", 3), ("dead", 4), ("dead", 4), ("dead", 5), ("", 1)]
+    assert acks_of(found) == {"dead": 5, "": 1}
     assert intake.taken == [3, 4, 5, 1]
     assert found[0].welcome.collector_key == public_of(PRIVATE)
 
 
 def test_numbers_that_the_disk_spoiled_are_jumped_over(tmp_path: Path) -> None:
     intake = Living()
-    assert acks_of(inherited(tmp_path, intake, *heirloom(2, 5, last=True))) == [("dead", 2), ("dead", 5), ("dead", 6)]
+    assert acks_of(inherited(tmp_path, intake, *heirloom(2, 5, last=True))) == {"dead": 6}
     assert intake.taken == [2, 5, 6]
 
 
 def test_a_frame_that_does_not_open_is_passed_over(tmp_path: Path) -> None:
     messages = heirloom(1, 2)
     messages[0].leftover.frame = b"spoilt"
-    assert acks_of(inherited(tmp_path, Living(), *messages)) == [("dead", 2)]
+    assert acks_of(inherited(tmp_path, Living(), *messages)) == {"dead": 2}
 
 
 def test_frames_that_did_not_open_are_told_at_the_end(tmp_path: Path) -> None:
@@ -305,7 +309,7 @@ def test_an_inherited_batch_that_is_none_does_not_stop_the_heir(tmp_path: Path) 
     intake = Living()
     too_large = [Note(SessionId("s"), 1, "x", "y" * 2000)]
     found = inherited(tmp_path, intake, *heirloom(1, records=too_large), *heirloom(2), batch(1, [NOTE]))
-    assert acks_of(found) == [("dead", 2), ("", 1)]
+    assert acks_of(found) == {"dead": 2, "": 1}
 
 
 def test_what_is_sealed_to_another_key_is_refused_and_the_heirs_own_goes_on(tmp_path: Path) -> None:
@@ -313,7 +317,7 @@ def test_what_is_sealed_to_another_key_is_refused_and_the_heirs_own_goes_on(tmp_
     found = inherited(tmp_path, intake, *heirloom(1, last=True), batch(1, [NOTE]), key=X25519PrivateKey.generate())
     refusals = [answer.leftover_refused for answer in found if answer.WhichOneof("message") == "leftover_refused"]
     assert [(refusal.agent, refusal.reason) for refusal in refusals] == [("dead", "sealed to another key, or damaged")] * 2
-    assert acks_of(found) == [("", 1)] and intake.taken == [1]
+    assert acks_of(found) == {"": 1} and intake.taken == [1]
 
 
 def test_an_order_is_told_while_nothing_is_durable(tmp_path: Path) -> None:
