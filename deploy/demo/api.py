@@ -12,6 +12,7 @@ from recorded import Recorded, accepted
 
 BLOCK = hashlib.shake_256(b"chaperone demo").digest(65536)
 VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+APPLY = "application/apply-patch+yaml"
 OPENAPI = {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash=DEMO"} for path in ("api/v1", "apis/apps/v1")}}
 
 
@@ -71,11 +72,16 @@ class Api:
         if asked.method == "POST":
             return self._objects.create(asked)
         if asked.method in {"PUT", "PATCH"}:
-            before = self._document(asked.path)
-            return _missing(place) if before is None else self._objects.change(asked, before)
+            return self._change(asked, place)
         if asked.method == "DELETE":
             return self._delete(asked, place)
         return self._read(asked, place)
+
+    def _change(self, asked: Asked, place: Place) -> Answer:
+        """What is applied by the server (Helm 4 does so) is made when it is not there."""
+        before = self._document(asked.path)
+        is_made = before is None and asked.header("content-type").startswith(APPLY)
+        return self._objects.change(asked, before or {}) if before or is_made else _missing(place)
 
     def _delete(self, asked: Asked, place: Place) -> Answer:
         document = self._document(asked.path)
@@ -94,17 +100,18 @@ class Api:
         found = self._recorded.answer(asked)
         if found is None:
             return _missing(place) if place.name else as_json(200, self._listed(asked.path, place))
-        changed = not place.name and (self._objects.within(asked.path) or self._objects.names_deleted(asked.path))
-        return self._with_changes(asked) if changed else found
+        changed = self._objects.within(asked.path) or self._objects.names_deleted(asked.path) or "labelSelector" in asked.query
+        return self._with_changes(asked) if changed and not place.name else found
 
     def _with_changes(self, asked: Asked) -> Answer:
-        """A recorded list or Table, with what was created and without what was deleted."""
+        """A recorded list or Table, with what was created and without what was deleted, or was not asked for."""
         path = asked.path
         document, gone = self._recorded.document(path, self._recorded.form(asked)), self._objects.names_deleted(path)
         items = document["rows" if "rows" in document else "items"]
         made = {item["metadata"]["name"]: item for item in self._objects.within(path)}
         items[:] = [item for item in items if item.get("object", item)["metadata"]["name"] not in gone | made.keys()]
         items += [_row(item, document) if "rows" in document else item for item in made.values()]
+        items[:] = [item for item in items if _is_selected(item.get("object", item), asked)]
         return as_json(200, document)
 
     def _listed(self, path: str, place: Place) -> dict[str, Any]:
@@ -151,6 +158,13 @@ def _details(place: Place) -> dict[str, str]:
     """Of a Status; empty ones are left out."""
     details = {"name": place.name, "group": place.group, "kind": place.resource}
     return {key: value for key, value in details.items() if value}
+
+
+def _is_selected(item: dict[str, Any], asked: Asked) -> bool:
+    """By a labelSelector of NAME=VALUE, which is all that Helm asks for."""
+    wanted = dict(pair.split("=", 1) for words in asked.query.get("labelSelector", ()) for pair in words.split(",") if "=" in pair)
+    labels = item["metadata"].get("labels", {})
+    return all(labels.get(name) == value for name, value in wanted.items())
 
 
 def _row(item: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

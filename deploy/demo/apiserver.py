@@ -3,7 +3,7 @@
     python deploy/demo/apiserver.py --dir DIR [--port 0] [--log-plaintext]
 
 Makes its own CA and certificate and writes DIR/kubeconfig (and DIR/token, DIR/ca.crt). Prints one line of JSON when it is
-ready: {"port": …, "kubeconfig": …}. Speaks HTTP/2 and HTTP/1.1 by ALPN, WebSocket for exec. Every request becomes a line
+ready: {"port": …, "kubeconfig": …}. Speaks HTTP/2 and HTTP/1.1 by ALPN, WebSocket for exec and port-forward. Every request becomes a line
 of DIR/requests.jsonl; with --log-plaintext the bytes of connection n are in DIR/plaintext/n.out (from the client), n.in.
 Besides the recorded API: GET /demo/bytes?size=N[&chunked=1] returns N bytes, POST /demo/swallow answers with the size and
 SHA-256 of any body. Nothing in here is secret: all values are planted.

@@ -1,8 +1,9 @@
-"""HTTP/1.1: keep-alive, chunked, Expect: 100-continue, and the hand-over to WebSocket."""
+"""HTTP/1.1: keep-alive, chunked, Expect: 100-continue, and the hand-overs to WebSocket."""
 
 from collections.abc import Callable
 
 import h11
+import port_forward
 import websocket_exec
 from asked import Answer, Asked, Upload
 from wire_log import Wire
@@ -26,6 +27,10 @@ async def serve(wire: Wire, answer: Serve, finish: Finish) -> None:
         if websocket_exec.is_exec(asked):
             finish(asked, Answer(101, ""))
             await websocket_exec.serve(wire, asked, connection.trailing_data[0])
+            return
+        if port_forward.is_forward(asked):
+            finish(asked, Answer(101, ""))
+            await port_forward.serve(wire, asked, connection.trailing_data[0])
             return
         reply = answer(asked)
         await _respond(connection, wire, (asked, reply, finish(asked, reply)))

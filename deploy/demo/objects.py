@@ -99,16 +99,21 @@ def _echo(status: int, stored: Stored) -> Answer:
 
 
 def from_protobuf(data: bytes) -> dict[str, Any]:
-    """Name, namespace, data and type of a Secret or ConfigMap in `k8s\\0` form (api/core/v1 generated.proto)."""
+    """Name, namespace, labels, data and type of a Secret or ConfigMap in `k8s\\0` form (api/core/v1 generated.proto)."""
     if not data.startswith(MAGIC):
         raise ValueError("no k8s envelope")
     unknown = dict(_fields(data[4:]))
-    meta = dict(_fields(unknown[1]))
-    document: dict[str, Any] = {"kind": meta[2].decode(), "apiVersion": meta[1].decode()}
+    kind = dict(_fields(unknown[1]))
+    document: dict[str, Any] = {"kind": kind[2].decode(), "apiVersion": kind[1].decode()}
     fields = list(_fields(unknown[2]))
-    names = dict(_fields(dict(fields)[1]))
-    document["metadata"] = {"name": names.get(1, b"").decode(), "namespace": names.get(3, b"").decode() or "default"}
+    document["metadata"] = _metadata(list(_fields(dict(fields)[1])))
     return document | _contents(document["kind"], fields)
+
+
+def _metadata(fields: list[tuple[int, bytes]]) -> dict[str, Any]:
+    names, labels = dict(fields), [dict(_fields(value)) for number, value in fields if number == 11]
+    named = {"name": names.get(1, b"").decode(), "namespace": names.get(3, b"").decode() or "default"}
+    return named | ({"labels": {label[1].decode(): label.get(2, b"").decode() for label in labels}} if labels else {})
 
 
 def _contents(kind: str, fields: list[tuple[int, bytes]]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import hashlib
+import io
 import json
+import tarfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -46,7 +48,7 @@ class Session:
 
 async def serve(wire: Wire, asked: Asked, behind: bytes) -> None:
     """Upgrade, run the command, tell its status, close."""
-    await wire.write(_switching(asked.header("sec-websocket-key")))
+    await wire.write(switching(asked.header("sec-websocket-key"), PROTOCOL))
     session = Session(wire, Connection(ConnectionType.SERVER, trailing_data=behind))
     listening = asyncio.create_task(_listen(session))
     try:
@@ -58,10 +60,11 @@ async def serve(wire: Wire, asked: Asked, behind: bytes) -> None:
         listening.cancel()
 
 
-def _switching(key: str) -> bytes:
+def switching(key: str, protocol: str) -> bytes:
+    """What agrees to a WebSocket."""
     accept = base64.b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()  # RFC 6455 §4.2.2
     lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept}"]
-    return "\r\n".join([*lines, f"Sec-WebSocket-Protocol: {PROTOCOL}", "", ""]).encode()
+    return "\r\n".join([*lines, f"Sec-WebSocket-Protocol: {protocol}", "", ""]).encode()
 
 
 async def _listen(session: Session) -> None:
@@ -91,7 +94,8 @@ async def _heard(session: Session, event: object) -> None:
 
 
 async def _run(session: Session, command: list[str]) -> int:
-    """`cat` echoes, `env` prints a planted password, everything else says out and err and ends with 3."""
+    """`cat` echoes, `env` prints a planted password, `tar` packs one file and unpacks nothing (kubectl cp), all else says out and err
+    and ends with 3."""
     if command[:1] == ["cat"]:
         async for data in session.lines():
             await session.say(STDOUT, data)
@@ -99,10 +103,31 @@ async def _run(session: Session, command: list[str]) -> int:
     if command[:1] == ["env"]:
         await session.say(STDOUT, ENVIRONMENT)
         return 0
+    if command[:1] == ["tar"]:
+        return await _tar(session, command)
     for channel, text in ((STDOUT, b"out\n"), (STDERR, b"err\n")):
         await session.say(channel, text)
         await asyncio.sleep(PAUSE_S)
     return 3
+
+
+async def _tar(session: Session, command: list[str]) -> int:
+    if command[1] == "cf":
+        await session.say(STDOUT, _packed(command[-1]))
+        return 0
+    async for _ in session.lines():
+        continue
+    return 0
+
+
+def _packed(path: str) -> bytes:
+    """One file of that name."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        entry = tarfile.TarInfo(path.lstrip("/"))
+        entry.size = len(ENVIRONMENT)
+        tar.addfile(entry, io.BytesIO(ENVIRONMENT))
+    return archive.getvalue()
 
 
 def _status(code: int) -> bytes:

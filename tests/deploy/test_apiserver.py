@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -47,6 +48,29 @@ def test_kubectl_creates_applies_and_deletes(server: ApiServer) -> None:
     manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n"
     assert kubectl(server, "apply", "-f", "-", stdin=manifest).stdout == "configmap/settings created\n"
     assert kubectl(server, "apply", "-f", "-", stdin=manifest.replace("a: b", "a: c")).stdout == "configmap/settings configured\n"
+
+
+def test_kubectl_applies_on_the_server_and_selects_by_label(server: ApiServer) -> None:
+    manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: colours, labels: {app: shop}}\ndata: {a: b}\n"
+    assert kubectl(server, "apply", "--server-side", "-f", "-", stdin=manifest).stdout == "configmap/colours serverside-applied\n"
+    assert kubectl(server, "get", "configmaps", "-l", "app=shop", "-o", "name").stdout == "configmap/colours\n"
+    assert kubectl(server, "get", "configmaps", "-l", "app=other", "-o", "name").stdout == ""
+
+
+def test_kubectl_copies_and_forwards_a_port(server: ApiServer, tmp_path: Path) -> None:
+    assert kubectl(server, "cp", "agent:/etc/env", str(tmp_path / "env"), "-c", "main").returncode == 0
+    assert "HOME=/root" in (tmp_path / "env").read_text()
+    environment = os.environ | {"KUBECONFIG": str(server.kubeconfig)}
+    command = [KUBECTL, "port-forward", "pod/agent", ":80"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as forwarder:
+        assert forwarder.stdout is not None
+        port = int(forwarder.stdout.readline().split(":")[1].split()[0])
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
+            peer.sendall(b"ping")
+            assert peer.recv(10) == b"ping"
+            peer.shutdown(socket.SHUT_WR)
+            assert peer.recv(10) == b""
+        forwarder.terminate()
 
 
 def test_kubectl_watches_until_the_server_ends(server: ApiServer) -> None:
