@@ -1,7 +1,7 @@
 """The gate: Call, NotKubernetes and ProcessSeen in, their masked forms out. What is behind it accepts nothing else."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from chaperone.collector.mask.body import Bodies, holds_secrets
 from chaperone.collector.mask.fingerprint import Fingerprint
 from chaperone.collector.mask.header import Headers
 from chaperone.collector.mask.known import Known, Origin
-from chaperone.collector.mask.masked import MaskedBody, MaskedCall, MaskedExchange, MaskedProcess, MaskedText, MaskedUser
+from chaperone.collector.mask.masked import MaskedBody, MaskedCall, MaskedExchange, MaskedPiece, MaskedProcess, MaskedText, MaskedUser
 from chaperone.collector.mask.masking import BUILT_IN, Masking
 from chaperone.collector.mask.pieces import Pieces
 from chaperone.collector.mask.taint import Taint
@@ -152,6 +152,10 @@ class Masker:
             if len(text) <= SHORT:
                 known[text] = masked
         return masked
+
+    def held_back(self) -> Iterable[tuple[int, MaskedPiece]]:
+        """What channels were sent and no piece has told yet, by the position of its call: as the pieces that it would be now."""
+        return self._pieces.held_back()
 
     def mark(self) -> Any:
         """What is held back of streaming calls, unmasked, of msgpack types only: for a sealed Mark."""

@@ -49,6 +49,13 @@ class Pieces:
             masked += (_last(tail, piece) for tail, piece in ended.tails.values())
         return tuple(piece for piece in masked if piece.body.size or piece.body.data or not piece.channel.startswith(_TEXTS))
 
+    def held_back(self) -> Iterator[tuple[int, MaskedPiece]]:
+        """Of each open call, by its position, the last pieces of what was sent, were it over now. They still come."""
+        for (position, *_), opened in self._open.items():
+            for tail, piece in opened.tails.values():
+                if piece.direction == "out" and (text := tail.held_back()):
+                    yield position, _shown(_behind(piece), text)
+
     def mark(self) -> list[Any]:
         """What is held back of each open call, unmasked, of msgpack types only."""
         return [[list(key), opened.asked, _saved(opened)] for key, opened in self._open.items()]
@@ -104,5 +111,10 @@ def _shown(piece: Piece, data: bytes) -> MaskedPiece:
 
 
 def _last(tail: Tail, piece: Piece) -> MaskedPiece:
+    return _shown(_behind(piece), tail.feed(b"", final=True))
+
+
+def _behind(piece: Piece) -> Piece:
+    """An empty one that follows it."""
     rest = replace(piece.body, size=0, wire_size=0, data=b"")
-    return _shown(replace(piece, position=piece.position + piece.body.wire_size, body=rest), tail.feed(b"", final=True))
+    return replace(piece, position=piece.position + piece.body.wire_size, body=rest)

@@ -34,6 +34,10 @@ class Revealer:
     def share(self, known: Known, stream: StreamId) -> None:
         """Nothing is recognised."""
 
+    def held_back(self) -> tuple[tuple[int, MaskedPiece], ...]:
+        """Nothing is."""
+        return ()
+
     def mark(self) -> Any:
         """Nothing is held back."""
         return None

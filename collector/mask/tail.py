@@ -63,6 +63,12 @@ class Tail:
         self._held = b""
         return self._texts.replaced(text[:end], [(0, end)]) + self.feed(text[end:])
 
+    def held_back(self) -> bytes:
+        """What is held back, masked as if nothing came behind it."""
+        if self._answering:
+            return self._texts.replaced(self._held, [(0, len(self._held))])
+        return self._texts.replaced(self._held, self._spans(self._held))
+
     @property
     def asks(self) -> bool:
         """Whether the unfinished line asks for a password."""

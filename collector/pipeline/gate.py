@@ -1,10 +1,11 @@
 """What the pipeline needs of masking: everything that leaves a stream goes through one of these."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from chaperone.collector.kube.call import Call, NotKubernetes
 from chaperone.collector.mask.known import Known
-from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedProcess, MaskedText
+from chaperone.collector.mask.masked import MaskedCall, MaskedExchange, MaskedPiece, MaskedProcess, MaskedText
 from chaperone.collector.mask.taint import Taint
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import ProcessSeen
@@ -36,6 +37,10 @@ class Gate(Protocol):
 
     def argv(self, argv: tuple[str, ...]) -> tuple[MaskedText, ...]:
         """A command line without its secrets."""
+        ...
+
+    def held_back(self) -> Iterable[tuple[int, MaskedPiece]]:
+        """What channels were sent and no piece has told yet, by the position of its call: as the pieces that it would be now."""
         ...
 
     def mark(self) -> Any:

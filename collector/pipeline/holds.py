@@ -65,7 +65,7 @@ class Judging(Protocol):
         ...
 
     def foresee(self, row: Row) -> None:
-        """A request is not whole, and is to be decided now."""
+        """A request, or what a channel was sent, is not whole, and is to be decided now."""
         ...
 
 
@@ -152,6 +152,9 @@ class Holds:
     def _orders_of(self, id_: StreamId) -> Iterator[pb.Downward]:
         under = self._under[id_]
         held = under.held
+        channels = self._judge is not None and self._judge.judges_channels(under.stream.home.session)
+        if channels and held.writes and not held.broken:
+            self._foresee(under.stream)
         if self._orders.is_over(id_):
             held.broken, under.is_ended = "a rule ends it", True
         pending = self._decide(under) if not held.broken else None
@@ -162,10 +165,16 @@ class Holds:
             yield from self._wait(under, pending)
         else:
             under.deadline, under.waited = 0, frozenset()
-            yield from held.write_orders(self._judge is not None and self._judge.judges_channels(under.stream.home.session))
+            yield from held.write_orders(channels)
         yield from held.read_orders()
         if held.broken:
             yield from self._end(id_, under)
+
+    def _foresee(self, stream: Stream) -> None:
+        """What is typed must be decided before it leaves, not when its line is over."""
+        for row in stream.typed():
+            if self._judge is not None:
+                self._judge.foresee(row)
 
     def _decide(self, under: _Under) -> Decision | None:
         """Say of each request that can be decided what becomes of it. One that waits for an approval."""

@@ -17,7 +17,7 @@ from chaperone.collector.mask.masked import MaskedText
 from chaperone.collector.pipeline.asking import Asking, Source
 from chaperone.collector.pipeline.courts import Court, Courts, governed_by
 from chaperone.collector.pipeline.keeping import kept
-from chaperone.collector.pipeline.moments import Happened, Moments
+from chaperone.collector.pipeline.moments import Happened, Moments, done_of
 from chaperone.collector.pipeline.performer import Performer
 from chaperone.collector.pipeline.targets import Targets
 from chaperone.collector.rules import changes
@@ -115,7 +115,8 @@ class Judge:
         return any(rule.do is Action.MASK and acts(rule) for rule in self._courts.of(session).rules)
 
     def foresee(self, row: Row) -> None:
-        """A request that can't be waited for is decided by what is known of it. Only rules that act are asked; all are once it is whole."""
+        """A request that can't be waited for, or what a channel was sent, is decided by what is known of it. Only rules that act are
+        asked; all are once it is whole, and of a channel as soon as one of them acts: then it ends here."""
         try:
             foreseen = list(self._moments.foreseen(row))
             self._ask(foreseen)
@@ -129,6 +130,11 @@ class Judge:
         court = self._courts.of(session)
         chosen = [rule for rule in court.rules.likely(event) if acts(rule)]
         verdicts, _ = evaluate(chosen, self._memory(scope_of(event)), event)
+        if event.subject is Subject.CHANNEL:
+            if verdicts:
+                self._moments.known(done_of(event))
+                self._sit([happened])
+            return
         self._say(verdicts, happened, event, court)
         judged = self._with_process(happened, event, verdicts)
         for performer in self._performers:
@@ -139,14 +145,17 @@ class Judge:
         self._exchange_rules()
         waiting, self._waiting = sorted(self._waiting, key=_order), []
         self._ask(waiting)
+        self._sit(waiting)
+        while self._over:
+            self._courts.dismiss(session := self._over.pop())
+            self._said.pop(session, None)
+
+    def _sit(self, waiting: list[Happened]) -> None:
         entries = [entry for happened in waiting if (entry := self._judged(happened))]
         for (session, scope, digest), group in groupby(entries, key=lambda entry: entry[0]):
             sat = list(group)
             events, memory = tuple(entry[1] for entry in sat), tuple(change for entry in sat for change in entry[2])
             self._sink.append(sitting_row(Sitting(session, scope, digest, events, memory)))
-        while self._over:
-            self._courts.dismiss(session := self._over.pop())
-            self._said.pop(session, None)
 
     def recall(self, past: Past, docket: Docket) -> None:
         """Go on where an earlier collector ended."""

@@ -74,13 +74,15 @@ class Moments:
         return [Happened(event, time_ns(event.time), row.stream, row.position) for event in events if self._is_new(event)]
 
     def foreseen(self, row: Row) -> list[Happened]:
-        """The request of this row, which is not whole: it is new once it is."""
-        session = self.session_of(row.session)
-        found = list(call_events(row.document, session))[:1] if row.kind is Kind.CALL else [egress_event(row.document, session)]
+        """The request or piece of this row, which is not whole: it is new once it is."""
+        if row.kind is Kind.CALL:
+            found = list(call_events(row.document, self.session_of(row.session)))[:1]
+        else:
+            found = list(self._piece(row)) if row.kind is Kind.PIECE else [egress_event(row.document, self.session_of(row.session))]
         return [Happened(event, time_ns(event.time), row.stream, row.position) for event in found]
 
     def known(self, done: Done) -> None:
-        """An earlier collector has judged this."""
+        """This was judged before."""
         self._done[done] = None
         while len(self._done) > LATELY:
             del self._done[next(iter(self._done))]
@@ -175,8 +177,13 @@ class Moments:
 
     def _is_new(self, event: Event) -> bool:
         """Open calls and connections are counted above; this is for what is said again, and for what ends at once."""
-        done = (str(event.subject), event.key, int(event.moment))
+        done = done_of(event)
         if done in self._done:
             return False
         self.known(done)
         return True
+
+
+def done_of(event: Event) -> Done:
+    """The name under which an event is judged once."""
+    return str(event.subject), event.key, int(event.moment)

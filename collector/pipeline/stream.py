@@ -189,6 +189,11 @@ class Stream:
         self._open[position] = masked
         return self._made(masked, offset)
 
+    def typed(self) -> list[Row]:
+        """What its channels were sent and masking holds back, as rows: to be judged, not to be kept."""
+        place = self._place(self._last[1])
+        return [self._piece_row(piece, call_id(self.home.stream, at), 0, place) for at, piece in self._gate.held_back()]
+
     def refuse(self, position: int, refused: Refused, code: int | None = FORBIDDEN) -> None:
         """This request never leaves: its call is over, and what the server says of it belongs to nobody. `code`: what the client reads."""
         self._reader.replaced(position)
@@ -356,12 +361,14 @@ class Stream:
         return Row(kind, home.session, document["id"], found.phase, found.at, time, document, home.stream, home.process_id)
 
     def _piece(self, piece: MaskedPiece, call: str, place: Place) -> None:
+        self._sink.append(self._piece_row(piece, call, self._ordinal(piece, call), place))
+
+    def _piece_row(self, piece: MaskedPiece, call: str, ordinal: int, place: Place) -> Row:
         """Keyed by direction, position and place among the pieces of that position (several frames may share one)."""
-        key = f"{call}/{piece.direction}/{piece.position}/{self._ordinal(piece, call)}"
+        key = f"{call}/{piece.direction}/{piece.position}/{ordinal}"
         document, time = piece_document(piece, call, place), piece.time + place.offset
         home = self.home
-        row = Row(Kind.PIECE, home.session, key, Phase.STREAM, piece.position, time, document, home.stream, home.process_id, call)
-        self._sink.append(row)
+        return Row(Kind.PIECE, home.session, key, Phase.STREAM, piece.position, time, document, home.stream, home.process_id, call)
 
     def _ordinal(self, piece: MaskedPiece, call: str) -> int:
         """How many pieces of this call came at this position before. Of a direction only its last position is remembered."""

@@ -35,6 +35,16 @@ def test_whole_lines_are_given_out_and_the_unfinished_one_is_held() -> None:
     assert tail.feed(b"", final=True) == b"$ "
 
 
+def test_what_is_held_back_can_be_seen_masked_and_stays() -> None:
+    tail, answer = Tail(TEXTS), Tail(TEXTS)
+    assert tail.held_back() == b""
+    tail.feed(b"ls\nPASSWORD=" + SECRET)
+    assert tail.held_back().startswith(b"PASSWORD=~masked-12-") and SECRET not in tail.held_back()
+    assert tail.feed(b"\n") == given_out([b"PASSWORD=" + SECRET + b"\n"])
+    answer.swallow(b"hunter2")
+    assert answer.held_back().startswith(b"~masked-7-")
+
+
 @given(st.lists(st.integers(0, len(SHELL)), max_size=12))
 @settings(max_examples=150)
 def test_no_secret_survives_wherever_the_text_is_cut(cuts: list[int]) -> None:

@@ -12,6 +12,15 @@ DELETE = b"DELETE /api/v1/namespaces/default/pods/web HTTP/1.1\r\nHost: api:6443
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 ASKS = '- {name: ask, when: call.verb == "delete", do: approve, enforce: enforce, message: sure}'
 
+UPGRADE = b"GET /api/v1/namespaces/default/pods/web/exec?command=sh&stdin=true&tty=true HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\n"
+UPGRADE += b"Upgrade: websocket\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+SWITCHING += b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
+
+
+def typed(text: str) -> bytes:
+    return b"\x82" + bytes([0x81 + len(text)]) + bytes(4) + b"\0" + text.encode()
+
 
 class People:
     def __init__(self) -> None:
@@ -227,16 +236,12 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused() -> None:
 
 
 def test_behind_an_upgrade_nothing_is_held_where_no_rule_asks_for_channels() -> None:
-    upgrade = b"GET /api/v1/namespaces/default/pods/web/exec?command=sh&stdin=true HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\n"
-    upgrade += b"Upgrade: websocket\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
-    answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    answer += b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
     asks = '\n- {name: rm, when: channel.text.contains("rm -rf"), do: deny, enforce: enforce}'
     for policy, wanted in ((DENY_DELETE, ["OUT", "pass"]), (DENY_DELETE + asks, ["pass"])):
         held = Holding(policy)
-        assert names(held.write(upgrade)) == ["pass"]
-        held.read(answer, "")
-        assert names(held.write(b"\x82\x83\0\0\0\0\0ls")) == wanted
+        assert names(held.write(UPGRADE)) == ["pass"]
+        held.read(SWITCHING, "")
+        assert names(held.write(typed("ls"))) == wanted
 
 
 def test_an_agent_that_let_a_hold_go_lets_go_of_the_stream() -> None:
@@ -272,15 +277,27 @@ def test_a_body_that_takes_too_long_is_decided_by_its_head(monkeypatch: pytest.M
 
 def test_what_a_rule_denies_of_a_channel_does_not_leave() -> None:
     held = Holding('- {name: rm, when: channel.text.contains("rm -rf"), do: deny, enforce: enforce}')
-    upgrade = b"GET /api/v1/namespaces/default/pods/web/exec?command=sh&stdin=true HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\n"
-    held.write(upgrade + b"Upgrade: websocket\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n")
-    answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    held.read(answer + b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n", "")
-    said = b"\x00rm -rf /\n"
-    assert names(held.write(b"\x82\x83\0\0\0\0\x00ls")) == ["pass"]
-    assert names(held.write(b"\x82" + bytes([0x80 | len(said)]) + b"\0\0\0\0" + said)) == ["kill"]
+    held.write(UPGRADE)
+    held.read(SWITCHING, "")
+    assert names(held.write(typed("ls"))) == ["pass"]
+    assert names(held.write(typed("rm -rf /\n"))) == ["kill"]
     [verdict] = held.of(Kind.VERDICT)
     assert verdict.document["notCarriedOut"] == ""
+
+
+def test_what_is_typed_letter_by_letter_is_decided_before_its_line_is_over() -> None:
+    """A terminal sends letters: the last one that makes the word does not leave, and least of all the Enter behind it."""
+    alert = '\n- {name: seen, when: channel.text.contains("rm -rf"), do: alert}'
+    held = Holding('- {name: rm, when: channel.text.contains("rm -rf"), do: deny, enforce: enforce}' + alert)
+    held.write(UPGRADE)
+    held.read(SWITCHING, "")
+    for letter in "ls\rrm -r":
+        assert names(held.write(typed(letter))) == ["pass"]
+    assert names(held.write(typed("f"))) == ["kill"]
+    assert sorted((row.document["rule"], row.document["notCarriedOut"]) for row in held.of(Kind.VERDICT)) == [("rm", ""), ("seen", "")]
+    held.batch(StreamClosed(held.one.stream, held.one.tick(), *held.positions))
+    assert [row.document["body"]["data"] for row in held.of(Kind.PIECE)][-1] == "rm -rf"
+    assert len(held.of(Kind.VERDICT)) == 2, "the piece that comes with the end is what was judged"
 
 
 def test_a_stream_that_our_code_fails_on_ends_and_says_so() -> None:
