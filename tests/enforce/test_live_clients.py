@@ -1,25 +1,17 @@
 """`chaperone run --policy` of clients with event loops of their own: Python's asyncio, three connections at once, and node."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.apiserver import ApiServer, apiserver
+from support.governed_run import governed, storing
 from support.kernel import skip_without_kernel
 
 pytestmark = pytest.mark.kernel
 __all__ = ["apiserver"]
-NOT_READY, TRIES = "the agent was not ready", 3  # on a machine that is busy with something else
 POD = "/api/v1/namespaces/default/pods/agent"
-POLICY = """
-apiVersion: chaperone.dev/v1
-kind: Policy
-metadata: {name: agents}
-onFailure: deny
-verdictTimeout: 20s
-rules:
+RULES = """
 - name: no-delete
   when: call.verb == "delete"
   do: deny
@@ -57,16 +49,10 @@ ask('DELETE', () => ask('GET', () => ask('DELETE', () => process.exit(0))))
 
 def test_event_loops_read_their_refusals(tmp_path: Path, apiserver: ApiServer) -> None:
     skip_without_kernel()
-    for name, text in (("policy.yaml", POLICY), ("client.py", ASYNCIO), ("client.js", NODE)):
+    for name, text in (("client.py", ASYNCIO), ("client.js", NODE)):
         (tmp_path / name).write_text(text)
-    environment = {**os.environ, "CA": str(apiserver.ca), "TOKEN": apiserver.token, "PORT": str(apiserver.port)}
-    options = ["--store", str(tmp_path / "store"), "--policy", str(tmp_path / "policy.yaml")]
-    both = f"{sys.executable} {tmp_path}/client.py; node {tmp_path}/client.js"
-    command = [Path(sys.executable).with_name("chaperone"), "run", *options, "--", "sh", "-c", both]
-    for _ in range(TRIES):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
-        if NOT_READY not in done.stderr:
-            break
+    with storing(tmp_path):
+        done = governed(tmp_path, apiserver, RULES, "sh", "-c", f"{sys.executable} {tmp_path}/client.py; node {tmp_path}/client.js")
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stderr
     assert sorted(lines[:3]) == ["asyncio DELETE 403 True", "asyncio DELETE 403 True", "asyncio GET 200 False"]

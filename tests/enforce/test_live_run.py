@@ -5,10 +5,6 @@ One run of one script, since starting an agent takes its time: what each command
 
 import base64
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +12,11 @@ from typing import Any
 
 import pytest
 from support.apiserver import ApiServer, running
-from support.collectors import ask
+from support.governed_run import calls, governed, said, storing
 from support.kernel import skip_without_kernel
 
-from chaperone.collector.store.directory import holder
-
 pytestmark = pytest.mark.kernel
-CHAPERONE = Path(sys.executable).with_name("chaperone")
-NOT_READY, TRIES = "the agent was not ready", 3  # on a machine that is busy with something else
-POLICY = """apiVersion: chaperone.dev/v1
-kind: Policy
-metadata: {name: agents}
-onFailure: deny
-verdictTimeout: 20s
-rules:
+RULES = """
 - name: no-exec
   when: call.resource == "pods" && call.subresource == "exec"
   do: deny
@@ -46,7 +33,7 @@ rules:
   enforce: enforce
 """
 SCRIPT = """
-said() { name=$1; shift; "$@" >$OUT/$name.out 2>$OUT/$name.err; echo $? >$OUT/$name.status; }
+eval "$SAID"
 curl() { command curl -sS --max-time 60 --cacert $CA -H "Authorization: Bearer $TOKEN" "$@"; }
 twice() { curl $1 -w '%{http_code} %{num_connects}\\n' -o /dev/null -X DELETE $URL/pods/agent \
   --next -sS --cacert $CA -H "Authorization: Bearer $TOKEN" $1 -w '%{http_code} %{num_connects}\\n' -o /dev/null $URL/pods; }
@@ -81,8 +68,7 @@ class Ran:
 
     def said(self, name: str) -> tuple[int, str, str]:
         """Status, stdout, stderr of one command."""
-        place = self.directory / name
-        return int(place.with_suffix(".status").read_text()), place.with_suffix(".out").read_text(), place.with_suffix(".err").read_text()
+        return said(self.directory, name)
 
     def asked(self) -> list[tuple[str, str]]:
         return [(one["method"], one["requestURI"].partition("?")[0]) for one in self.server.requests()]
@@ -92,25 +78,10 @@ class Ran:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     skip_without_kernel()
     place = tmp_path_factory.mktemp("run")
-    (place / "policy.yaml").write_text(POLICY)
-    with running(place / "apiserver", "--pause", "0.05") as server:
-        err = run(place, server)
-        yield Ran(place, server, err.splitlines()[-1], ask(place / "store", "calls.list"))
-    if pid := holder(place / "store"):
-        os.kill(pid, signal.SIGTERM)
-
-
-def run(place: Path, server: ApiServer) -> str:
-    variables = {"KUBECONFIG": server.kubeconfig, "OUT": place, "CA": server.ca, "TOKEN": server.token, "PYTHON": sys.executable}
-    environment = {**os.environ, **{name: str(value) for name, value in variables.items()}}
-    environment["URL"] = f"{server.url}/api/v1/namespaces/default"
-    argv = [CHAPERONE, "run", "--store", place / "store", "--policy", place / "policy.yaml", "--", "sh", "-c", SCRIPT]
-    for _ in range(TRIES):
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=240)
-        if NOT_READY not in done.stderr:
-            break
-    assert done.returncode == 0, done.stderr
-    return done.stderr
+    with storing(place), running(place / "apiserver", "--pause", "0.05") as server:
+        done = governed(place, server, RULES, "sh", "-c", SCRIPT)
+        assert done.returncode == 0, done.stderr
+        yield Ran(place, server, done.stderr.splitlines()[-1], calls(place))
 
 
 def test_kubectl_exec_is_denied_and_never_happens(ran: Ran) -> None:
