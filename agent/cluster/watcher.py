@@ -18,9 +18,9 @@ from typing import Any
 from chaperone.agent.cluster.api import Access
 from chaperone.agent.cluster.messages import GOVERN, MESSAGE_LIMIT, Listed, Message, NamespaceTold, PodTold, ServersTold, Trouble, pack
 from chaperone.agent.cluster.watch import Key, Kind, Watch
+from chaperone.agent.confine import confine
 from chaperone.agent.pods.facts import facts_of
 from chaperone.agent.pods.servers import of_service, of_slice
-from chaperone.agent.probe.apart import confine
 
 ACCESS_LIMIT = 1 << 20
 SERVICE = "kubernetes"

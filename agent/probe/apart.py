@@ -6,7 +6,6 @@ as the workload's own words would be.
 """
 
 import array
-import ctypes
 import json
 import os
 import re
@@ -16,11 +15,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from chaperone.agent.confine import confine
 from chaperone.agent.probe.elf import UnreadableError
 from chaperone.agent.probe.points import Point, points
 from chaperone.agent.ready import readable
@@ -30,18 +29,13 @@ DEADLINE_S = 10.0  # for one file
 ANSWER_LIMIT = 1 << 16
 POINT_LIMIT = 512
 TEXT_LIMIT = 200
-MEMORY = 1 << 30
-NOBODY = 65534
 LIMITS = {
-    resource.RLIMIT_AS: MEMORY,
+    resource.RLIMIT_AS: 1 << 30,
     resource.RLIMIT_NOFILE: 16,
     resource.RLIMIT_FSIZE: 0,
     resource.RLIMIT_CORE: 0,
     resource.RLIMIT_NPROC: 0,
 }
-NEW_SYSV, NEW_NETWORK = 0x08000000, 0x40000000  # CLONE_NEWIPC, CLONE_NEWNET: unshare(2)
-NO_NEW_PRIVS = 38  # PR_SET_NO_NEW_PRIVS
-CAPABILITY_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
 
 
 class Parser:
@@ -130,7 +124,7 @@ def main() -> None:
     """Answer until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=0)
-    confine()
+    confine(LIMITS)
     while asked := _received(connection):
         try:
             answer: object = points(asked[0])
@@ -142,22 +136,6 @@ def main() -> None:
             os.close(asked[0])
         with suppress(ConnectionError):
             connection.send(json.dumps(answer).encode())
-
-
-def confine(limits: Mapping[int, int] = LIMITS, keeps_network: bool = False) -> None:
-    """Give up everything that a parser does not need, for good. What we may not give up, we do not have."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.unshare(NEW_SYSV | (0 if keeps_network else NEW_NETWORK))
-    for limit, value in limits.items():
-        resource.setrlimit(limit, (value, value))
-    if os.geteuid() == 0:
-        with suppress(PermissionError):
-            os.setgroups([])
-            os.setresgid(NOBODY, NOBODY, NOBODY)
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-    header, none = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
-    if libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0) or libc.capset(header, none):
-        raise OSError(ctypes.get_errno(), "cannot give up privileges")
 
 
 def _received(connection: socket.socket) -> list[int]:
