@@ -70,6 +70,18 @@ class Pods(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Who looks whether we record: agent/health/watch.py."""
+
+    def step(self) -> None:
+        """Look, and tell whoever asks."""
+        ...
+
+    def close(self) -> None:
+        """No more of that."""
+        ...
+
+
 class Recording:
     """Everything between `govern` and the last record."""
 
@@ -79,6 +91,7 @@ class Recording:
         self.tracer, self.outbox, self.drops = tracer, outbox, settings.drops
         self.undecided = Undecided(outbox)
         self.pods: Pods | None = None
+        self.watch: Watch | None = None
         self.clock = Steps(outbox.offset)
         uncovered = [str(file) for file in settings.attach if isinstance(tracer.attach(file), NotCovered)]
         sessions = sessions_of(settings)
@@ -121,6 +134,8 @@ class Recording:
         self.endings.step()
         if self.pods:
             self.pods.step(now_ns())
+        if self.watch:
+            self.watch.step()
         if step := self.clock.look():
             self.note("clock", sentence(step))
         self.outbox.tick()
@@ -175,6 +190,8 @@ class Recording:
         self.enforcement.close()
         self.strict.close()
         self.endings.close()
+        if self.watch:
+            self.watch.close()
         self.gate.close()
         if self.pods:
             self.pods.close()
@@ -199,6 +216,20 @@ class Recording:
         for workload in workloads:
             self._note_kernels(workload, session)
         self.put(session.end(self.lineage.status_of(session.id), 0))
+
+    def forget(self, workloads: Iterable[int], session: Session | None, is_dropped: bool) -> None:
+        """These numbers are nobody's any more. `is_dropped`: nobody sees what waited."""
+        for workload in workloads:
+            self.enforcement.end(workload)
+            self.streams.forget(workload)
+            self.sessions.pop(workload, None)
+            self.ids.pop(workload, None)
+        if session is not None:
+            if is_dropped:
+                self.undecided.drop(session.id)
+            self.connections.forget(session.id)
+            self.strict.forget(session.id)
+            self.apiservers.pop(session.id, None)
 
     def _is_probed(self, descriptor: int) -> bool:
         return isinstance(self.tracer.attach(descriptor), Attached)

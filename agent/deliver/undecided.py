@@ -4,7 +4,7 @@ Bounded: past the limit payload is given up as in the outbox (outbox.py), and so
 (shares.py); the session then says so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chaperone.agent.deliver.outbox import FACT_SIZE, Outbox, given_up
@@ -70,6 +70,11 @@ class Undecided:
         """Whether anything but processes waits."""
         kept = self._kept.get(session)
         return kept is not None and kept.has_spoken
+
+    def waiting(self, session: SessionId) -> Sequence[Record]:
+        """What waits of it."""
+        kept = self._kept.get(session)
+        return kept.records if kept else ()
 
     def begin(self, session: SessionId, first: Iterable[Record]) -> None:
         """It is governed: `first`, then what waited."""

@@ -80,7 +80,7 @@ class Governing:
         """The kernel sees no more of it; what it had seen is forgotten."""
         for number, (id_, folder) in cgroups.items():
             self.recording.tracer.ignore(number, id_, folder)
-        self._forget(cgroups, session, is_dropped=True)
+        self.recording.forget(cgroups, session, is_dropped=True)
 
     def end(self, numbers: Iterable[int], session: Session, has_begun: bool) -> None:
         """The last that is known, then its end."""
@@ -89,19 +89,5 @@ class Governing:
             recording.say_last(numbers, session)
         for number in numbers:
             recording.tracer.release(number)
-        self._forget(numbers, session, is_dropped=not has_begun)
+        recording.forget(numbers, session, is_dropped=not has_begun)
         recording.outbox.flush()
-
-    def _forget(self, numbers: Iterable[int], session: Session | None, is_dropped: bool) -> None:
-        recording = self.recording
-        for number in numbers:
-            recording.enforcement.end(number)
-            recording.streams.forget(number)
-            recording.sessions.pop(number, None)
-            recording.ids.pop(number, None)
-        if session is not None:
-            if is_dropped:
-                recording.undecided.drop(session.id)
-            recording.connections.forget(session.id)
-            recording.strict.forget(session.id)
-            recording.apiservers.pop(session.id, None)
