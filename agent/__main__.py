@@ -21,6 +21,9 @@ from chaperone.agent.deliver.cargo import load, state
 from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.uplink import CONTRACT, Cargo, Uplink
+from chaperone.agent.health.front import Front
+from chaperone.agent.health.probing import SelfProbe
+from chaperone.agent.health.watch import Watch
 from chaperone.agent.hold.lock import unlock
 from chaperone.agent.own_process import guard
 from chaperone.agent.pods.node import Here, Node
@@ -118,6 +121,9 @@ def record(settings: Settings) -> int:
             recording.note("spool", f"nothing is kept on disk while no collector answers: {trouble}")
         if settings.ready_fd >= 0 and not is_accepted(uplink, stop):
             return fail(settings, Problem(uplink.trouble, "name another directory with --store, or see: chaperone doctor"))
+        if settings.health and settings.tls:
+            front = Front(settings.health, settings.tls, log)
+            recording.watch = Watch(SelfProbe(recording, hierarchy(), settings.self_probe_s), front, log)
         if settings.pods:
             recording.pods = node = node_of(recording, settings, settings.pods, told)
             while not node.is_ready and not stop.look():

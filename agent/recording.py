@@ -77,6 +77,10 @@ class Watch(Protocol):
         """Look, and tell whoever asks."""
         ...
 
+    def tell(self) -> None:
+        """Only that: we are alive."""
+        ...
+
     def close(self) -> None:
         """No more of that."""
         ...
@@ -161,6 +165,8 @@ class Recording:
             while isinstance(value, TlsBytes) and self._must_wait(value.tls.workload):
                 self._take(self.tracer.poll(POLL_MS))
                 self.outbox.tick()
+                if self.watch:
+                    self.watch.tell()
             yield value
 
     def keep(self, number: int, session: Session) -> None:

@@ -20,6 +20,7 @@ MEMORY_MIB = 64
 SPOOL_MIB = 1024
 CPU_LEAST = 10  # percent: a piece of work and the longest rest behind it
 STRICT_LIMIT_S = 600.0
+SELF_PROBE_S = 60.0
 RECORD = ("strict", "best_effort")
 DROPS = "CHAPERONE_SIMULATE_DROPS"
 SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
@@ -83,6 +84,8 @@ class Settings:
     strict_limit_s: float = STRICT_LIMIT_S  # so long at most is a workload held that is recorded strictly
     pods: PodSettings | None = None
     cpu: int = 0  # percent of one processor; 0: no limit
+    health: tuple[str, int] | None = None  # where whoever asks is told how we are
+    self_probe_s: float = SELF_PROBE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,8 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver 
         parser.error("--target needs --tls: nothing is said on TCP without certificates")
     target = options.target or _target(options.socket)
     storage = Storage(options.spool, options.spool_limit << 20, options.collector_key)
+    if options.health and not options.tls:
+        parser.error("--health needs --tls: nothing is said on TCP without certificates")
     if options.deliver:
         return Deliver(target, storage, dict(options.ended), options.tls)
     if not options.cgroup and not options.pods:
@@ -150,6 +155,8 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver 
         options.strict_limit,
         _pods(options) if options.pods else None,
         options.cpu,
+        options.health,
+        options.self_probe,
     )
 
 
@@ -259,6 +266,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--record", choices=RECORD, default="", help=strictly)
     add("--strict-limit", type=float, default=STRICT_LIMIT_S, metavar="SECONDS", help="the longest that it is held")
     add("--cpu", type=_cpu, default=0, metavar="PERCENT", help="of one processor, the most that we take of it; at least 10 [default: all]")
+    add("--health", type=_api, metavar="[HOST]:PORT", help="answer /healthz, /readyz and /metrics here, from self-probes (needs --tls)")
+    add("--self-probe", type=float, default=SELF_PROBE_S, metavar="SECONDS", help="with --health: from one self-probe to the next")
     add("--deliver", action="store_true", help="deliver what dead agents left in the spool, then end")
     add("--ended", type=_ended, action="append", default=[], metavar="SESSION=STATUS:WHY", help="with --deliver: how a session ended")
     add("--node", default=platform.node(), help="name of this node")

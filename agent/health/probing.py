@@ -62,6 +62,9 @@ class SelfProbe:
         """No more of them."""
         self._undo()
         self._due = float("inf")
+        if self._certificate >= 0:
+            os.close(self._certificate)
+            self._certificate = -1
 
     def _begin(self, now: float) -> None:
         with ExitStack() as undo:

@@ -88,6 +88,16 @@ def test_a_collector_on_tcp_needs_certificates(tmp_path: Path, capsys: pytest.Ca
     assert "--target needs --tls" in capsys.readouterr().err
 
 
+def test_who_is_told_how_we_are_is_told_over_tls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = settings("--cgroup", "/a", "--tls", str(tmp_path), "--health", "[::1]:9444", "--self-probe", "5")
+    assert (given.health, given.self_probe_s) == (("::1", 9444), 5.0)
+    assert settings("--cgroup", "/a", "--tls", str(tmp_path), "--health", ":9444").health == ("", 9444)
+    assert settings("--cgroup", "/a").health is None
+    with pytest.raises(SystemExit):
+        parse(["--cgroup", "/a", "--health", ":9444"])
+    assert "--health needs --tls" in capsys.readouterr().err
+
+
 def test_pods_are_asked_for_where_a_pod_finds_the_api_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "namespace").write_text("chaperone\n")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")

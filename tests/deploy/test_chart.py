@@ -13,12 +13,12 @@ import pytest
 import yaml
 from cel_expr_python import cel
 
-from chaperone.agent.settings import parse
+from chaperone.agent.settings import Settings, parse
 from chaperone.collector.__main__ import _settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CHART = DEPLOY / "chart"
-OTHERS = {"Certificate", "Issuer", "ServiceMonitor", "PrometheusRule"}  # of operators, whose schemas are not here
+OTHERS = {"Certificate", "Issuer", "ServiceMonitor", "PodMonitor", "PrometheusRule"}  # of operators, whose schemas are not here
 POLICY = {"apiVersion": "chaperone.dev/v1", "kind": "Policy", "metadata": {"name": "agents"}, "rules": []}
 MATRIX: list[dict[str, Any]] = [
     dict(itertools.chain.from_iterable(choice.items() for choice in choices))
@@ -153,6 +153,20 @@ def test_only_the_agent_has_rights_on_its_node() -> None:
 def test_never_two_agents_on_a_node() -> None:
     strategy = named(rendered({}), "DaemonSet", "chaperone-agent")["spec"]["updateStrategy"]["rollingUpdate"]
     assert strategy == {"maxUnavailable": 1}, "maxSurge would run the new one beside the old one"
+
+
+def test_a_kubelet_asks_the_agent_where_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    objects = rendered({})
+    agent = named(objects, "DaemonSet", "chaperone-agent")["spec"]["template"]["spec"]["containers"][0]
+    settings = parse(agent["args"])
+    (port,) = agent["ports"]
+    assert isinstance(settings, Settings) and settings.health == ("", port["containerPort"])
+    asked = {name: agent[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+    assert {name: probe["path"] for name, probe in asked.items()} == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
+    assert {(probe["port"], probe["scheme"]) for probe in asked.values()} == {(port["name"], "HTTPS")}
+    policy = named(objects, "NetworkPolicy", "chaperone-agent")["spec"]["ingress"]
+    assert policy == [{"ports": [{"port": port["containerPort"]}]}]
 
 
 def test_the_options_are_options_of_the_programs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from support.promtool import promtool
 
+from chaperone.agent.health.report import report_of
+from chaperone.agent.health.state import Health
 from chaperone.collector.pipeline.tally import Tally, alert_family, troubles_family
 from chaperone.collector.serve.metrics import PREFIX, Kind
 from chaperone.collector.survey import coverage_families
@@ -17,7 +19,8 @@ SUFFIXES = {Kind.COUNTER: ("_total",), Kind.GAUGE: ("",), Kind.HISTOGRAM: ("_buc
 
 def exposed() -> set[str]:
     families = [*Tally().families(), *coverage_families(0, {}), alert_family([]), troubles_family({})]
-    return {PREFIX + family.name + suffix for family in families for suffix in SUFFIXES[family.kind]}
+    of_agents = set(re.findall(r"^# TYPE (\w+)", report_of(Health()).metrics, re.MULTILINE))
+    return {PREFIX + family.name + suffix for family in families for suffix in SUFFIXES[family.kind]} | of_agents
 
 
 def expressions() -> list[str]:

@@ -1,0 +1,113 @@
+"""The agent's end of the process that answers how we are (port.py): it is started, told, started again when it ends or when our
+certificate was renewed. Certificates are read by us, since only we may be able to. No thread: `step` never waits.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from chaperone.agent.health.certificate import in_memory
+from chaperone.agent.health.report import Report
+
+TELL_S = 1.0
+REREAD_S = 10.0
+AGAIN_S = 5.0  # between starts
+Files = tuple[bytes, bytes]  # our certificate with its key, the authority's
+
+
+class Front:
+    """`tls`: the folder with tls.crt, tls.key and ca.crt; `log` gets what is wrong with it, once. OSError where nobody can listen there."""
+
+    def __init__(self, address: tuple[str, int], tls: Path, log: Callable[[str], None]) -> None:
+        self.tls, self.log = tls, log
+        self.listening = listening_at(address)
+        self._files: Files | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._told: Report | None = None
+        self._tell = self._reread = self._start = 0.0
+        self._trouble = ""
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.listening.getsockname()[1])
+
+    @property
+    def pid(self) -> int:
+        """Of its process; 0 if there is none."""
+        return self._child.pid if self._child else 0
+
+    def step(self, report: Report) -> None:
+        """Tell how we are, as often as is needed to be believed."""
+        now = time.monotonic()
+        if now >= self._reread:
+            self._reread = now + REREAD_S
+            self._read()
+        if self._socket is None and self._files is not None and now >= self._start:
+            self._begin(self._files, now)
+        if self._socket is not None and (report != self._told or now >= self._tell):
+            self._say(self._socket, report, now)
+
+    def close(self) -> None:
+        """Nobody answers any more."""
+        self._end()
+        self.listening.close()
+
+    def _read(self) -> None:
+        files, trouble = self._files, ""
+        try:
+            files = (_content(self.tls / "tls.crt") + _content(self.tls / "tls.key"), _content(self.tls / "ca.crt"))
+        except OSError as error:
+            trouble = f"nobody is told how we are: {error.filename}: {error.strerror}"
+        if trouble and trouble != self._trouble:
+            self.log(trouble)
+        if files != self._files:
+            self._end()
+        self._files, self._trouble = files, trouble
+
+    def _begin(self, files: Files, now: float) -> None:
+        self._start, self._told = now + AGAIN_S, None
+        descriptors = [os.dup(self.listening.fileno()), *map(in_memory, files)]
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.setblocking(False)
+        command = [sys.executable, "-m", "chaperone.agent.health.port", *map(str, descriptors)]
+        with theirs:
+            self._child = subprocess.Popen(
+                command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, pass_fds=descriptors, start_new_session=True
+            )
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _say(self, ours: socket.socket, report: Report, now: float) -> None:
+        try:
+            with suppress(BlockingIOError):  # it is slow; it will hear the next one
+                ours.send(report.packed())
+            self._told, self._tell = report, now + TELL_S
+        except ConnectionError:
+            self._end()
+
+    def _end(self) -> None:
+        if self._child is not None and self._socket is not None:
+            self._socket.close()
+            self._child.kill()
+            self._child.wait()
+        self._child = self._socket = None
+
+
+def listening_at(address: tuple[str, int]) -> socket.socket:
+    """Of all addresses where none is named."""
+    if address[0]:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        return socket.create_server(address, family=family)
+    is_both = socket.has_dualstack_ipv6()
+    return socket.create_server(address, family=socket.AF_INET6 if is_both else socket.AF_INET, dualstack_ipv6=is_both)
+
+
+def _content(file: Path) -> bytes:
+    return file.read_bytes().rstrip() + b"\n"

@@ -1,0 +1,34 @@
+"""A recording's Watch: self-probes, and who is told of them."""
+
+from collections.abc import Callable
+
+from chaperone.agent.health.front import Front
+from chaperone.agent.health.probing import SelfProbe
+from chaperone.agent.health.report import report_of
+
+
+class Watch:
+    """`log` hears when we become ready, and when and why we are no more."""
+
+    def __init__(self, probe: SelfProbe, front: Front, log: Callable[[str], None]) -> None:
+        self.probe, self.front, self.log = probe, front, log
+        self._was_ready = self._was_asked = False
+
+    def step(self) -> None:
+        """Look, and tell."""
+        self.probe.step()
+        health = self.probe.health
+        is_asked = health.failures > 0 or health.is_ready
+        if is_asked and (not self._was_asked or health.is_ready is not self._was_ready):
+            self.log("ready: a self-probe was recorded" if health.is_ready else f"not ready: {health.why}")
+            self._was_ready, self._was_asked = health.is_ready, True
+        self.tell()
+
+    def tell(self) -> None:
+        """How it was at the last look."""
+        self.front.step(report_of(self.probe.health))
+
+    def close(self) -> None:
+        """Say no more."""
+        self.probe.close()
+        self.front.close()
