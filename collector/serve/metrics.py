@@ -3,6 +3,7 @@
 Names begin with `chaperone_`; label values are rules, kinds, receivers and the like, never anything that was recorded.
 """
 
+import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -90,7 +91,7 @@ class MetricsPort:
         try:
             self._server, self._thread = start_http_server(
                 int(port),
-                host.strip("[]"),
+                _bindable(host.strip("[]")),
                 registry,
                 certificate,
                 key,
@@ -112,3 +113,8 @@ class MetricsPort:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _bindable(host: str) -> str:
+    """All addresses are those of IPv4 on a kernel without IPv6; gRPC's port does the same by itself."""
+    return "0.0.0.0" if host == "::" and not socket.has_dualstack_ipv6() else host

@@ -1,3 +1,4 @@
+import socket
 import ssl
 import subprocess
 import urllib.request
@@ -61,6 +62,17 @@ def test_a_renewed_certificate_is_used(served: tuple[MetricsPort, Path, Pair]) -
     (folder / "tls" / "tls.key").unlink()
     port.renew()
     assert ssl.get_server_certificate(("127.0.0.1", port._server.server_port)) == served_now
+
+
+@pytest.mark.parametrize("has_ipv6", [True, False])
+def test_all_addresses_are_served_where_there_is_no_ipv6_too(tmp_path: Path, has_ipv6: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not has_ipv6:
+        monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    parent = authority()
+    port = MetricsPort("[::]:0", tls_directory(tmp_path / "tls", parent, SERVER), families)
+    assert port._server.socket.family is (socket.AF_INET6 if has_ipv6 else socket.AF_INET)
+    assert "chaperone_seen_total" in scraped(port, tls_directory(tmp_path / "prometheus", parent, Subject("prometheus")))
+    port.close()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:x", "nonsense", "203.0.113.1:0"])
