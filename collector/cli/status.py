@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chaperone.collector.cli.ask import StoreOption, ask, whom
+from chaperone.collector.cli.launch.summary import counted
 from chaperone.collector.cli.options import FormOption
 from chaperone.collector.cli.output import Form, document, say
 from chaperone.collector.cli.show.body import amount
@@ -12,7 +13,7 @@ from chaperone.collector.cli.show.governance import head, rules, workloads
 from chaperone.collector.cli.show.times import age
 from chaperone.collector.times import SECOND
 
-COUNTED = {"session": "sessions", "call": "calls", "exchange": "exchanges with others", "verdict": "verdicts"}
+COUNTED = {"session": "", "call": "", "exchange": " with others", "verdict": ""}  # and which of them
 LABEL = 12
 SEVERAL = {"workloads": "workloads.status", "rules": "rules.counts", "receivers": "alerts.status"}
 
@@ -38,7 +39,7 @@ def status(output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
     """The answer as text."""
-    counts = ", ".join(f"{found['counts'].get(kind, 0)} {name}" for kind, name in COUNTED.items())
+    counts = ", ".join(counted(found["counts"].get(kind, 0), kind) + which for kind, which in COUNTED.items())
     facts = {
         "Collector": f"{found['version']}, process {found['pid']}, for {age(int(found['uptime_s'] * SECOND))}",
         "Recorded": f"{counts}; {amount(int(found['size']))} on disk",

@@ -34,7 +34,8 @@ async def tried(alerting: Alerting, name: str | None) -> list[Tried]:
     """A test message to one receiver or to each, one try each. ValueError when there is none of that name."""
     chosen = [receiver for receiver in alerting.receivers if name in (None, receiver.name)]
     if not chosen:
-        known = ", ".join(receiver.name for receiver in alerting.receivers) or "none: name a file with --alerts"
-        raise ValueError(f"no receiver is called {name!r}; there are {known}" if name else f"there are no receivers; {known}")
+        if not alerting.receivers:
+            raise ValueError("there are no receivers: name a file with --alerts")
+        raise ValueError(f"no receiver is called {name!r}; there are {', '.join(receiver.name for receiver in alerting.receivers)}")
     message = trial(secrets.token_hex(16), rfc3339(time.time_ns()))
     return [Tried(receiver.name, await send(receiver, message)) for receiver in chosen]

@@ -35,7 +35,7 @@ def test_it_says_who_has_how_much_and_what_is_wrong(store: Path) -> None:
         shown = RUN(app, ["status", "--store", str(store)])
         whole = json.loads(RUN(app, ["status", "-o", "json", "--store", str(store)]).stdout)
     assert shown.exit_code == 0, shown.output
-    assert f"process {process.pid}, for " in shown.stdout and "1 sessions, 1 calls, " in shown.stdout
+    assert f"process {process.pid}, for " in shown.stdout and "1 session, 1 call, " in shown.stdout
     assert "spool: what agent x left is given up: 7 bytes\\x1b[2J" in shown.stdout and "all is well" not in shown.stdout
     assert [note["text"] for note in whole["notes"]] == [wrong.text] and whole["refusal"] == ""
 
