@@ -1,30 +1,14 @@
-"""The C compiler is asked whether the mirror is right, as for agent/trace/layout.py."""
-
-import ctypes
-import subprocess
-from importlib.resources import files
 from pathlib import Path
+
+from support.mirrors import equal, padded, problems, same
 
 from chaperone.agent.gate.layout import MIRRORS, GateKind
 
 
-def assertions() -> list[str]:
-    lines = [f'_Static_assert(KIND_GATE_{kind.name} == {kind}, "{kind.name}");' for kind in GateKind]
-    for struct, mirror in MIRRORS.items():
-        lines.append(f'_Static_assert(sizeof(struct {struct}) == {ctypes.sizeof(mirror)}, "{struct}");')
-        for name, _ in mirror._fields_:
-            place = getattr(mirror, name).offset
-            lines.append(f'_Static_assert(__builtin_offsetof(struct {struct}, {name}) == {place}, "{struct}.{name}");')
-    return lines
-
-
 def test_every_field_and_number_is_the_compilers(tmp_path: Path) -> None:
-    source = tmp_path / "layout.c"
-    source.write_text("\n".join([f'#include "{files("chaperone.bpf") / "gate_event.h"}"', *assertions(), ""]))
-    compiled = subprocess.run(["cc", "-fsyntax-only", str(source)], capture_output=True, text=True, check=False)
-    assert compiled.returncode == 0, compiled.stderr
+    kinds = [equal(f"KIND_GATE_{kind.name}", kind) for kind in GateKind]
+    assert problems("gate_event.h", [*kinds, *same(MIRRORS)], tmp_path) == ""
 
 
 def test_nothing_is_padded_by_the_compiler() -> None:
-    for struct, mirror in MIRRORS.items():
-        assert sum(ctypes.sizeof(field[1]) for field in mirror._fields_) == ctypes.sizeof(mirror), struct
+    assert padded(MIRRORS) == []

@@ -1,27 +1,11 @@
-"""The C compiler is asked whether the mirror is right, as for agent/trace/layout.py."""
-
-import ctypes
-import subprocess
-from importlib.resources import files
 from pathlib import Path
+
+from support.mirrors import equal, problems, same
 
 from chaperone.agent.groups.layout import AREA, GROUP_PATH_LIMIT, IGNORED, MIRRORS, GroupKind
 
 
-def assertions() -> list[str]:
-    limits = f"GROUP_PATH_LIMIT == {GROUP_PATH_LIMIT} && AREA == {AREA} && IGNORED == {IGNORED}"
-    lines = [f'_Static_assert({limits}, "limits");']
-    lines += [f'_Static_assert(KIND_GROUP_{kind.name} == {kind}, "{kind.name}");' for kind in GroupKind]
-    for struct, mirror in MIRRORS.items():
-        lines.append(f'_Static_assert(sizeof(struct {struct}) == {ctypes.sizeof(mirror)}, "{struct}");')
-        for name, _ in mirror._fields_:
-            place = getattr(mirror, name).offset
-            lines.append(f'_Static_assert(__builtin_offsetof(struct {struct}, {name}) == {place}, "{struct}.{name}");')
-    return lines
-
-
 def test_every_field_and_number_is_the_compilers(tmp_path: Path) -> None:
-    source = tmp_path / "layout.c"
-    source.write_text("\n".join([f'#include "{files("chaperone.bpf") / "group_event.h"}"', *assertions(), ""]))
-    compiled = subprocess.run(["cc", "-fsyntax-only", str(source)], capture_output=True, text=True, check=False)
-    assert compiled.returncode == 0, compiled.stderr
+    limits = [equal("GROUP_PATH_LIMIT", GROUP_PATH_LIMIT), equal("AREA", AREA), equal("IGNORED", IGNORED)]
+    kinds = [equal(f"KIND_GROUP_{kind.name}", kind) for kind in GroupKind]
+    assert problems("group_event.h", [*limits, *kinds, *same(MIRRORS)], tmp_path) == ""
