@@ -18,10 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from support.collectors import leave
 from support.counting import NODE, POLICY, handled, serving
 from support.go_peer import STRIPPED, built
-
-from chaperone.collector.store.directory import holder
 
 CHAPERONE = Path(sys.executable).with_name("chaperone")
 PORTION = 10_000  # requests of one run
@@ -37,7 +36,7 @@ def soak(command: Sequence[str | Path], enforce: str, count: int, given: argpars
             began = time.monotonic()
             found = _asked(place, ports["port"], enforce, count, given)
             seen = [one for one in handled(ports) if one[1] != "/healthz"]
-        end(place / "store")
+        leave(place / "store")
     took_s = time.monotonic() - began
     told = f"{enforce}: {len(found['sent']):,} allowed, {found['denied']:,} denied, {len(seen):,} handled, {took_s:.0f} s"
     print(f"{Path(command[0]).name} {told}", flush=True)
@@ -57,14 +56,6 @@ def _asked(place: Path, port: int, enforce: str, count: int, given: argparse.Nam
         return {"sent": [], "denied": 0, "wrong": [f"status {done.returncode}: {done.stderr[-1000:]}"]}
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-def end(store: Path) -> None:
-    """The run's collector."""
-    if pid := holder(store):
-        os.kill(pid, 15)
-        while holder(store):
-            time.sleep(0.1)
 
 
 def main() -> int:

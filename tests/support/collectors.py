@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import grpc
 import zstandard
 
-from chaperone.collector.store.directory import socket_target
+from chaperone.collector.store.directory import holder, socket_target
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto import query_pb2
 from chaperone.proto.capture_pb2_grpc import CaptureStub
@@ -47,6 +48,13 @@ def stop(process: "subprocess.Popen[bytes]") -> int:
     if process.stderr:
         process.stderr.close()
     return status
+
+
+def leave(store: Path) -> None:
+    """Have whoever keeps a store end, such as the collector that a command started."""
+    while pid := holder(store):
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(0.2)
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:

@@ -1,7 +1,6 @@
 """`chaperone run --policy` as a user types it, against the demo API server: real agent, real collector."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from support.apiserver import ApiServer
-from support.collectors import ask
-
-from chaperone.collector.store.directory import holder
+from support.collectors import ask, leave
 
 CHAPERONE = Path(sys.executable).with_name("chaperone")
 NOT_READY, TRIES = "the agent was not ready", 3  # on a machine that is busy with something else
@@ -67,5 +64,4 @@ def storing(place: Path) -> Iterator[Path]:
     try:
         yield place
     finally:
-        if pid := holder(place / "store"):
-            os.kill(pid, signal.SIGTERM)
+        leave(place / "store")

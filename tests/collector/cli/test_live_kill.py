@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,10 +11,8 @@ from typing import Any
 
 import pytest
 from support.apiserver import ApiServer, apiserver
-from support.collectors import ask
+from support.collectors import ask, leave
 from support.kernel import skip_without_kernel
-
-from chaperone.collector.store.directory import holder
 
 __all__ = ["apiserver"]
 pytestmark = pytest.mark.kernel
@@ -35,9 +32,7 @@ print("the connection is over", flush=True)
 def store(tmp_path: Path) -> Iterator[Path]:
     skip_without_kernel()
     yield tmp_path / "store"
-    while pid := holder(tmp_path / "store"):
-        os.kill(pid, signal.SIGTERM)
-        time.sleep(0.2)
+    leave(tmp_path / "store")
 
 
 def start(store: Path, *command: str) -> "subprocess.Popen[str]":

@@ -6,7 +6,6 @@ wrote or says is searched for it in every encoding.
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -16,10 +15,9 @@ from pathlib import Path
 
 import pytest
 from support.apiserver import ApiServer, apiserver
+from support.collectors import leave
 from support.kernel import skip_without_kernel
 from support.leaks import leaks_in, leaks_in_files, leaks_in_store, plant
-
-from chaperone.collector.store.directory import holder
 
 __all__ = ["apiserver"]
 pytestmark = pytest.mark.kernel
@@ -57,13 +55,7 @@ QUESTIONS = (
 def store(tmp_path: Path) -> Iterator[Path]:
     skip_without_kernel()
     yield tmp_path / "store"
-    end(tmp_path / "store")
-
-
-def end(store: Path) -> None:
-    while pid := holder(store):
-        os.kill(pid, signal.SIGTERM)
-        time.sleep(0.2)
+    leave(tmp_path / "store")
 
 
 def environment(tmp_path: Path, server: ApiServer) -> dict[str, str]:
@@ -127,7 +119,7 @@ def test_no_secret_of_a_run_is_in_anything_that_chaperone_writes_or_says(tmp_pat
     }
     assert {name: found for name, text in said.items() if (found := leaks_in(text, CANARY.encode()))} == {}
     assert lines.seen
-    end(store)
+    leave(store)
     assert leaks_in_files(tmp_path / "temporary", CANARY.encode()) == []
     assert leaks_in_store(store, CANARY.encode()) == []
     plant(store, CANARY.encode())

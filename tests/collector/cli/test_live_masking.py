@@ -2,21 +2,18 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.apiserver import ApiServer, apiserver
+from support.collectors import leave
 from support.kernel import skip_without_kernel
 from support.leaks import leaks_in_store
 from support.tls_server import TlsServer
-
-from chaperone.collector.store.directory import holder
 
 __all__ = ["apiserver"]
 pytestmark = pytest.mark.kernel
@@ -72,13 +69,7 @@ send(post(b"/clean", b"nothing of it"))
 def store(tmp_path: Path) -> Iterator[Path]:
     skip_without_kernel()
     yield tmp_path / "store"
-    end(tmp_path / "store")
-
-
-def end(store: Path) -> None:
-    while pid := holder(store):
-        os.kill(pid, signal.SIGTERM)
-        time.sleep(0.2)
+    leave(tmp_path / "store")
 
 
 class Swallowing(TlsServer):
@@ -128,7 +119,7 @@ def test_a_secret_that_was_read_and_sent_elsewhere_is_told_in_every_form(
     lines = [line for line in shown.splitlines() if "left to" in line]
     assert len(lines) == 4, shown
     assert all(f"secret {known} (read in call {read['id'][:8]} at 2" in line and " in connection " in line for line in lines)
-    end(store)
+    leave(store)
     assert leaks_in_store(store, PASSWORD.encode()) == []
 
 
@@ -145,7 +136,7 @@ def test_a_file_of_ones_own_masks_what_is_recorded_and_the_store_remembers_it(st
     whole = [json.loads(chaperone("calls", "show", call["id"], "--store", store, "-o", "json").stdout) for call in colours]
     bodies = [body["data"] for call in whole for body in (call["requestBody"], call["responseBody"]) if body]
     assert len(bodies) == 3 and all('"red":"acme_~masked-20-' in body.replace(" ", "") for body in bodies), bodies
-    end(store)
+    leave(store)
     assert leaks_in_store(store, OURS.encode()) == []
 
 

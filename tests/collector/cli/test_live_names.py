@@ -1,7 +1,6 @@
 """Names that a run asked for, as a user sees them: beside its connections, and in rules. glibc asks a real name server."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.collectors import leave
 from support.kernel import skip_without_kernel
 from support.name_server import ALIAS, Place, name_server
 
 from chaperone.collector.cli.ask import ask
-from chaperone.collector.store.directory import holder
 
 pytestmark = pytest.mark.kernel
 CHAPERONE = Path(sys.executable).with_name("chaperone")
@@ -37,8 +36,7 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", address)
 def store(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "store"
     yield place
-    if pid := holder(place):
-        os.kill(pid, signal.SIGTERM)
+    leave(place)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,10 +10,8 @@ from typing import Any
 
 import pytest
 from support.apiserver import ApiServer, apiserver
-from support.collectors import collector
+from support.collectors import collector, leave
 from support.policies import EXAMPLE
-
-from chaperone.collector.store.directory import holder
 
 __all__ = ["apiserver"]
 CHAPERONE = Path(sys.executable).with_name("chaperone")
@@ -28,8 +25,7 @@ true"""
 def store(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "store"
     yield place
-    if pid := holder(place):
-        os.kill(pid, signal.SIGTERM)
+    leave(place)
 
 
 @pytest.fixture

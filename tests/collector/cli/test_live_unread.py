@@ -1,7 +1,6 @@
 """TLS that nobody can read, as a user sees it: while it goes on, in every place that tells, and in the exit of the run."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.c_peer import built
+from support.collectors import leave
 from support.kernel import skip_without_kernel
 from support.tls_server import TlsServer, tls_server
 
@@ -33,8 +33,7 @@ rules:
 def store(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "store"
     yield place
-    if pid := holder(place):
-        os.kill(pid, signal.SIGTERM)
+    leave(place)
 
 
 @pytest.fixture
