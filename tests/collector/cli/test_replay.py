@@ -56,7 +56,7 @@ def test_a_moment_without_a_time_comes_at_once() -> None:
     moments = [{"at": at(0), "kind": "a"}, {"at": "", "kind": "b"}, {"at": at(20), "kind": "c"}]
     began = time.monotonic()
     assert [moment["kind"] for moment in paced(iter(moments), 1.0)] == ["a", "b", "c"]
-    assert 0.02 <= time.monotonic() - began < 1
+    assert 0.02 <= time.monotonic() - began < 10
 
 
 def test_a_speed_that_is_none_is_a_usage_error() -> None:

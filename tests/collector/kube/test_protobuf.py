@@ -82,9 +82,9 @@ def test_deep_nesting_costs_nothing_until_it_is_asked_for() -> None:
     data = b""
     for _ in range(20_000):
         data = protobufs.field(1, data)
-    started = time.perf_counter()
+    started = time.thread_time()
     assert Message(data).at(1, 1, 1) is not None
-    assert time.perf_counter() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 @given(st.binary(max_size=60))
