@@ -29,7 +29,7 @@ def kubectl(server: ApiServer, *arguments: str, stdin: str = "") -> subprocess.C
 
 
 def connect(server: ApiServer) -> http.client.HTTPSConnection:
-    return http.client.HTTPSConnection("127.0.0.1", server.port, context=ssl.create_default_context(cafile=server.ca), timeout=10)
+    return http.client.HTTPSConnection("127.0.0.1", server.port, context=ssl.create_default_context(cafile=server.ca), timeout=60)
 
 
 def test_kubectl_lists_and_reads(server: ApiServer) -> None:

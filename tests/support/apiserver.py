@@ -63,7 +63,7 @@ def running(directory: Path, *options: str) -> Iterator[ApiServer]:
             yield ApiServer(directory, json.loads(process.stdout.readline())["port"])
         finally:
             process.terminate()
-            process.wait(5)
+            process.wait(60)
 
 
 @pytest.fixture

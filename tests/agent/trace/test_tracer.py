@@ -171,7 +171,7 @@ def test_a_process_started_when_proc_says_so(workload: Workload) -> None:
     seen = Seen(workload.tracer.poll(500))
     ticks = int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19])
     assert {value.started // 10_000_000 for value in seen.of(ProcessExec)} == {ticks}
-    assert process.wait(5) == 0
+    assert process.wait(60) == 0
     workload.rest()
 
 

@@ -26,7 +26,7 @@ def asked(tmp_path: Path, name: str) -> list[Rows]:
         await server.start()
         try:
             async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
-                return [rows async for rows in QueryStub(channel).Ask(Question(name=name, parameters='{"a": "ü"}'), timeout=10)]
+                return [rows async for rows in QueryStub(channel).Ask(Question(name=name, parameters='{"a": "ü"}'), timeout=60)]
         finally:
             await server.stop(0)
 

@@ -142,7 +142,7 @@ def test_a_launcher_that_is_killed_takes_the_agent_with_it_and_leaves_cmd(tmp_pa
     process.kill()
     wait_for(lambda: (tmp_path / "log").exists(), "the agent's end")
     assert Path(f"/proc/{cmd}").exists()
-    out, _ = process.communicate("go on\n", timeout=10)
+    out, _ = process.communicate("go on\n", timeout=60)
     assert out == "on\n"
     wait_for(lambda: not Path(f"/proc/{cmd}").exists(), "CMD's end")
     launched(tmp_path, "true")
@@ -154,7 +154,7 @@ def test_an_interrupt_before_cmd_started_ends_everything(tmp_path: Path) -> None
     wait_for(lambda: bool(list(own_group().glob(f"{PREFIX}{process.pid}-*"))), "the cgroup")
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=10)
+    out, _ = process.communicate(timeout=60)
     assert out == ""
     assert not list(own_group().glob(f"{PREFIX}{process.pid}-*"))
 
