@@ -51,12 +51,13 @@ from chaperone.collector.serve.activity import Activity
 from chaperone.collector.serve.admission import Admission
 from chaperone.collector.serve.doors import DoorError, open_doors
 from chaperone.collector.serve.guard import Guard
+from chaperone.collector.serve.local_line import LocalLine
 from chaperone.collector.serve.metrics import Family, MetricsPort
 from chaperone.collector.serve.query import Ask, QueryService, asking
 from chaperone.collector.settings import CollectorSettings, Listening, store_directory
 from chaperone.collector.store.access import access_row
 from chaperone.collector.store.committer import Pace
-from chaperone.collector.store.directory import MASKING, SOCKET, DirectoryError, StoreDirectory, hold, socket_target
+from chaperone.collector.store.directory import LINE, MASKING, SOCKET, DirectoryError, StoreDirectory, hold, socket_path, socket_target
 from chaperone.collector.store.engine import StoreError
 from chaperone.collector.store.opened import Store, opened
 from chaperone.collector.store.rows import Clock, Row
@@ -265,9 +266,10 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(admission.ask, activity), server)
     metrics = _metrics(settings.listening, tally, survey, parts)
-    await _listen(server, directory.path, settings.listening)
+    line, place = LocalLine(capture.Stream, MESSAGE_LIMIT), Path(socket_path(directory.path, LINE))
     try:
-        async with people.listening(directory, activity):
+        async with line.listening(place), people.listening(directory, activity):  # an agent that can reach us finds its line
+            await _listen(server, directory.path, settings.listening)
             yield
     finally:
         metrics.close()

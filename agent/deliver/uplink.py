@@ -2,18 +2,21 @@
 
 What dead agents left goes between the batches, one frame after one batch: neither waits for the end of the other.
 
-Runs in threads of its own (grpc's Python API for one long stream each way), so the kernel's rings are read meanwhile.
+Runs in threads of its own, so the kernel's rings are read meanwhile: over gRPC, or to a collector of this machine over a socket that is
+nothing else.
 """
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 
 from chaperone.agent.deliver.leftovers import Leftovers
-from chaperone.agent.deliver.line import line
+from chaperone.agent.deliver.line import UNIX, line
+from chaperone.agent.deliver.local_line import RefusedError, local_socket, talking
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.capture_pb2_grpc import CaptureStub
@@ -27,6 +30,7 @@ REFUSALS = (
     grpc.StatusCode.UNAUTHENTICATED,
     grpc.StatusCode.PERMISSION_DENIED,
 )
+REFUSED = {status.value[0] for status in REFUSALS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,9 @@ class Uplink:
                 failures += 1
                 self.trouble = _sentence(error)
                 self.is_refused = isinstance(error, grpc.Call) and error.code() in REFUSALS
+            except RefusedError as error:
+                failures += 1
+                self.trouble, self.is_refused = str(error), error.refusal.status in REFUSED
             except OSError as error:
                 failures += 1
                 self.trouble = f"the certificate to show to the collector can't be read: {error.filename}: {error.strerror}"
@@ -82,8 +89,7 @@ class Uplink:
     def _converse(self) -> bool:
         """One call until it ends. True if the collector welcomed us."""
         conversation = _Conversation(self.hello, self.cargo, self._stopping)
-        with line(self.target, self.tls) as channel:
-            answers = CaptureStub(channel).Stream(conversation.messages())
+        with self._talking(conversation.messages()) as answers:
             try:
                 for answer in answers:
                     conversation.take(answer)
@@ -93,6 +99,17 @@ class Uplink:
         if not self.is_refused:
             self.trouble = "" if self._stopping.is_set() else "the collector hung up"
         return conversation.welcomed.is_set()
+
+    @contextmanager
+    def _talking(self, messages: Iterator[wire.Upward]) -> Iterator[Iterator[wire.Downward]]:
+        """Say these; what is answered."""
+        local = local_socket(Path(self.target.removeprefix(UNIX))) if self.target.startswith(UNIX) else None
+        if local is not None:
+            with talking(local, messages) as answers:
+                yield answers
+            return
+        with line(self.target, self.tls) as channel:
+            yield CaptureStub(channel).Stream(messages)
 
     def _heard(self, answer: wire.Downward) -> None:
         """A collector answers. One that refused a batch welcomes us again before it refuses it again: only an ack undoes that."""

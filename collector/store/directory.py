@@ -3,7 +3,8 @@
 `lock` (flock, with the holder's pid), `version`, `fingerprint.key` (32 random bytes; after a rotation with its number behind them),
 `marks.key` (the first one, after a rotation), `masking.yaml` (what is masked besides the built-ins), `spool.key` (X25519, made once:
 opens what agents left in their spools) and its public half `spool.pub` in base64, `clickhouse/`, `alerts.sqlite` (the outbox of
-alerts), `collector.sock` and `decide.sock`. A `run`'s agent has its `spool/` here too. The directory is 0700, files and socket 0600.
+alerts), `collector.sock`, `line.sock` and `decide.sock`. A `run`'s agent has its `spool/` here too. The directory is 0700, files and
+sockets 0600.
 """
 
 import base64
@@ -17,15 +18,17 @@ from types import TracebackType
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from chaperone.proto import local_line
 from chaperone.proto.sealed import public_of
 
 SOCKET = "collector.sock"
 DECISIONS = "decide.sock"  # where people decide on approvals: its peers are known by the kernel
+LINE = local_line.SOCKET  # where agents of this machine deliver
 SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
 MASKING = "masking.yaml"
 KEY_SIZE = 32
 _KEYS = {"fingerprint.key", "fingerprint.new", "marks.key", "marks.new", "spool.key", "spool.pub", "spool.new"}
-_OURS = {"lock", "version", "version.new", MASKING, "masking.new", "clickhouse", "spool", SOCKET, DECISIONS} | _KEYS
+_OURS = {"lock", "version", "version.new", MASKING, "masking.new", "clickhouse", "spool", SOCKET, DECISIONS, LINE} | _KEYS
 
 
 class DirectoryError(Exception):
