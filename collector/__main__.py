@@ -34,6 +34,7 @@ from chaperone.collector.ingest.service import CaptureService
 from chaperone.collector.lookup.access import AccessError, access, own_namespace
 from chaperone.collector.lookup.client import Client
 from chaperone.collector.lookup.pods import Pods
+from chaperone.collector.lookup.startup import TAINT
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.pipeline import Pipeline
@@ -63,6 +64,7 @@ from chaperone.collector.store.opened import Store, opened
 from chaperone.collector.store.rows import Clock, Row
 from chaperone.collector.store.schema import SchemaError
 from chaperone.collector.survey import Sources, Survey
+from chaperone.collector.taints import Taints
 from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
 from chaperone.proto.records import Outcome, Record
 
@@ -75,6 +77,8 @@ RENEW_S = 600  # a certificate in use is looked at so often
 STOP_GRACE_S = 2.0
 TELL_S = 20.0  # for alerts that wait, before an idle collector ends
 PR_SET_DUMPABLE = 4
+DEFAULT_NAMESPACE = "chaperone"  # ours, where we are in no pod
+LIFTED = f"take the startup taint {TAINT} off nodes of this API as soon as their agent is ready"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -123,12 +127,14 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     add("--metrics", default="", metavar="HOST:PORT", help="serve Prometheus metrics here, to clients with certificates (needs --tls)")
     add("--reviews", default="", metavar="KUBECONFIG|in-cluster", help="the API server that knows tokens and what people may")
     add("--lookup", metavar="KUBECONFIG|in-cluster", help="ask this API about pods that rules want to know of")
+    add("--lift-startup-taint", default="", metavar="KUBECONFIG|in-cluster", help=LIFTED)
     given = parser.parse_args(arguments)
     place = store_directory(given.store, os.environ, os.getuid())
     default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
     policies, alerts = tuple(path.absolute() for path in given.policy), given.alerts and given.alerts.absolute()
     settings = CollectorSettings(place, policies, default, given.exit_when_idle, ready_fd=given.ready_fd, mask=given.mask, alerts=alerts)
-    return replace(settings, first_s=given.first_client, lookup=given.lookup or "", listening=_listening(parser, given))
+    startup, lookup = given.lift_startup_taint, given.lookup or ""
+    return replace(settings, first_s=given.first_client, startup=startup, lookup=lookup, listening=_listening(parser, given))
 
 
 def _listening(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Listening:
@@ -259,7 +265,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     watching = asyncio.create_task(policies.watch(use))
     api = parts.pods.access if parts.pods else None
     survey = Survey(Sources(store.ask, capture.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
-    surveying = asyncio.create_task(survey.watch())
+    surveying, lifting = asyncio.create_task(survey.watch()), _lifting(settings.startup)
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
     others = _asking(store.ask, alerter.ask, people, survey, modes)
     answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, others)
@@ -275,6 +281,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         metrics.close()
         watching.cancel()
         surveying.cancel()
+        lifting.cancel()
         await server.stop(STOP_GRACE_S)
         parts.office.on_change = lambda: None
         intake.close()
@@ -282,6 +289,12 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         if reviews:
             await reviews.close()
         (directory.path / SOCKET).unlink(missing_ok=True)
+
+
+def _lifting(where: str) -> "asyncio.Task[None]":
+    """Takes the startup taint off nodes of this API, until cancelled."""
+    taints = Taints(access(where, os.environ), own_namespace() or DEFAULT_NAMESPACE, _log) if where else None
+    return asyncio.create_task(taints.watch() if taints else asyncio.sleep(0))
 
 
 def _metrics(listening: Listening, tally: Tally, survey: Survey, parts: Parts) -> ExitStack:

@@ -59,4 +59,5 @@ class CollectorSettings:
     bytes_under_way: int = 32 << 20  # of their frames
     mask: Path | None = None  # a masking file that the store is to remember
     listening: Listening = Listening()
+    startup: str = ""  # the API whose nodes have a startup taint that we lift; "" for none
     lookup: str = ""  # the API to ask about pods: in-cluster, or a kubeconfig; "" for none

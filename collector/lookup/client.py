@@ -1,4 +1,4 @@
-"""GETs of single pods over TLS, each in bounded time and size. No other request can be made of it: above all none of Secrets."""
+"""GETs of single pods over TLS, each in bounded time and size. No other request can be made of a Client: above all none of Secrets."""
 
 import http.client
 import re
@@ -62,13 +62,15 @@ class Client:
 
 
 @contextmanager
-def asked(access: Access, path: str, timeout_s: float) -> Iterator[http.client.HTTPResponse]:
-    """The answer to one GET. FAILURES. `timeout_s`: to connect, and for each piece."""
+def asked(access: Access, path: str, timeout_s: float, patch: bytes = b"") -> Iterator[http.client.HTTPResponse]:
+    """The answer to one GET, or to a `patch` (RFC 6902). FAILURES. `timeout_s`: to connect, and for each piece."""
     connection = http.client.HTTPSConnection(access.host, access.port, timeout=timeout_s, context=access.context)
     try:
         token = access.token()
         credential = {"Authorization": f"Bearer {token}"} if token else {}
-        connection.request("GET", path, headers={"Accept": "application/json", "User-Agent": AGENT, **credential})
+        kind = {"Content-Type": "application/json-patch+json"} if patch else {}
+        headers = {"Accept": "application/json", "User-Agent": AGENT, **kind, **credential}
+        connection.request("PATCH" if patch else "GET", path, patch or None, headers)
         yield connection.getresponse()
     finally:
         connection.close()

@@ -39,14 +39,15 @@ class Cluster:
 def cluster(access: Access) -> Cluster:
     """All of it. UnansweredError when a list is refused or takes too long."""
     deadline = time.monotonic() + ALL_S
-    return Cluster(**{name: tuple(_listed(access, path, deadline)) for name, path in LISTS.items()})
+    return Cluster(**{name: tuple(listed(access, path, deadline)) for name, path in LISTS.items()})
 
 
-def _listed(access: Access, path: str, deadline: float) -> list[Object]:
+def listed(access: Access, path: str, deadline: float, query: Mapping[str, str] = {}) -> list[Object]:
+    """All items. UnansweredError."""
     found: list[Object] = []
     more = "first"
     while more and time.monotonic() < deadline:
-        options = {"limit": PAGE} if more == "first" else {"limit": PAGE, "continue": more}
+        options = {**query, "limit": PAGE} | ({} if more == "first" else {"continue": more})
         page = _page(access, f"{path}?{urlencode(options)}")
         items, about = page.get("items"), page.get("metadata")
         found += [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

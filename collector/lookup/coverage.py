@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from chaperone.collector.lookup.cluster import Cluster, Object
+from chaperone.collector.lookup.parts import mapping, text
 from chaperone.collector.rules.document import Policy
 from chaperone.collector.rules.selector import EVERYTHING
 from chaperone.collector.rules.terms import Mode
@@ -51,7 +52,7 @@ def coverage(found: Cluster, policies: Iterable[Policy], seen: Observed, own: st
     choosing = [policy for policy in policies if policy.selector != EVERYTHING and policy.terms.mode is not Mode.OFF]
     result = []
     for pod in found.pods:
-        space, node = _text(_mapping(pod, "metadata"), "namespace"), nodes.get(_text(_mapping(pod, "spec"), "nodeName"), {})
+        space, node = text(mapping(pod, "metadata"), "namespace"), nodes.get(text(mapping(pod, "spec"), "nodeName"), {})
         is_labelled = bool({_labels(pod).get(LABEL), spaces.get(space, {}).get(LABEL)} & set(GOVERNING))
         for status in _running(pod) if space not in (NEVER, own) else ():
             if is_labelled or any(policy.selector.concerns(_session(pod, status)) for policy in choosing):
@@ -60,34 +61,34 @@ def coverage(found: Cluster, policies: Iterable[Policy], seen: Observed, own: st
 
 
 def _judged(pod: Object, status: Object, why: str) -> Running:
-    about, node = _mapping(pod, "metadata"), _text(_mapping(pod, "spec"), "nodeName")
-    return Running(_text(about, "namespace"), _text(about, "name"), _text(status, "name"), _id(status), node, why)
+    about, node = mapping(pod, "metadata"), text(mapping(pod, "spec"), "nodeName")
+    return Running(text(about, "namespace"), text(about, "name"), text(status, "name"), _id(status), node, why)
 
 
 def _id(status: Object) -> str:
-    return _text(status, "containerID").rpartition("//")[2]
+    return text(status, "containerID").rpartition("//")[2]
 
 
 def _session(pod: Object, status: Object) -> dict[str, Any]:
     """As far as selectors ask: the document of its session."""
-    spec, namespace = _mapping(pod, "spec"), _text(_mapping(pod, "metadata"), "namespace")
-    account = f"{namespace}:{_text(spec, 'serviceAccountName')}"
-    known = {"namespace": namespace, "serviceAccount": account, "container": _text(status, "name")}
-    return {"node": _text(spec, "nodeName"), "labels": _labels(pod), "lookedUp": known}
+    spec, namespace = mapping(pod, "spec"), text(mapping(pod, "metadata"), "namespace")
+    account = f"{namespace}:{text(spec, 'serviceAccountName')}"
+    known = {"namespace": namespace, "serviceAccount": account, "container": text(status, "name")}
+    return {"node": text(spec, "nodeName"), "labels": _labels(pod), "lookedUp": known}
 
 
 def _obstacle(pod: Object, node: Object, handlers: Mapping[str, str]) -> str:
     """What keeps any agent from seeing into it."""
-    info, about = _mapping(_mapping(node, "status"), "nodeInfo"), _mapping(pod, "spec")
-    runtime = _text(about, "runtimeClassName")
+    info, about = mapping(mapping(node, "status"), "nodeInfo"), mapping(pod, "spec")
+    runtime = text(about, "runtimeClassName")
     handler = f"{runtime} {handlers.get(runtime, '')}".lower()
     if sandbox := next((name for word, name in SANDBOXES.items() if word in handler), ""):
         return f"runs in {sandbox}"
-    if _text(info, "operatingSystem") == "windows":
+    if text(info, "operatingSystem") == "windows":
         return "its node runs Windows"
-    if _text(_labels(node), "type") in VIRTUAL or any(word in str(_taints(node)) for word in VIRTUAL):
+    if text(_labels(node), "type") in VIRTUAL or any(word in str(_taints(node)) for word in VIRTUAL):
         return "its node is a virtual kubelet"
-    if (machine := _text(info, "architecture")) not in ("", "amd64"):
+    if (machine := text(info, "architecture")) not in ("", "amd64"):
         return f"its node is {machine}"
     return ""
 
@@ -95,43 +96,33 @@ def _obstacle(pod: Object, node: Object, handlers: Mapping[str, str]) -> str:
 def _unseen(pod: Object, status: Object, seen: Observed) -> str:
     if _id(status) in seen.containers or seen.now - _since(status) < FRESH_S:
         return ""
-    is_called = _text(_mapping(pod, "spec"), "nodeName") in seen.nodes
+    is_called = text(mapping(pod, "spec"), "nodeName") in seen.nodes
     return "its node's agent has no session of it" if is_called else "no agent calls from its node"
 
 
 def _running(pod: Object) -> Iterator[Object]:
     for name in STATUSES:
-        statuses = _mapping(pod, "status").get(name)
+        statuses = mapping(pod, "status").get(name)
         for status in statuses if isinstance(statuses, list) else ():
-            if isinstance(status, dict) and "running" in _mapping(status, "state"):
+            if isinstance(status, dict) and "running" in mapping(status, "state"):
                 yield status
 
 
 def _since(status: Object) -> float:
     try:
-        return datetime.fromisoformat(_text(_mapping(_mapping(status, "state"), "running"), "startedAt")).timestamp()
+        return datetime.fromisoformat(text(mapping(mapping(status, "state"), "running"), "startedAt")).timestamp()
     except ValueError:
         return 0.0
 
 
 def _taints(node: Object) -> list[str]:
-    taints = _mapping(node, "spec").get("taints")
-    return [_text(taint, "key") for taint in taints if isinstance(taint, dict)] if isinstance(taints, list) else []
+    taints = mapping(node, "spec").get("taints")
+    return [text(taint, "key") for taint in taints if isinstance(taint, dict)] if isinstance(taints, list) else []
 
 
 def _labels(of: Object) -> dict[str, str]:
-    return {name: value for name, value in _mapping(_mapping(of, "metadata"), "labels").items() if isinstance(value, str)}
+    return {name: value for name, value in mapping(mapping(of, "metadata"), "labels").items() if isinstance(value, str)}
 
 
 def _name(of: Object) -> str:
-    return _text(_mapping(of, "metadata"), "name")
-
-
-def _mapping(of: Object, key: str) -> Mapping[str, Any]:
-    value = of.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(of: Object, key: str) -> str:
-    value = of.get(key)
-    return value if isinstance(value, str) else ""
+    return text(mapping(of, "metadata"), "name")

@@ -30,6 +30,7 @@ MATRIX: list[dict[str, Any]] = [
                 "policies": {"agents.yaml": POLICY, "more": yaml.safe_dump(POLICY)},
                 "defaultPolicy": False,
                 "apiservers": ["api.example:6443"],
+                "startupTaint": True,
             },
         ],
         [
@@ -203,6 +204,43 @@ def test_nobody_frees_a_governed_pod(before: Any, after: Any, groups: list[str],
     variables = {one["name"]: evaluated(one["expression"], facts) for one in spec["variables"]} if concerned else {}
     allowed = not concerned or all(evaluated(one["expression"], facts | {"variables": variables}) for one in spec["validations"])
     assert allowed is is_allowed
+
+
+READY = "chaperone.dev/agent-not-ready"
+OTHER = {"key": "other", "effect": "NoSchedule"}
+BEFORE = {"spec": {"taints": [{"key": READY, "effect": "NoExecute"}, OTHER]}, "metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "about", "is_allowed"),
+    [
+        ({"taints": [OTHER]}, {}, True),
+        ({}, {}, False),
+        ({"taints": [*BEFORE["spec"]["taints"], {"key": "more", "effect": "NoExecute"}]}, {}, False),
+        ({"taints": [OTHER], "unschedulable": True}, {}, False),
+        ({"taints": [OTHER]}, {"labels": {"a": "x"}}, False),
+        ({"taints": [OTHER]}, {"annotations": {}}, False),
+        ({"taints": [OTHER]}, {"annotations": None}, False),
+    ],
+)
+def test_the_collector_can_do_nothing_to_a_node_but_lift_its_taint(spec: Any, about: Any, is_allowed: bool) -> None:
+    policy = named(rendered({"startupTaint": True}), "ValidatingAdmissionPolicy", "chaperone-startup")["spec"]
+    user = {"username": "system:serviceaccount:chaperone:chaperone-collector"}
+    changed = {name: value for name, value in (BEFORE["metadata"] | about).items() if value is not None}
+    facts = {"oldObject": BEFORE, "object": {"spec": spec, "metadata": changed}, "request": {"userInfo": user}}
+    assert all(evaluated(condition["expression"], facts) for condition in policy["matchConditions"])
+    variables = {one["name"]: evaluated(one["expression"], facts) for one in policy["variables"]}
+    assert all(evaluated(one["expression"], facts | {"variables": variables}) for one in policy["validations"]) is is_allowed
+
+
+def test_nothing_that_a_tainted_node_waits_for_waits_for_the_node() -> None:
+    tainted = rendered({"startupTaint": True})
+    for pod in pods(tainted):
+        tolerations = pod["tolerations"]
+        assert any(one.get("key") in (None, READY) and one["operator"] == "Exists" and "effect" not in one for one in tolerations)
+    rules = named(tainted, "ClusterRole", "chaperone-startup")["rules"]
+    assert rules == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}]
+    assert not any("patch" in rule["verbs"] for one in rendered({}) if one["kind"] == "ClusterRole" for rule in one["rules"])
 
 
 def evaluated(expression: str, facts: dict[str, Any]) -> Any:

@@ -34,6 +34,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ include "chaperone.name" . }}-collector.{{ .Release.Namespace }}.svc
 {{- end -}}
 
+{{- /* What a node needs that has the startup taint: nothing of ours may wait for it to go. */}}
+{{- define "chaperone.tolerations" -}}
+{{- if or .more .root.Values.startupTaint -}}
+tolerations:
+  {{- if .root.Values.startupTaint }}
+  - {key: chaperone.dev/agent-not-ready, operator: Exists}
+  {{- end }}
+  {{- with .more }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
 {{- define "chaperone.certificatesJob" -}}
 backoffLimit: 6
 ttlSecondsAfterFinished: 86400
@@ -44,6 +57,9 @@ template:
   spec:
     serviceAccountName: {{ include "chaperone.name" .root }}-certificates
     restartPolicy: OnFailure
+    {{- with include "chaperone.tolerations" (dict "root" .root "more" list) }}
+    {{- . | nindent 4 }}
+    {{- end }}
     {{- with .root.Values.imagePullSecrets }}
     imagePullSecrets: {{- toYaml . | nindent 6 }}
     {{- end }}
