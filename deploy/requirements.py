@@ -5,7 +5,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-AGENT = ("capstone", "cryptography", "grpcio", "msgpack", "protobuf", "pyelftools", "zstandard")
+AGENT = ("capstone", "cryptography", "grpcio", "msgpack", "protobuf", "zstandard")
 
 
 def required(role: str, pyproject: Path) -> list[str]:

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyroute2 import IPRoute
+
+LOOPBACK = 1  # the index of a namespace's own
 A, CNAME, AAAA = 1, 5, 28
 ALIAS, REAL, BIG, SIX = "alias.zoo.test", "real.zoo.test", "big.zoo.test", "six.zoo.test"
 ADDRESS = "127.0.0.9"
@@ -72,7 +75,8 @@ def _serve_tcp(listener: socket.socket) -> None:
 
 def main() -> None:
     """Serve in this network namespace."""
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    with IPRoute() as netlink:
+        netlink.link("set", index=LOOPBACK, state="up")
     udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.create_server(("127.0.0.1", 53))
     udp.bind(("127.0.0.1", 53))
     for serve, opened in ((_serve_udp, udp), (_serve_tcp, tcp)):
