@@ -328,6 +328,8 @@ class Holds:
 
     def _overdue(self) -> None:
         now = now_ns()
+        for tid in [tid for tid in self.waiting if tid in self._stopped]:
+            self._stop_too(tid)
         for tid in [tid for tid, waiting in self.waiting.items() if waiting.order is None and self._is_called_off(tid, now)]:
             self._call_off(tid)
         for tid in [tid for tid, waiting in self.waiting.items() if waiting.order is None and waiting.deadline < now]:
@@ -339,6 +341,11 @@ class Holds:
             self._signalled.pop(tid, None)
             return False
         return now - self._signalled.setdefault(tid, now) > SIGNALLED_NS
+
+    def _stop_too(self, tid: int) -> None:
+        """Ctrl-Z: who is held is stopped as well, and still held afterwards."""
+        if self.seizer.kept.get(tid) is Kind.SIGNAL and (number := pending.stopping(tid)):
+            self.seizer.stop_too(tid, number)
 
     def _call_off(self, tid: int) -> None:
         """Ctrl-C and the like: nothing is sent, the call fails, and its program goes on to take its signal."""

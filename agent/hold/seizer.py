@@ -49,6 +49,7 @@ class Seizer(threading.Thread):
         self.faults: deque[str] = deque(maxlen=FAULTS)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._late: set[int] = set()
+        self._stopping: set[int] = set()  # kept, and on their way into the job stop of their process
         self.marked: set[int] = set()  # they and their processes end when we do
         self._over = False
         signal.signal(WAKE, lambda _number, _frame: None)
@@ -97,6 +98,17 @@ class Seizer(threading.Thread):
     def release(self, tid: int, deliver: int = 0) -> None:
         """Let a kept thread go on. Nothing happens to one that has ended."""
         self.call(lambda: self._release(tid, deliver))
+
+    def stop_too(self, tid: int, number: int = 0) -> None:
+        """Have a kept thread take part in its process's job stop, with `number` begin one: it comes back kept. In this thread.
+
+        Asked to pause first, it meets us again before it runs, whatever became of the stop meanwhile.
+        """
+        if self.kept.pop(tid, None) is not None:
+            self._stopping.add(tid)
+            with contextlib.suppress(ProcessLookupError):
+                ptrace.interrupt(tid)
+                ptrace.resume(tid, number)
 
     def mark(self, tid: int, dies_with_us: bool) -> None:
         """Whether a thread's process is to be killed when this thread or process ends. In this thread; counts from its next stop on."""
@@ -165,12 +177,18 @@ class Seizer(threading.Thread):
             self._forget(stop.tid)
             return
         self.seized.add(stop.tid)
-        if stop.kind in (Kind.SIGNAL, Kind.JOB_STOP) and self.on_signal(stop):
+        if (stop.kind in (Kind.SIGNAL, Kind.JOB_STOP) or stop.tid in self._stopping) and self.on_signal(stop):
             self._keep(stop)
         elif stop.kind is Kind.JOB_STOP:
             ptrace.listen(stop.tid)
+            self._stop_others(process_of(stop.tid))
         else:
             self._pass(stop)
+
+    def _stop_others(self, pid: int) -> None:
+        """A process counts as stopped when all of its threads are, those that we keep too."""
+        for tid in [tid for tid, kind in self.kept.items() if kind is Kind.SIGNAL and process_of(tid) == pid]:
+            self.stop_too(tid)
 
     def _keep(self, stop: Stop) -> None:
         """A job stop that our own signal began is ended for the others; this thread stays in its ptrace stop all the same."""
@@ -179,6 +197,7 @@ class Seizer(threading.Thread):
             os.kill(process_of(stop.tid), signal.SIGCONT)
             kind = Kind.SIGNAL
         self._late.discard(stop.tid)
+        self._stopping.discard(stop.tid)
         self.kept[stop.tid] = kind
 
     def _pass(self, stop: Stop) -> None:
@@ -199,6 +218,7 @@ class Seizer(threading.Thread):
         self.seized.discard(tid)
         self.kept.pop(tid, None)
         self._late.discard(tid)
+        self._stopping.discard(tid)
         self.marked.discard(tid)
         self.on_end(tid)
 

@@ -9,6 +9,7 @@ import pytest
 from support.enforced import ALLOWING, client, enforced, until
 
 from chaperone.agent.hold.orders import Name, Order
+from chaperone.agent.hold.ptrace import Kind
 from chaperone.agent.trace.values import TlsHeld
 from chaperone.proto.records import Hold
 
@@ -73,6 +74,36 @@ def test_a_stopped_and_continued_program_goes_on(tracer, server) -> None:
     with enforced(tracer) as it:
         _, said = it.run(client(server, ASK), decide)
         assert said == "5\n" and it.outcomes() == ["pass"]
+
+
+SHELL = """
+import os, pathlib, signal, subprocess, sys, time
+child = subprocess.Popen(sys.argv[2:], process_group=0)
+print(os.WSTOPSIG(os.waitpid(child.pid, os.WUNTRACED)[1]), flush=True)
+time.sleep(0.3)
+os.kill(child.pid, signal.SIGCONT)
+pathlib.Path(sys.argv[1]).touch()
+print(child.wait(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("is_ordered_meanwhile", [True, False])
+def test_ctrl_z_stops_a_held_program_which_is_held_on(tracer, server, tmp_path, is_ordered_meanwhile: bool) -> None:
+    """As its shell sees it, at once; and it does not run on before its order, continued or not."""
+    continued = tmp_path / "continued"
+
+    def decide(hold: Hold) -> Order:
+        held = next(value for value in reversed(it.values) if isinstance(value, TlsHeld))
+        until(lambda: held.tid in it.holds.seizer.kept)
+        os.kill(held.tls.pid, signal.SIGTSTP)
+        until(lambda: it.holds.look() or it.holds.seizer.kept.get(held.tid) is Kind.JOB_STOP)
+        until(lambda: is_ordered_meanwhile or continued.exists())
+        assert [one.out for one in server.conversations] == [b""]
+        return Order(hold.hold, Name.PASS)
+
+    with enforced(tracer) as it:
+        _, said = it.run([sys.executable, "-c", SHELL, str(continued), *client(server, ASK)], decide)
+        assert said == f"{int(signal.SIGTSTP)}\n5\n0\n" and it.outcomes() == ["pass"]
 
 
 def test_children_by_fork_and_exec_are_held_as_well(tracer, server) -> None:
