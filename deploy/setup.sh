@@ -6,7 +6,7 @@ python=$1
 venv=$2
 
 # Behind the first two: what the demo and the tests call (procps for pgrep; node, git and wget as clients), and what they build against.
-"$(dirname "$0")/packages.sh" setup python3-bpfcc python3-venv curl openssl gcc libc6-dev procps strace nodejs git wget libssl-dev libgnutls28-dev
+"$(dirname "$0")/packages.sh" setup python3-bpfcc python3-venv curl openssl gcc libc6-dev procps strace zsh nodejs git wget libssl-dev libgnutls28-dev
 
 # promtool alone, which tests check metrics and alert rules with: the package would start a server.
 if command -v apt-get >/dev/null && ! [ -x "$venv/tools/promtool" ]; then

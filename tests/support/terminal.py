@@ -17,9 +17,9 @@ PATIENCE_S = 20.0
 class Terminal:
     """A program whose stdin, stdout, stderr and controlling terminal are a pty of ours."""
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str] | None = None, patience_s: float = PATIENCE_S) -> None:
         self.master, slave = pty.openpty()
-        self.shown = b""
+        self.shown, self.patience_s = b"", patience_s
         self.process = subprocess.Popen(
             argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment, preexec_fn=lambda: _control(slave)
         )
@@ -36,7 +36,7 @@ class Terminal:
 
     def expect(self, text: str) -> str:
         """Read until the text is shown; return what came before it and forget both."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self.patience_s
         while text.encode() not in self.shown:
             self._read(deadline - time.monotonic(), text)
         before, _, self.shown = self.shown.partition(text.encode())
@@ -44,7 +44,7 @@ class Terminal:
 
     def wait(self) -> int:
         """Read to the end; the exit status."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self.patience_s
         while self.process.poll() is None:
             self._read(min(0.05, deadline - time.monotonic()), "the end", is_due=False)
             assert time.monotonic() < deadline, f"still running; shown: {self.shown!r}"
@@ -58,7 +58,7 @@ class Terminal:
 
     def _read(self, timeout_s: float, awaited: str, is_due: bool = True) -> None:
         ready, _, _ = select.select([self.master], [], [], max(0.0, timeout_s))
-        assert ready or not is_due, f"no {awaited!r} within {PATIENCE_S} s; shown: {self.shown!r}"
+        assert ready or not is_due, f"no {awaited!r} within {self.patience_s} s; shown: {self.shown!r}"
         try:
             self.shown += os.read(self.master, 65536) if ready else b""
         except OSError as error:  # EIO: nobody has the other side open any more
