@@ -109,14 +109,16 @@ def record(settings: Settings) -> int:
     stop = Stop(settings.control_fd)
     hello = greeting(settings.node)
     cargo, trouble = load(settings, hello.agent, hello.boot_id)
-    told = deque[wire.Selection]()
+    told, broken = deque[wire.Selection](), deque[wire.Glass]()
     uplink = Uplink(settings.target, hello, replace(cargo, on_selection=told.append), settings.tls)
+    uplink.on_glass = broken.append
     uplink.start()  # first: a collector that was started for us ends when nobody calls
     throttle = Throttle(settings.cpu)
     with Tracer(TracerSettings(take=SLICE if settings.cpu else TAKE)) as tracer:
         recording = Recording(tracer, cargo.outbox, settings, stop.look)
         uplink.on_order = recording.enforcement.take
         uplink.on_kill = recording.endings.take
+        recording.glass.told = broken
         if trouble:
             recording.note("spool", f"nothing is kept on disk while no collector answers: {trouble}")
         if settings.ready_fd >= 0 and not is_accepted(uplink, stop):

@@ -11,6 +11,8 @@ from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.deliver.undecided import Undecided
 from chaperone.agent.ending.endings import Endings
+from chaperone.agent.glass.suspension import Suspension
+from chaperone.agent.glass.watch import GlassWatch
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade, GroupValue
 from chaperone.agent.hold.enforcement import Enforcement, terms_of
 from chaperone.agent.probe.stack import Stacks
@@ -36,7 +38,7 @@ from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns, started_ns
 from chaperone.agent.workload.sessions import Session, sessions_of
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import NO_SESSION, Cause, Hold, Note, Outcome, Record
+from chaperone.proto.records import NO_SESSION, BreakGlass, Cause, Hold, Note, Outcome, Record
 
 POLL_MS = 20
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
@@ -109,6 +111,7 @@ class Recording:
             self.keep(number, session)
         self.gate = tracer.open_gate()
         self.enforcement = Enforcement(tracer)
+        self.glass = Suspension(GlassWatch(settings.glass, self.lineage.boot_id), settings.node, self)
         self.gate.on_let_go = self.enforcement.let_go
         self.gate.tracers = lambda: self.enforcement.tracers()
         self.apiservers = apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
@@ -121,6 +124,7 @@ class Recording:
             self.note("settings", f"{self.drops} is dropped on purpose")
         if uncovered:
             self.note("programs", f"no TLS functions of their own: {' '.join(uncovered)}")
+        self.glass.step()
         for number, session in self.sessions.items():
             self.gate.watch(number, session.cgroup)
             if terms := terms_of(settings.session):
@@ -131,6 +135,7 @@ class Recording:
         """Take what has happened since the last step, or wait a moment; how many values there were."""
         values = self.tracer.poll(POLL_MS)
         self._take(values)
+        self.glass.step()
         self.put(self.enforcement.told())
         self._note_regrets()
         self._read_held()
@@ -320,7 +325,7 @@ class Recording:
         """These are said: to the collector, or when it is known whose they are."""
         for record in records:
             kept = self.undecided.put(record)
-            if isinstance(record, Hold | Outcome):
+            if isinstance(record, Hold | Outcome | BreakGlass):
                 self.outbox.flush()
             for more in self.connections.ties.saw(kept):
                 self.undecided.put(more)

@@ -12,6 +12,7 @@ from typing import Any
 
 from chaperone.agent.cluster.source import ACCOUNT
 from chaperone.agent.deliver.drops import Drops, drops_of
+from chaperone.proto import glass
 from chaperone.proto.sealed import KEY_SIZE
 
 DEFAULT_SOCKET = Path("/var/lib/chaperone/collector.sock")
@@ -86,6 +87,7 @@ class Settings:
     cpu: int = 0  # percent of one processor; 0: no limit
     health: tuple[str, int] | None = None  # where whoever asks is told how we are
     self_probe_s: float = SELF_PROBE_S
+    glass: Path = glass.FILE  # while it says so, nothing is enforced
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver 
         options.cpu,
         options.health,
         options.self_probe,
+        options.break_glass,
     )
 
 
@@ -268,6 +271,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--cpu", type=_cpu, default=0, metavar="PERCENT", help="of one processor, the most that we take of it; at least 10 [default: all]")
     add("--health", type=_api, metavar="[HOST]:PORT", help="answer /healthz, /readyz and /metrics here, from self-probes (needs --tls)")
     add("--self-probe", type=float, default=SELF_PROBE_S, metavar="SECONDS", help="with --health: from one self-probe to the next")
+    broken = f"while this file says so, nothing is enforced [default: ${glass.PLACE}, else {glass.FILE}]"
+    add("--break-glass", type=Path, default=glass.place(), metavar="FILE", help=broken)
     add("--deliver", action="store_true", help="deliver what dead agents left in the spool, then end")
     add("--ended", type=_ended, action="append", default=[], metavar="SESSION=STATUS:WHY", help="with --deliver: how a session ended")
     add("--node", default=platform.node(), help="name of this node")

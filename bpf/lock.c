@@ -18,6 +18,7 @@
 struct lock_state {
   u64 beat;    /* boot time of the agent's last sign of life, ns */
   u64 dropped; /* packets */
+  u64 open;    /* until this boot time nothing is dropped, whoever lives (break-glass) */
 };
 
 BPF_ARRAY(lock_state, struct lock_state, 1);
@@ -46,7 +47,7 @@ int lock_egress(struct __sk_buff *skb) {
   int is_record = lock_is_record(skb, at);
   u32 *known = lock_sockets.lookup(&cookie);
   u32 kind = known ? *known : 0;
-  if (now < state->beat + LOCK_STALE_NS) {
+  if (now < state->beat + LOCK_STALE_NS || now < state->open) {
     if (is_record && kind != LOCK_TLS) kind = LOCK_TLS;
     else if (!kind) kind = LOCK_PLAIN;
     else return LOCK_PASS;

@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from chaperone.collector.enforce import glass
 from chaperone.collector.enforce.alerter import Alerter, alerting_on
 from chaperone.collector.enforce.alerting import read_alerting
 from chaperone.collector.enforce.approvals.office import Office
@@ -65,8 +67,9 @@ from chaperone.collector.store.rows import Clock, Row
 from chaperone.collector.store.schema import SchemaError
 from chaperone.collector.survey import Sources, Survey
 from chaperone.collector.taints import Taints
+from chaperone.collector.times import rfc3339
 from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
-from chaperone.proto.records import Outcome, Record
+from chaperone.proto.records import BreakGlass, Outcome, Record
 
 if TYPE_CHECKING:
     from chaperone.collector.identity.reviews import ClusterReviews
@@ -233,13 +236,21 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     outside = Outside(store.living, lambda kill: intake.outgoing.tell_all(ending(kill)), store.keep_kills, new_gate().text)
     kills = Kills(outside, orders.carries_out)
     kills.begin()
-    people = People(parts.office, kills)
+    text = new_gate().text
+    glasses = glass.Glasses(glass.Outside(lambda: capture.calling(), lambda *told: intake.outgoing.tell(*told), store.keep_glass, text))
+    glasses.recall(await store.broken_glass())
+    people = People(parts.office, kills, glasses)
     judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders, kills], parts.pods)
     holds = Holds(orders, judge)
     modes = Modes(judge, lambda agent: intake.outgoing.hears(agent))
+    kills.spares, known = modes.is_broken, new_gate().text
 
     def observe(record: Record, agent: str) -> None:
         modes.take(record, agent)
+        if isinstance(record, BreakGlass):
+            glasses.heard(record, agent)
+            told = known(record.who), known(record.why)
+            alerter.gather(glass.alert_of(record, told, rfc3339(time.time_ns())), glass.likeness(record))
         if isinstance(record, Outcome):
             kills.heard(record.hold, record.result)
 
@@ -257,6 +268,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     server = grpc.aio.server(options=limits, interceptors=[Guard(reviews)])
     capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
     capture.select(selection_of(policies.rules.policies))
+    capture.greet = glasses.greet
 
     def use(rules: Rules) -> None:
         judge.use(rules)

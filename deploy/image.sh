@@ -42,6 +42,10 @@ find "$work/root/usr/local" -name __pycache__ -prune -exec rm -r {} +
 rm -rf "$work/root/usr/local/lib/python3.11/dist-packages/bin"
 if [ "$role" = agent ]; then # what is privileged has nothing in it that it does not run
 	rm -r "$work/root/usr/local/lib/python3.11/dist-packages/chaperone/collector"
+	printf '#!/bin/sh\n# chaperone break-glass … on a node without the command; all else is the agent.\n' >"$work/root/usr/local/bin/chaperone"
+	printf 'case $1 in break-glass) shift; exec python3 -m chaperone.agent.glass "$@" ;; esac\nexec python3 -m chaperone.agent "$@"\n' \
+		>>"$work/root/usr/local/bin/chaperone"
+	chmod 755 "$work/root/usr/local/bin/chaperone"
 	set -- --config.user 0:0 --config.entrypoint /usr/bin/python3 --config.entrypoint -m --config.entrypoint chaperone.agent
 else
 	printf '#!/usr/bin/python3\nfrom chaperone.collector.cli.start import main\n\nmain()\n' >"$work/root/usr/local/bin/chaperone"

@@ -25,20 +25,22 @@ class Upward(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., leftover: _Optional[_Union[Leftover, _Mapping]] = ...) -> None: ...
 
 class Downward(_message.Message):
-    __slots__ = ("welcome", "ack", "order", "hold_from", "settings", "leftover_refused")
+    __slots__ = ("welcome", "ack", "order", "hold_from", "settings", "leftover_refused", "glass")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     HOLD_FROM_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     LEFTOVER_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    GLASS_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     ack: Ack
     order: Order
     hold_from: HoldFrom
     settings: Settings
     leftover_refused: LeftoverRefused
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., hold_from: _Optional[_Union[HoldFrom, _Mapping]] = ..., settings: _Optional[_Union[Settings, _Mapping]] = ..., leftover_refused: _Optional[_Union[LeftoverRefused, _Mapping]] = ...) -> None: ...
+    glass: Glass
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., hold_from: _Optional[_Union[HoldFrom, _Mapping]] = ..., settings: _Optional[_Union[Settings, _Mapping]] = ..., leftover_refused: _Optional[_Union[LeftoverRefused, _Mapping]] = ..., glass: _Optional[_Union[Glass, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("contract", "agent", "boot_id", "node", "version")
@@ -275,6 +277,20 @@ class Settings(_message.Message):
     batch_delay_ms: int
     selection: Selection
     def __init__(self, batch_bytes: _Optional[int] = ..., batch_delay_ms: _Optional[int] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ...) -> None: ...
+
+class Glass(_message.Message):
+    __slots__ = ("id", "for_ns", "who", "why", "end")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    FOR_NS_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    for_ns: int
+    who: str
+    why: str
+    end: bool
+    def __init__(self, id: _Optional[str] = ..., for_ns: _Optional[int] = ..., who: _Optional[str] = ..., why: _Optional[str] = ..., end: _Optional[bool] = ...) -> None: ...
 
 class Mark(_message.Message):
     __slots__ = ("stream", "protocol", "out_position", "in_position", "state", "layout")

@@ -206,6 +206,19 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Nothing is enforced on a node from `time` until `until`, by word of `who`; or again, from `ended` on. `glass`: which word."""
+
+    glass: str
+    node: str
+    time: int
+    until: int
+    who: str
+    why: str
+    ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """A socket of a workload: at its first packet (`ended` 0), and again when it is over.
 
@@ -277,6 +290,7 @@ Record = (
     | Hold
     | Outcome
     | Note
+    | BreakGlass
     | Connection
     | NameAnswer
     | Unknown
@@ -295,6 +309,7 @@ KINDS: dict[int, type] = {
     10: Hold,
     11: Outcome,
     12: Note,
+    13: BreakGlass,
     20: Connection,
     21: NameAnswer,
 }

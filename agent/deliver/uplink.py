@@ -55,6 +55,7 @@ class Uplink:
         self.is_refused = False  # it answered, and will not take what we send
         self.on_order: Callable[[wire.Downward], None] = lambda _message: None  # orders, and from where to hold
         self.on_kill: Callable[[wire.Order], None] = lambda _order: None  # orders that answer no hold
+        self.on_glass: Callable[[wire.Glass], None] = lambda _glass: None  # that nothing is enforced for a while
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
 
@@ -118,6 +119,8 @@ class Uplink:
             self.on_kill(answer.order)
         elif kind in ("order", "hold_from"):
             self.on_order(answer)
+        elif kind == "glass":
+            self.on_glass(answer.glass)
         if kind == "ack":
             self.is_refused = False
         if not self.is_refused:

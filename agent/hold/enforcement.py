@@ -1,8 +1,11 @@
 """Which workloads of this agent are enforced, and the way of orders to them. Nothing here runs for one that is only recorded."""
 
 import logging
+import os
+import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -18,7 +21,7 @@ from chaperone.agent.settings import SessionOptions
 from chaperone.agent.sockets.values import SocketOpened, SocketValue
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Tls, TlsHeld
-from chaperone.agent.workload.processes import now_ns
+from chaperone.agent.workload.processes import members, now_ns
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Direction, Record
@@ -26,6 +29,7 @@ from chaperone.proto.records import Direction, Record
 LOG = logging.getLogger("chaperone.agent.hold")
 TICK_S = 0.02
 SECOND = 1_000_000_000
+DRAINING_NS = 2 * SECOND  # for what was begun before a suspension
 
 
 class Enforcement:
@@ -41,9 +45,15 @@ class Enforcement:
         self._ticking: threading.Thread | None = None
         self._guardian: Guardian | None = None
         self._lock: Lock | None = None
+        self._wanted: dict[int, tuple[Path, Terms, int]] = {}  # as `begin` was told
+        self._suspended_since = 0  # boot time; 0: not
+        self._is_drained = False
 
     def begin(self, workload: int, cgroup: Path, terms: Terms, pid: int = 0) -> None:
         """Enforce a workload from now on; `pid`: a process that is to run there is traced before it does. In the main thread."""
+        self._wanted[workload] = cgroup, terms, pid
+        if self._suspended_since:
+            return
         if self._ticking is None:
             self._guardian = Guardian(self.tracer.kernel)
             self._ticking = threading.Thread(target=self._tick, name="deadlines", daemon=True)
@@ -62,6 +72,51 @@ class Enforcement:
 
     def end(self, workload: int) -> None:
         """Enforce it no more; who waits there goes on, or ends, as its policy says."""
+        self._wanted.pop(workload, None)
+        self._end(workload)
+
+    def enforces(self, workload: int) -> bool:
+        """Whether it is enforced, or would be."""
+        return workload in self._wanted
+
+    def suspend(self, until: int) -> None:
+        """Enforce nothing; locks are open until then (boot time in ns). What has begun is finished first, by `step`."""
+        if self._lock is not None:
+            self._lock.open(until)
+        if not self._suspended_since:
+            self._suspended_since, self._is_drained = now_ns(), False
+            for holds in list(self.holds.values()):
+                holds.let_pass()
+
+    def step(self) -> bool:
+        """Whether nothing is held any more, in a suspension that began. In the main thread."""
+        if not self._suspended_since or self._is_drained:
+            return bool(self._suspended_since)
+        is_late = now_ns() - self._suspended_since > DRAINING_NS
+        for workload in [number for number, holds in self.holds.items() if is_late or holds.is_quiet()]:
+            self._end(workload)
+        self._is_drained = not self.holds
+        return self._is_drained
+
+    def resume(self) -> None:
+        """Enforce again who is there. In the main thread."""
+        for workload in list(self.holds):
+            self._end(workload)
+        self._suspended_since = 0
+        if self._lock is not None:
+            self._lock.open(0)
+        for workload, (cgroup, terms, _) in list(self._wanted.items()):
+            if cgroup.exists():
+                self.begin(workload, cgroup, terms)
+                self.seize(workload, cgroup)
+
+    def seize(self, workload: int, cgroup: Path) -> None:
+        """Who runs there is traced; who cannot be is caught at its first held call."""
+        for pid in members(cgroup) if workload in self.holds else ():
+            with suppress(OSError):  # it ended, or another traces it
+                self.holds[workload].seize(pid)
+
+    def _end(self, workload: int) -> None:
         if holds := self.holds.get(workload):
             self.holds = {number: one for number, one in self.holds.items() if number != workload}
             self.tracer.enforce(workload, None)
@@ -83,6 +138,8 @@ class Enforcement:
         """A thread waits: what the collector is to be asked, at once."""
         yield from streams.held(value)
         holds, place = self.holds.get(value.tls.workload), streams.place_of(value.tls)
+        if holds is None and self._suspended_since:
+            self._let_on(value)
         if holds is not None and place is not None and (question := holds.told(value, *place)):
             yield question
 
@@ -127,6 +184,12 @@ class Enforcement:
             self._guardian.close()
         if self._lock is not None:
             self._lock.close()
+
+    def _let_on(self, value: TlsHeld) -> None:
+        """It was held just before nobody was any more; its stop may still be to come, which this takes away."""
+        self.tracer.kernel.remove("held_threads", value.tid)
+        with suppress(ProcessLookupError):
+            os.kill(value.tls.pid, signal.SIGCONT)
 
     def _tick(self) -> None:
         while not self._over.wait(TICK_S):

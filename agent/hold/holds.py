@@ -62,6 +62,7 @@ class Holds:
         self._passed_gate: dict[int, int] = {}
         self._signalled: dict[int, int] = {}
         self._is_answering, self._silent_since = True, now_ns()
+        self._is_open = False
         self.seizer = Seizer(self._is_ours, self._over)
 
     # -- from other threads
@@ -91,6 +92,15 @@ class Holds:
         if tid in self.seizer.seized:
             self.seizer.later(lambda: self._pass_gate(tid))
 
+    def let_pass(self) -> None:
+        """Nothing more is held: what is written leaves unasked. What its program is to read in an answer's place is still waited for."""
+        if self.seizer.is_alive():
+            self.seizer.call(self._open)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing that was begun before `let_pass` is under way."""
+        return not self.seizer.is_alive() or self.seizer.call(lambda: not self.waiting and not any(map(_is_under_way, self.lanes.values())))
+
     def is_alive(self) -> bool:
         """Whether its thread has done what was asked of it a while ago: it does so between stops."""
         if self._is_answering:
@@ -117,6 +127,8 @@ class Holds:
             return
         self.seizer.call(self._fail_all)
         self.seizer.call(self._reset)
+        if self._is_open:
+            self.seizer.call(self._forget_all)
         self.seizer.close()  # who is at the gate goes on, too
 
     # -- in the seizer's thread: stops
@@ -230,6 +242,8 @@ class Holds:
             return Order("", Name.KILL)
         if held.site is Site.WRITE and (lane.free or lane.was_passed(waiting.position, waiting.data)):
             return Order("", Name.PASS)
+        if held.site is Site.WRITE and self._is_open and not lane.is_replacing:
+            return self._freed(waiting)
         unfinished = lane.unfinished
         if unfinished and held.site is Site.WRITE and (waiting.position, waiting.data) == (unfinished.position, unfinished.offered):
             return Order("", Name.WRITE)
@@ -356,7 +370,8 @@ class Holds:
     def _reset(self) -> None:
         """Nobody will go on with what is kept of a stream: it ends, with its process where its socket is not known."""
         for lane in self.lanes.values():
-            if lane.is_between and not lane.dead and self.sockets.shut(lane.key.pid, lane.key.handle):
+            is_lost = lane.is_between or (self._is_open and lane.is_replacing)
+            if is_lost and not lane.dead and self.sockets.shut(lane.key.pid, lane.key.handle) and not self._is_open:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(lane.key.pid, signal.SIGKILL)
 
@@ -375,14 +390,33 @@ class Holds:
             self.patience.failed(now_ns())
         if self.patience.is_lost(now_ns()):
             self.world.regret("the collector did not decide in time three times in a row: onFailure counted at once")
-        if self.terms.denies or waiting.is_pending:
+        is_refused = self.terms.denies or waiting.is_pending
+        if waiting.lane.is_replacing if self._is_open else is_refused:  # replacing: its program would read what was meant for nobody
             self._perform(raw, waiting, Order("", Name.KILL), "timeout-deny")
-            return
+        else:
+            self._perform(raw, waiting, self._freed(waiting), "timeout-allow")
+
+    def _freed(self, waiting: Waiting) -> Order:
+        """The whole stream goes on as its program wants."""
         order = self._all_of_it(waiting)
         waiting.lane.free = True
         for direction in Direction:
             self._hold_from(waiting.stream, direction, NEVER)
-        self._perform(raw, waiting, order, "timeout-allow")
+        return order
+
+    def _open(self) -> None:
+        self._is_open = True
+        for waiting in self.waiting.values():
+            if not waiting.lane.is_replacing:
+                waiting.deadline = 0
+        self._overdue()
+
+    def _forget_all(self) -> None:
+        """Who holds these streams next begins anew with them."""
+        for raw in list(self._stopped.values()):
+            self._let_go(raw)
+        for lane in self.lanes.values():
+            self.world.kernel.remove("hold_positions", lane.key)
 
     def _miss(self, tid: int, waiting: Waiting) -> None:
         """It should have stopped long ago: somebody took our signal away. Its call's return is met by bpf/hold.h."""
@@ -421,6 +455,10 @@ class Holds:
 
     def _kept(self) -> int:
         return sum(lane.size for lane in self.lanes.values())
+
+
+def _is_under_way(lane: Lane) -> bool:
+    return not lane.dead and (lane.is_between or lane.is_replacing or lane.unfinished is not None)
 
 
 def _data(held: TlsHeld) -> bytes:

@@ -76,6 +76,11 @@ class Lane:
         """Whether its program believes more to have left, or less to have come, than has."""
         return bool(self._kept[Direction.OUT] or self._kept[Direction.IN] or self.owed)
 
+    @property
+    def is_replacing(self) -> bool:
+        """Whether its program is to read something else than what its server says."""
+        return bool(self._kept[Direction.IN] or self.owed) or self.positions[Direction.IN] != NEVER
+
     def gathered(self, direction: Direction) -> bytes:
         """All that is kept."""
         return bytes(self._kept[direction])

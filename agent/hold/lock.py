@@ -6,7 +6,7 @@ is for whoever removes agents for good.
 
 import ctypes
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,13 +21,13 @@ NAME = b"lock_egress"
 EGRESS, ALLOW_MULTI = 1, 2  # BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI
 PROG_ATTACH, PROG_DETACH, PROG_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD, PROG_QUERY = 8, 9, 13, 15, 16
 QUERIED = 64  # a cgroup takes no more programs of a kind
-INFO_SIZE, NAME_AT, NAME_SIZE = 128, 64, 16  # struct bpf_prog_info, as far as its name
+INFO_SIZE, NUMBER_AT, NAME_AT, NAME_SIZE = 128, 4, 64, 16  # struct bpf_prog_info, as far as its name
 
 
 class State(ctypes.Structure):
-    """struct lock_state. `beat`: boot time in ns; `dropped`: packets."""
+    """struct lock_state. `beat`, `open`: boot times in ns; `dropped`: packets."""
 
-    _fields_ = (("beat", ctypes.c_uint64), ("dropped", ctypes.c_uint64))
+    _fields_ = (("beat", ctypes.c_uint64), ("dropped", ctypes.c_uint64), ("open", ctypes.c_uint64))
 
 
 class _Query(ctypes.Structure):
@@ -59,12 +59,16 @@ class Lock:
         self._program = self._kernel.load_cgroup_skb(NAME.decode())
 
     def put_on(self, cgroup: Path) -> None:
-        """Lock a workload while we are silent; what an earlier agent put on it is taken off. OSError."""
+        """Lock a workload while we are silent, if it isn't yet; what an earlier agent put on it is taken off. OSError."""
         with opened(cgroup) as directory:
-            before = list(_ours(directory))
-            _bpf(PROG_ATTACH, directory, self._program, EGRESS, ALLOW_MULTI)
+            before = list(ours(directory))
+            if _number(self._program) in map(_number, before):  # attaching it twice is an error (EINVAL)
+                for program in before:
+                    os.close(program)
+                return
+            call_bpf(PROG_ATTACH, directory, self._program, EGRESS, ALLOW_MULTI)
             for program in before:
-                _detached(directory, program)
+                detached(directory, program)
 
     def beat(self, now: int) -> None:
         """We live, at this boot time in ns. Written twice a second at the most."""
@@ -73,6 +77,12 @@ class Lock:
         self._beaten = now
         state = self._kernel.entry("lock_state", State) or State()
         state.beat = now
+        self._kernel.store("lock_state", state)
+
+    def open(self, until: int) -> None:
+        """Let everything pass until this boot time in ns, whether we live or not."""
+        state = self._kernel.entry("lock_state", State) or State()
+        state.open = until
         self._kernel.store("lock_state", state)
 
     @property
@@ -89,29 +99,34 @@ class Lock:
 def take_off(cgroup: Path) -> int:
     """Remove every such lock from a cgroup; how many there were. OSError."""
     with opened(cgroup) as directory:
-        found = list(_ours(directory))
+        found = list(ours(directory))
         for program in found:
-            _detached(directory, program)
+            detached(directory, program)
     return len(found)
 
 
 def unlock(cgroups: Iterable[Path]) -> int:
     """Take locks off these cgroups and all below; how many there were. OSError; one that ends meanwhile is unlocked by that."""
+    return everywhere(cgroups, take_off)
+
+
+def everywhere(cgroups: Iterable[Path], do: Callable[[Path], int]) -> int:
+    """Do it with these cgroups and all below; the sum. OSError; one below that ends meanwhile counts nothing."""
     count = 0
     for top in cgroups:
-        count += take_off(top)
+        count += do(top)
         for folder, names, _ in os.walk(top):
             for name in names:
                 with suppress(FileNotFoundError):
-                    count += take_off(Path(folder, name))
+                    count += do(Path(folder, name))
     return count
 
 
-def _ours(directory: int) -> Iterator[int]:
+def ours(directory: int) -> Iterator[int]:
     """Descriptors of our programs on the cgroup itself, whoever put them there; the caller's to close."""
     for number in _attached(directory):
         try:
-            program = _bpf(PROG_GET_FD_BY_ID, number, 0, 0)
+            program = call_bpf(PROG_GET_FD_BY_ID, number, 0, 0)
         except FileNotFoundError:
             continue  # it was just taken off
         if _name(program) == NAME:
@@ -128,19 +143,31 @@ def _attached(directory: int) -> list[int]:
 
 
 def _name(program: int) -> bytes:
+    return describe(program)[NAME_AT : NAME_AT + NAME_SIZE].partition(b"\0")[0]
+
+
+def _number(program: int) -> int:
+    return int.from_bytes(describe(program)[NUMBER_AT : NUMBER_AT + 4], "little")
+
+
+def describe(descriptor: int, at: int = 0, wanted: bytes = b"") -> bytes:
+    """What the kernel says of a program or map (struct bpf_prog_info, bpf_map_info). `wanted`: what fields from `at` on ask for."""
     info = (ctypes.c_char * INFO_SIZE)()
-    _call(OBJ_GET_INFO_BY_FD, _Info(program, INFO_SIZE, ctypes.addressof(info)))
-    return info.raw[NAME_AT : NAME_AT + NAME_SIZE].partition(b"\0")[0]
+    ctypes.memmove(ctypes.addressof(info) + at, wanted, len(wanted))
+    _call(OBJ_GET_INFO_BY_FD, _Info(descriptor, INFO_SIZE, ctypes.addressof(info)))
+    return info.raw
 
 
-def _detached(directory: int, program: int) -> None:
+def detached(directory: int, program: int) -> None:
+    """Take a program off a cgroup, and close it."""
     try:
-        _bpf(PROG_DETACH, directory, program, EGRESS, 0)
+        call_bpf(PROG_DETACH, directory, program, EGRESS, 0)
     finally:
         os.close(program)
 
 
-def _bpf(command: int, *numbers: int) -> int:
+def call_bpf(command: int, *numbers: int) -> int:
+    """bpf(2) with some numbers: what it gives. OSError."""
     return _call(command, (ctypes.c_uint32 * len(numbers))(*numbers))
 
 

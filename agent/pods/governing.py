@@ -7,7 +7,7 @@ from pathlib import Path
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.pods.workloads import Group
 from chaperone.agent.recording import Recording
-from chaperone.agent.workload.processes import members, now_ns
+from chaperone.agent.workload.processes import now_ns
 from chaperone.agent.workload.sessions import Session
 from chaperone.proto.ids import SessionId
 
@@ -62,19 +62,14 @@ class Governing:
         """Who already runs there is traced; who comes otherwise than by fork is caught at its first held call."""
         enforcement = self.recording.enforcement
         for number, (_, folder) in cgroups.items():
-            if number not in enforcement.holds and folder.exists():
+            if not enforcement.enforces(number) and folder.exists():
                 enforcement.begin(number, folder, terms)
-                self._seize(number, folder)
+                enforcement.seize(number, folder)
 
     def keep(self, numbers: Iterable[int], session: Session) -> None:
         """The session's cgroup is held as a whole."""
         for number in numbers:
             self.recording.keep(number, session)
-
-    def _seize(self, number: int, folder: Path) -> None:
-        for pid in members(folder):
-            with suppress(OSError):  # it ended, or another traces it
-                self.recording.enforcement.holds[number].seize(pid)
 
     def ignore(self, cgroups: dict[int, Group], session: Session | None) -> None:
         """The kernel sees no more of it; what it had seen is forgotten."""

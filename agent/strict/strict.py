@@ -27,16 +27,20 @@ class Strict:
     freezer: Freezer = field(default_factory=Freezer)
     _since: dict[SessionId, float] = field(default_factory=dict)
     _over: set[SessionId] = field(default_factory=set)
+    _forgiven: dict[SessionId, int] = field(default_factory=dict)  # records that found no room while nobody was held for that
+    _is_suspended: bool = False
 
     def __post_init__(self) -> None:
-        for session, cgroup in self.groups.items():
+        given, self.groups = self.groups, {}
+        for session, cgroup in given.items():
             self.add(session, cgroup)
 
     def add(self, session: SessionId, cgroup: Path) -> None:
         """One more; nothing where it is known already."""
-        if session not in self.outbox.strict:
+        if session not in self.groups:
             self.groups[session] = cgroup
-            self.outbox.strict.add(session)
+            if not self._is_suspended:
+                self.outbox.strict.add(session)
             thaw(cgroup)  # an agent and its warden that were killed at once
 
     def forget(self, session: SessionId) -> None:
@@ -46,11 +50,27 @@ class Strict:
                 self.freezer.thaw(self.groups[session])
             del self.groups[session]
             self._over.discard(session)
+            self._forgiven.pop(session, None)
             self.outbox.strict.discard(session)
             self.outbox.losses.pop(session, None)
 
+    def suspend(self, is_suspended: bool) -> None:
+        """Hold and end nobody; or do so again, but not for what could not be recorded meanwhile."""
+        self._is_suspended = is_suspended
+        if is_suspended:
+            for session in list(self._since):
+                self._let_go(session, time.monotonic() - self._since[session])
+            self.outbox.strict -= self.groups.keys()
+            return
+        self._forgiven.update((session, self.outbox.missed[session]) for session in self.groups)
+        for session in self.groups:
+            self.outbox.losses.pop(session, None)
+        self.outbox.strict |= self.groups.keys()
+
     def look(self) -> None:
         """Hold, let go or end, as things are now."""
+        if self._is_suspended:
+            return
         for session in self.groups.keys() - self._over:
             if why := self._unrecorded(session):
                 self._end(session, why)
@@ -84,7 +104,7 @@ class Strict:
         """What of it can't be recorded; "" for nothing."""
         if loss := self.outbox.losses.get(session):
             return f"{loss.size} bytes could not be recorded ({loss.cause})"
-        missed = self.outbox.missed[session]
+        missed = self.outbox.missed[session] - self._forgiven.get(session, 0)
         return f"{missed} records of it found no room" if missed else ""
 
     def _look_at_held(self, session: SessionId) -> None:

@@ -22,6 +22,7 @@ from chaperone.collector.cli import (
     coverage,
     decode,
     doctor,
+    glass,
     halves,
     kill,
     mask,
@@ -51,6 +52,7 @@ app.add_typer(approvals.app, name="approvals")
 app.add_typer(kill.app, name="kill")
 app.add_typer(verdicts.app, name="verdicts")
 app.command("status")(status.status)
+app.command("break-glass")(glass.break_glass)
 app.command("coverage")(coverage.coverage)
 app.command("replay")(replay.replay)
 app.command("decode")(decode.decode)

@@ -1,6 +1,8 @@
 """`chaperone status`: who keeps the store and what is in it, how every workload is governed in fact, what rules did, what is wrong."""
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from chaperone.collector.cli.ask import StoreOption, ask, whom
@@ -12,6 +14,7 @@ from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.governance import head, rules, workloads
 from chaperone.collector.cli.show.times import age
 from chaperone.collector.times import SECOND
+from chaperone.proto import glass
 
 COUNTED = {"session": "", "call": "", "exchange": " with others", "verdict": ""}  # and which of them
 LABEL = 12
@@ -27,14 +30,30 @@ def status(output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
       chaperone status -o json | jq '.workloads[] | select(.effective != .wished)'
     """
     place = whom(store)
+    if output is Form.TABLE and isinstance(place, Path):
+        say(here())  # first: it is so whether or not a collector answers
     found = next(ask(place, "status")) | {"policies": next(ask(place, "rules.status"))}
     found |= {key: list(ask(place, question)) for key, question in SEVERAL.items()}
+    found["glass"] = list(ask(place, "glass.list", now=True))
     found["waiting"] = list(ask(place, "approvals.list", state="pending"))
     if output is not Form.TABLE:
         return document(found, output)
     say([*lines(found), *head(found), ""])
     say([*workloads(found["workloads"]), ""])
     return say(rules(found["rules"]))
+
+
+def here() -> list[str]:
+    """Whether the glass is broken on this node, as its own file says to whoever may read it."""
+    try:
+        found = glass.read(glass.place())
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except (glass.GlassError, OSError):
+        return []
+    left = found.until - time.clock_gettime_ns(time.CLOCK_BOOTTIME) if found and found.boot == boot else 0
+    if found is None or left <= 0:
+        return []
+    return [escape(f"This node:   nothing is held, denied or masked for {age(left)}, by {found.who}: {found.why}")]
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:

@@ -74,6 +74,10 @@ class Alerter:
         acts = verdict.action is Action.APPROVE and verdict.effective is Enforce.ENFORCE
         return acts and self.asks(verdict.action, judged.stream, judged.event.moment)
 
+    def gather(self, alert: Alert, likeness: str) -> None:
+        """One that no verdict made. In the pipeline's thread: it is in the outbox before the rows of its batch are stored."""
+        self._gathering.add(likeness, alert)
+
     async def tell(self, alert: Alert, likeness: str) -> None:
         """One that no event made; alerts of the same `likeness` are told as one. It is in the outbox when this returns."""
         self._gathering.add(likeness, alert)

@@ -72,6 +72,7 @@ class Kills:
 
     outside: Outside
     holds: Callable[[Action, str, Moment], bool] = lambda *_: False  # whether an order about a hold does it
+    spares: Callable[[str, str], bool] = lambda *_: False  # whether rules end nothing of this session, or stream's (break-glass)
     _asked: dict[str, "asyncio.Future[str]"] = field(default_factory=dict)
     _under_way: set["asyncio.Task[Any]"] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop | None = None
@@ -93,9 +94,9 @@ class Kills:
         if self._loop is not None and order.startswith(PREFIX):
             self._loop.call_soon_threadsafe(self._settle, order, result)
 
-    def carries_out(self, action: Action, _stream: str, _moment: Moment) -> bool:
+    def carries_out(self, action: Action, stream: str, _moment: Moment) -> bool:
         """What is not held can be ended just as well."""
-        return action is Action.KILL
+        return action is Action.KILL and not self.spares("", stream)
 
     def perform(self, judged: Judged) -> None:
         """End what rules say, once for an event: the widest of it."""
@@ -108,6 +109,8 @@ class Kills:
         if widest.ends is Ends.CONNECTION and self.holds(Action.KILL, judged.stream, judged.event.moment):
             return
         session = str(judged.event.document.get("session", ""))
+        if self.spares(session, judged.stream):
+            return
         subjects = {Ends.SESSION: session, Ends.PROCESS: str(judged.process.get("id", "")), Ends.CONNECTION: _connection(judged)}
         why = f"rule {widest.rule} of {widest.policy}: {widest.message}"
         id_ = PREFIX + secrets.token_hex(8)

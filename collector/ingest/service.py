@@ -8,7 +8,7 @@ What a dead agent left is taken in its name, as if it said it itself; numbers th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
@@ -120,6 +120,7 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         self._agents: dict[str, _Agent] = {}
         self._damages = Damages()
         self._selection = pb.Selection()
+        self.greet: Callable[[str, str], Iterable[pb.Downward]] = lambda _agent, _node: ()  # what one that calls is told at once
 
     def select(self, selection: pb.Selection) -> None:
         """Which pods are governed from now on; all agents are told."""
@@ -128,7 +129,11 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
 
     def nodes(self) -> frozenset[str]:
         """Whose agents call now."""
-        return frozenset(self._agents[agent].node for agent in self._intake.outgoing.agents())
+        return frozenset(self.calling().values())
+
+    def calling(self) -> Mapping[str, str]:
+        """The agents that call now, with their nodes."""
+        return {agent: self._agents[agent].node for agent in self._intake.outgoing.agents()}
 
     async def Stream(self, upward: AsyncIterator[pb.Upward], context: Any) -> AsyncIterator[pb.Downward]:  # noqa: N802 - named by gRPC
         """One agent's call: Hello, Welcome, then acks as batches become durable."""
@@ -172,6 +177,8 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         """Orders, and acks as batches become durable. Batches are taken meanwhile, a bounded number ahead."""
         under_way: _UnderWays = Backlog(self._settings.batches_under_way, self._settings.bytes_under_way)
         with self._intake.outgoing.line(agent.name) as line:
+            for message in self.greet(agent.name, agent.node):
+                line.tell(message)
             tasks = asyncio.create_task(self._read(agent, upward, under_way)), asyncio.create_task(_acks(under_way, line))
             try:
                 while (item := await line.get()) is not None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from chaperone.collector.rules.terms import OnFailure, Terms
 from chaperone.collector.store.recall import Past
-from chaperone.proto.records import Chunk, Connection, Hold, Note, Outcome, Record, SessionEnded, SessionStarted, StreamOpened
+from chaperone.proto.records import BreakGlass, Chunk, Connection, Hold, Note, Outcome, Record, SessionEnded, SessionStarted, StreamOpened
 
 KEPT = 10_000  # sessions
 LATELY = 64  # outcomes of a session
@@ -66,6 +66,7 @@ class Modes:
         self._seen: dict[str, _Seen] = {}
         self._streams: dict[str, str] = {}
         self._holds: dict[str, str] = {}
+        self._broken: dict[str, BreakGlass] = {}  # by agent: nothing is enforced on its node
 
     def recall(self, past: Past) -> None:
         """Whose the streams are that go on from an earlier collector; their agents are known once they are heard."""
@@ -73,8 +74,12 @@ class Modes:
 
     def take(self, record: Record, agent: str) -> None:
         """What an agent said."""
-        if not isinstance(record, Chunk):
-            with self._lock:
+        if isinstance(record, Chunk):
+            return
+        with self._lock:
+            if isinstance(record, BreakGlass):
+                self._broken.pop(agent, None) if record.ended else self._broken.update({agent: record})
+            else:
                 self._take(record, agent)
 
     def _take(self, record: Record, agent: str) -> None:
@@ -96,6 +101,12 @@ class Modes:
             case Note() if record.subject in SUBJECTS and record.session:
                 self._of(record.session, agent).notes.append(record.text)
 
+    def is_broken(self, session: str, stream: str = "") -> bool:
+        """Whether nothing is enforced where this session is, or the stream's: an agent has said so, and not that it is over."""
+        with self._lock:
+            seen = self._seen.get(session or self._streams.get(stream, ""))
+            return seen is not None and seen.agent in self._broken
+
     def of(self, session: str) -> dict[str, Any]:
         """{session, wished, effective, why}: `why` is a list of sentences, empty where all is as wished."""
         wished = Effective.ENFORCE if self._wishes.is_acting(session) else Effective.RECORD
@@ -111,6 +122,8 @@ class Modes:
             return Effective.NOTHING, ["its agent is not connected: what it holds it decides by onFailure", *why]
         if wished is Effective.RECORD:
             return Effective.RECORD, why
+        if broken := self._broken.get(seen.agent):
+            return Effective.RECORD, [f"the glass was broken on node {broken.node} by {broken.who}: {broken.why}", *why]
         if seen.streams and not seen.holds:
             return Effective.RECORD, ["its agent holds nothing: it was not told to, or cannot", *why]
         if not seen.holds:

@@ -115,6 +115,13 @@ class Holds:
             self._touched.pop(stream, None)
             self._waiting = {hold: id_ for hold, id_ in self._waiting.items() if id_ != stream}
 
+    def suspend(self, agent: str) -> None:
+        """This agent holds nothing any more. A stream that it holds later is one that was there before."""
+        for id_, under in list(self._under.items()):
+            if under.agent == agent:
+                self.over(id_)
+                under.stream.be_free()
+
     def settle(self) -> list[Told]:
         """All that could be judged was: the orders of what came."""
         touched, self._touched = self._touched, {}

@@ -9,6 +9,7 @@ from typing import Any
 
 from chaperone.collector.enforce.approvals.office import Office
 from chaperone.collector.enforce.approvals.values import Person
+from chaperone.collector.enforce.glass import Glasses
 from chaperone.collector.enforce.kills import Kills
 from chaperone.collector.identity.caller import CALLER
 from chaperone.collector.rules.verdict import Ends
@@ -16,7 +17,7 @@ from chaperone.collector.serve.decisions import deciding, word_in
 from chaperone.collector.serve.peer import Peer
 from chaperone.collector.store.directory import DECISIONS, StoreDirectory, socket_path
 
-QUESTIONS = {"approvals.decide": "approval", "kill": "kill"}  # and the key of the word that each takes
+QUESTIONS = {"approvals.decide": "approval", "kill": "kill", "glass": "glass"}  # and the key of the word that each takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class People:
 
     office: Office
     kills: Kills
+    glasses: Glasses
 
     @asynccontextmanager
     async def listening(self, directory: StoreDirectory, activity: AbstractContextManager[Any]) -> AsyncIterator[None]:
@@ -48,6 +50,8 @@ class People:
     async def _done(self, person: Person, word: Mapping[str, Any]) -> dict[str, Any]:
         if "approval" in word:
             return await self.office.decide(word["approval"], person, word["approve"], word["why"])
+        if "glass" in word:
+            return await self.glasses.say(word, (person.name, person.how))
         if word["kill"] not in set(Ends):
             raise ValueError(f"expected one of {', '.join(Ends)} to end")
         return await self.kills.kill(Ends(word["kill"]), word["id"], (person.name, person.how), word["why"])

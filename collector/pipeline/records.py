@@ -18,6 +18,7 @@ from chaperone.collector.pipeline.names import Names
 from chaperone.collector.pipeline.stream import Home, Stream
 from chaperone.collector.store import facts
 from chaperone.collector.store.connection import Named, connection
+from chaperone.collector.store.glass import node_row
 from chaperone.collector.store.marks import StreamMark
 from chaperone.collector.store.recall import NAMES, Past
 from chaperone.collector.store.rows import Sink
@@ -186,6 +187,12 @@ class Pipeline:
         self._holds.decided(record)
         self._sink.append(facts.outcome(record, offset))
 
+    def _break_glass(self, record: records.BreakGlass, offset: int) -> None:
+        if not record.ended:
+            self._holds.suspend(self._agent)
+        text = self._gate.text
+        self._sink.append(node_row(record, (text(record.who), text(record.why)), offset))
+
     def _connection(self, record: records.Connection, offset: int) -> None:
         text = self._session_gate(record.session).text
         names = self._session(record.session).names.of(record)
@@ -277,6 +284,7 @@ _TAKERS: dict[type, Callable[[Pipeline, Any, int], None]] = {
     records.Outcome: Pipeline._outcome,
     records.NameAnswer: Pipeline._name_answer,
     records.Note: Pipeline._note,
+    records.BreakGlass: Pipeline._break_glass,
     records.Connection: Pipeline._connection,
     records.Unknown: Pipeline._unknown,
 }

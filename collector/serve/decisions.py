@@ -1,7 +1,7 @@
 """Words of people at this machine that need a name: one line of JSON each way on a Unix socket whose peers the kernel names.
 
-A line {approval, approve, why} or {kill, id, why} is answered by {done} or {error}. gRPC does not say who is at a socket's
-other end, so this is one of its own.
+A line {approval, approve, why}, {kill, id, why} or {glass, for, nodes, why} is answered by {done} or {error}. gRPC does not say who
+is at a socket's other end, so this is one of its own.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ PATIENCE_S = 30.0
 Decide = Callable[[Peer, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]  # who, and their word; ValueError
 _APPROVAL: dict[str, type] = {"approval": str, "approve": bool, "why": str}
 _KILL: dict[str, type] = {"kill": str, "id": str, "why": str}
+_GLASS: dict[str, type] = {"glass": bool, "for": str, "nodes": list, "why": str}
+_WORDS = (_APPROVAL, _KILL, _GLASS)
 
 
 @asynccontextmanager
@@ -62,13 +64,13 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, de
 
 
 def word_in(line: bytes | str) -> dict[str, Any]:
-    """Either of them. ValueError."""
+    """One of them. ValueError."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
         raise ValueError("expected JSON") from None
-    if not isinstance(found, dict) or not (_is(found, _APPROVAL) or _is(found, _KILL)):
-        raise ValueError("expected {approval, approve, why} or {kill, id, why}")
+    if not isinstance(found, dict) or not any(_is(found, kinds) for kinds in _WORDS):
+        raise ValueError("expected {approval, approve, why}, {kill, id, why} or {glass, for, nodes, why}")
     return found
 
 

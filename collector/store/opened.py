@@ -15,6 +15,7 @@ from chaperone.collector.store.approvals import approval_row, recent_approvals
 from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
 from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.glass import glass_list, word_row
 from chaperone.collector.store.governed import governed
 from chaperone.collector.store.kills import kill_row, living
 from chaperone.collector.store.marks import Marks, StreamMark
@@ -69,6 +70,14 @@ class Store:
     async def keep_kills(self, documents: Sequence[Mapping[str, Any]]) -> str:
         """That something is, or was, ended. As `commit`."""
         return await self.commit([kill_row(document) for document in documents])
+
+    async def keep_glass(self, documents: Sequence[Mapping[str, Any]]) -> str:
+        """That the glass is broken, or whole again. As `commit`."""
+        return await self.commit([word_row(document) for document in documents])
+
+    async def broken_glass(self) -> list[dict[str, Any]]:
+        """What is in force."""
+        return await self.run(lambda: glass_list(self._engine, {"now": True}))
 
     async def living(self, target: Ends, prefix: str) -> tuple[str, str]:
         """The whole id of something that goes on, and its session. QuestionError."""

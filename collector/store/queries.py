@@ -18,6 +18,8 @@ from chaperone.collector.store.approvals import approvals_list
 from chaperone.collector.store.clock import SINCE, STEADY, UNTIL, clocks
 from chaperone.collector.store.coverage import containers_open, unread_list
 from chaperone.collector.store.engine import Engine, Parameter
+from chaperone.collector.store.glass import PARAMETERS as GLASS
+from chaperone.collector.store.glass import glass_list
 from chaperone.collector.store.questions import ROW_LIMIT, bound, flag, identifier, number, parameters_in
 from chaperone.collector.store.running import rules_counts, sessions_open
 from chaperone.collector.store.summary import merged, summary
@@ -162,6 +164,7 @@ QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozense
     "connections.list": (connections_list, frozenset({"session", "limit"})),
     "verdicts.list": (verdicts_list, judgements.VERDICT_PARAMETERS),
     "approvals.list": (approvals_list, APPROVALS),
+    "glass.list": (glass_list, GLASS),
     "sessions.open": (sessions_open, frozenset()),
     "rules.counts": (rules_counts, frozenset()),
     "events.list": (events_list, frozenset({"session"})),

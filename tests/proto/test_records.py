@@ -9,6 +9,7 @@ from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, StreamId
 from chaperone.proto.records import (
     KINDS,
     Bound,
+    BreakGlass,
     Chunk,
     Connection,
     Direction,
@@ -46,6 +47,7 @@ ONE_OF_EACH: list[Record] = [
     Hold("h", STREAM, Direction.OUT, 16, 17, 18),
     Outcome("h", "pass", 19, "done", b"\x01"),
     Note(SESSION, 20, "agent", "text", False),
+    BreakGlass("g1", "n1", 20, 900, "unix:root", "deploys hang", 30),
     Connection(
         *(ConnectionId("c"), SESSION, PROCESS, 21, 22, "a:1", "b:2", "tcp", "name", "TLS 1.3"),
         *(23, 24, 25, 26, 27, 28, 29, "complete", "", "NSS", 30),
@@ -61,7 +63,7 @@ def test_every_kind_comes_back_as_it_was() -> None:
 
 def test_numbers_of_kinds_never_change() -> None:
     assert [cls.__name__ for cls in KINDS.values()] == [type(record).__name__ for record in ONE_OF_EACH]
-    assert list(KINDS) == [*range(1, 13), 20, 21]
+    assert list(KINDS) == [*range(1, 14), 20, 21]
 
 
 def test_a_newer_record_with_more_fields_is_read_by_an_older_reader() -> None:

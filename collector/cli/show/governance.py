@@ -1,6 +1,7 @@
 """How workloads are governed in fact, and what rules did, as lines of `chaperone status`."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from chaperone.collector.cli.output import is_coloured
@@ -26,7 +27,15 @@ def head(found: Document) -> list[str]:
         f"Receivers:   {len(found['receivers'])}" + (f", failing: {', '.join(failing)}" if failing else ""),
         f"Approvals:   {len(found['waiting'])} wait for people" if found["waiting"] else "",
     ]
-    return [escape(line) for line in lines if line]
+    return [escape(line) for line in [*lines, *_glass(found["glass"])] if line]
+
+
+def _glass(found: list[Document]) -> Iterator[str]:
+    """Where nothing is enforced now, or is to be once its agent calls."""
+    for one in found:
+        where = one["node"] or f"{', '.join(one['nodes']) or 'all nodes'}, as the collector was told"
+        yield f"Break-glass: nothing is held, denied or masked until {one['until'][:19]}Z on {where}"
+        yield f"             by {one['who']}: {one['why']}"
 
 
 def workloads(found: list[Document]) -> list[str]:

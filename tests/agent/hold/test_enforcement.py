@@ -1,68 +1,27 @@
 """The real agent under the real launcher, with a collector that decides: what real clients and their server see."""
 
-import json
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support import doubled_launcher
 from support.apiserver import ApiServer, apiserver
-from support.deciding_collector import DecidingCollector, Judge
+from support.deciding_collector import DecidingCollector
 from support.enforced import until
-from support.kernel import skip_without_kernel
+from support.launched import deciding, launch, launching
 
 from chaperone.agent.hold.enforcement import terms_of
 from chaperone.agent.hold.lock import STALE_NS
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.settings import SessionOptions
-from chaperone.collector.wire.events import Request
 from chaperone.proto.records import Hold, Note, Outcome
-from chaperone.proto.refusals import Refusal
 
 __all__ = ["apiserver"]
 SECOND = 1_000_000_000
-NO = Refusal("r-1", 'denied by policy "no-changes"')
 PODS = "/api/v1/namespaces/default/pods"
-
-
-def no_changes(request: Request) -> Refusal | None:
-    return None if request.method == "GET" and "/exec" not in request.target else NO
-
-
-@contextmanager
-def deciding(tmp_path: Path, judge: Judge = no_changes) -> Iterator[DecidingCollector]:
-    skip_without_kernel()
-    collector = DecidingCollector(tmp_path / "collector.sock", judge)
-    collector.start()
-    try:
-        yield collector
-    finally:
-        collector.stop()
-
-
-def launch(collector: DecidingCollector, server: ApiServer, *command: str, **terms: str) -> "subprocess.CompletedProcess[str]":
-    with launching(collector, server, *command, **terms) as process:
-        said, told = process.communicate(timeout=90)
-        return subprocess.CompletedProcess(command, process.returncode, said, told)
-
-
-def launching(collector: DecidingCollector, server: ApiServer, *command: str, **terms: str) -> "subprocess.Popen[str]":
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(doubled_launcher.__file__).parents[1]),
-        "COLLECTOR_SOCKET": str(collector.socket),
-        "KUBECONFIG": str(server.kubeconfig),
-        "ENFORCE": json.dumps({"mode": "enforce", "on_failure": "deny", **terms}),
-    }
-    argv = [sys.executable, doubled_launcher.__file__, *command]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def outcomes(collector: DecidingCollector) -> list[str]:

@@ -148,3 +148,58 @@ def test_one_that_a_debugger_has_is_not_held_but_allowed_or_ended(tracer, server
         assert it.said[0].result == "its process cannot be traced"
         assert said == ("" if terms.denies else "5\n")
         assert server.finished()[0][0] == (b"" if terms.denies else b"0 5\n")
+
+
+@pytest.mark.parametrize("first", [None, Name.SKIP])
+def test_what_may_pass_leaves_at_once_with_what_was_gathered(tracer, server, tmp_path, first):
+    """The first write waits for its order, or is gathered, when everything may pass; the second one comes later; the third when nobody is
+    enforced."""
+    go = tmp_path / "go"
+    program = f"""
+import pathlib, time
+def when(name):
+    while not pathlib.Path({str(go)!r} + name).exists(): time.sleep(0.01)
+tls.sendall(b"0 ")
+when("1")
+tls.sendall(b"5\\n"); print(len(tls.recv(5)), flush=True)
+when("2")
+tls.sendall(b"0 6\\n"); print(len(tls.recv(6)), flush=True)
+"""
+
+    def pass_all() -> None:
+        until(lambda: bool(it.asked) and (first is None or it.outcomes() == ["skip"]))
+        it.holds.let_pass()
+        go.with_name("go1").touch()
+        until(lambda: bool(server.conversations) and server.conversations[0].out == b"0 5\n")
+        until(it.holds.is_quiet)
+        tracer.enforce(it.workload, None)
+        it.holds.close()
+        go.with_name("go2").touch()
+
+    with enforced(tracer, DENYING) as it:
+        passing = threading.Thread(target=pass_all)
+        passing.start()
+        status, said = it.run(client(server, program), lambda hold: Order(hold.hold, first) if first else None)
+        passing.join()
+        assert (status, said) == (0, "5\n6\n") and len(it.asked) == 1
+        assert it.outcomes() == [str(first)] if first else ["timeout-allow"]
+        assert it.recorded(Direction.OUT) == b"0 5\n0 6\n"
+
+
+def test_an_answer_that_was_to_be_replaced_is_read_by_nobody(tracer, server):
+    """Its program would take what the server says to a harmless request for the answer to its own."""
+    program = ASK.replace("; print", "\ntry: print").replace(", flush=True)", ")\nexcept OSError: print('refused')")
+
+    def decide(hold: Hold) -> Order | None:
+        if hold.direction is Direction.IN:
+            ended.append(hold)
+            closing = threading.Thread(target=lambda: (it.holds.let_pass(), it.holds.close()))
+            closing.start()
+            return None
+        it.holds.hold_from(hold.stream, Direction.IN, 0)
+        return Order(hold.hold, Name.PASS)
+
+    ended: list[Hold] = []
+    with enforced(tracer) as it:
+        _, said = it.run(client(server, program), decide)
+        assert ended and "5" not in said.split(), said

@@ -1,70 +1,22 @@
 """The lock of a real cgroup: a process in it says what it is told to, a server outside says what came."""
 
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from support.kernel import cgroup, skip_without_kernel
+from support.locking import HELLO, HOLDER, RECORD, talking
 
 from chaperone.agent.hold.lock import STALE_NS, Lock, _attached, take_off, unlock
 from chaperone.agent.trace.governed import opened
 from chaperone.agent.workload.processes import now_ns
 
 pytestmark = pytest.mark.kernel
-HELLO, RECORD = b"\x16\x03\x01\x00\x05hello", b"\x17\x03\x03\x00\x05bytes"
-TALKER = """
-import socket, sys
-peer = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-for line in sys.stdin:
-    peer.sendall(bytes.fromhex(line))
-"""
-HOLDER = """
-import sys, time
-from pathlib import Path
-from chaperone.agent.hold.lock import Lock
-from chaperone.agent.workload.processes import now_ns
-lock = Lock(now_ns())
-lock.put_on(Path(sys.argv[1]))
-print("on", flush=True)
-while True:
-    lock.beat(now_ns())
-    time.sleep(0.1)
-"""
-SOON_S, NEVER_S = 30, 1.0
-
-
-@dataclass(slots=True)
-class Talk:
-    """A connection of a process in the cgroup."""
-
-    talker: "subprocess.Popen[str]"
-    served: socket.socket
-
-    def say(self, data: bytes) -> None:
-        assert self.talker.stdin is not None
-        self.talker.stdin.write(data.hex() + "\n")
-        self.talker.stdin.flush()
-
-    def comes(self, data: bytes) -> None:
-        """All of it, sooner or later: TCP sends again what was dropped."""
-        self.served.settimeout(SOON_S)
-        got = b""
-        while len(got) < len(data):
-            got += self.served.recv(len(data) - len(got))
-        assert got == data
-
-    def nothing_comes(self) -> None:
-        self.served.settimeout(NEVER_S)
-        with pytest.raises(TimeoutError):
-            self.served.recv(100)
 
 
 @pytest.fixture
@@ -72,22 +24,6 @@ def path() -> Iterator[Path]:
     skip_without_kernel()
     with cgroup() as made:
         yield made
-
-
-@contextmanager
-def talking(path: Path, host: str = "127.0.0.1") -> Iterator[Talk]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as server:
-        argv = [sys.executable, "-c", TALKER, host, str(server.getsockname()[1])]
-        enter = f'echo 0 > {path / "cgroup.procs"} && exec "$@"'
-        with subprocess.Popen(["sh", "-c", enter, "sh", *argv], stdin=subprocess.PIPE, text=True) as talker:
-            server.settimeout(SOON_S)
-            served, _ = server.accept()
-            with served:
-                try:
-                    yield Talk(talker, served)
-                finally:
-                    talker.kill()
 
 
 @dataclass(slots=True)
@@ -225,3 +161,8 @@ def test_all_below_are_unlocked(path: Path, agent: Agent) -> None:
         agent.lock.put_on(inner)
         assert unlock([path]) == 2
         assert (on(path), on(inner)) == (0, 0)
+
+
+def test_putting_it_on_twice_is_putting_it_on(path: Path, agent: Agent) -> None:
+    agent.lock.put_on(path)
+    assert on(path) == 1

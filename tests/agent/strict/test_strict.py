@@ -139,3 +139,33 @@ def test_a_session_that_is_over_is_let_go_and_known_no_more(ended: list[Path]) -
     scene.strict.add(SESSION, GROUP)
     assert scene.strict.must_wait(SESSION), "one that is added is held as the others are"
     assert ended == []
+
+
+def test_while_it_is_suspended_nobody_is_held_or_ended_and_what_was_lost_then_is_forgiven(ended: list[Path]) -> None:
+    scene = Scene()
+    scene.say(60_000)
+    scene.strict.suspend(True)
+    assert scene.freezer.did == ["freeze", "thaw"] and not scene.strict.must_wait(SESSION)
+    scene.say(60_000)  # more than there is room for: given up as of any other
+    scene.outbox.missed[SESSION] += 3
+    scene.strict.look()
+    assert scene.outbox.lost == 60_000 and (ended, scene.freezer.did) == ([], ["freeze", "thaw"])
+    scene.strict.suspend(False)
+    scene.outbox.flush()
+    scene.outbox.acknowledge(1)
+    scene.strict.look()
+    assert (ended, scene.freezer.did) == ([], ["freeze", "thaw"])
+    scene.outbox.missed[SESSION] += 1
+    scene.strict.look()
+    assert ended == [GROUP] and "1 records of it found no room" in scene.notes[-1][0]
+
+
+def test_one_that_is_added_meanwhile_is_held_afterwards() -> None:
+    scene = Scene()
+    scene.strict.forget(SESSION)
+    scene.strict.suspend(True)
+    scene.strict.add(SESSION, GROUP)
+    assert SESSION not in scene.outbox.strict
+    scene.strict.suspend(False)
+    scene.say(60_000)
+    assert scene.freezer.did[-1] == "freeze"

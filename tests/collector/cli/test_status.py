@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from support.scripted_agent import ScriptedAgent
 from typer.testing import CliRunner
 
 from chaperone.collector.cli.app import app
-from chaperone.collector.cli.status import lines
+from chaperone.collector.cli.status import here, lines
+from chaperone.proto import glass
 from chaperone.proto.ids import stream_id
 from chaperone.proto.records import NO_SESSION, Note, StreamOpened
 
@@ -43,6 +45,21 @@ def test_it_says_who_has_how_much_and_what_is_wrong(store: Path) -> None:
 def test_a_collector_that_takes_nothing_says_why() -> None:
     found = {"counts": {}, "size": 0, "version": "1", "pid": 2, "uptime_s": 3.5, "refusal": "no space left"}
     assert [line for line in lines(found) if line.startswith("Refuses")] == ["Refuses:     no space left"]
+
+
+def test_a_broken_glass_of_this_node_is_said_without_a_collector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAPERONE_BREAK_GLASS", str(tmp_path / "g"))
+    assert here() == []
+    boot, now = Path("/proc/sys/kernel/random/boot_id").read_text().strip(), time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    broken = glass.Glass("g", boot, now, now + 900 * glass.SECOND, "unix:root", "deploys hang")
+    glass.write(tmp_path / "g", broken)
+    shown = RUN(app, ["status", "--store", str(tmp_path / "none")])
+    assert shown.exit_code and shown.stdout.startswith("This node:   nothing is held, denied or masked for 1")
+    assert "by unix:root: deploys hang" in shown.stdout
+    glass.write(tmp_path / "g", replace(broken, begun=0, until=now))
+    assert here() == []
+    (tmp_path / "g").write_text("nonsense")
+    assert here() == []
 
 
 POLICY = """apiVersion: chaperone.dev/v1

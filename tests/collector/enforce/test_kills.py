@@ -122,6 +122,18 @@ def test_a_rule_ends_the_widest_that_is_said_once() -> None:
     assert told(killing(Ends.PROCESS, Ends.SESSION, Ends.CONNECTION)) == [(Ends.SESSION, "5" * 32)]
 
 
+def test_while_the_glass_is_broken_rules_end_nothing_but_people_do() -> None:
+    async def then(kills: Kills) -> None:
+        kills.spares = lambda session, stream: session == "5" * 32 or stream == "a" * 32
+        kills.perform(killing(Ends.SESSION))
+        assert not kills.carries_out(Action.KILL, "a" * 32, Moment.REQUEST) and kills.carries_out(Action.KILL, "b" * 32, Moment.REQUEST)
+        await kills.kill(Ends.PROCESS, "ab", WHO, "planned")
+
+    world = World()
+    run(world, then)
+    assert [kill.target for kill in world.told] == [Ends.PROCESS]
+
+
 def test_what_an_order_about_a_hold_ends_is_not_ended_twice() -> None:
     assert told(killing(Ends.CONNECTION), holds=True) == []
     assert told(killing(Ends.PROCESS), holds=True) == [(Ends.PROCESS, "p" * 32)]

@@ -362,3 +362,19 @@ def test_agents_are_told_which_pods_are_governed_and_when_that_changes(tmp_path:
         await server.stop(0)
 
     asyncio.run(work())
+
+
+def test_an_agent_that_calls_is_told_at_once_what_it_has_missed(tmp_path: Path) -> None:
+    async def talk(_stub: CaptureStub) -> list[pb.Downward]:
+        service = CaptureService(Intake(), CollectorSettings(tmp_path), nullcontext())
+        service.greet = lambda agent, node: [pb.Downward(glass=pb.Glass(id=f"{agent} on {node}"))]
+
+        async def messages() -> Any:
+            yield hello()
+            assert service.calling() == {"agent-1": "node"}
+            await asyncio.sleep(0.1)
+
+        return [answer async for answer in service.Stream(messages(), None)]
+
+    _, told = served(tmp_path, Intake(), talk)
+    assert told.glass.id == "agent-1 on node"

@@ -23,7 +23,7 @@ from chaperone.collector.store.directory import DECISIONS, hold
 from chaperone.collector.store.opened import Store, opened
 
 WAIT_S = 60.0
-NOTHING: Any = None  # nothing is killed here
+NOTHING: Any = None  # nothing is killed or broken here
 ROLE = body({"kind": "ClusterRole", "metadata": {"name": "all"}, "rules": [{"verbs": ["*"]}]})
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="the approver of these rules is root")
 
@@ -35,7 +35,7 @@ def run(directory: Path, then: Callable[[Office, Store, Alerter], Awaitable[Any]
                 opened(held, Pace(0.01)) as store,
                 alerting_on(directory, None) as alerter,
                 approving(held, store, alerter, lambda text: text.replace("hunter2", "~")) as office,
-                People(office, NOTHING).listening(held, nullcontext()),
+                People(office, NOTHING, NOTHING).listening(held, nullcontext()),
             ):
                 await asyncio.sleep(0)
                 return await then(office, store, alerter)

@@ -1,6 +1,6 @@
 """What is in force, by what agents said."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -9,7 +9,18 @@ from chaperone.collector.pipeline.effective import Modes
 from chaperone.collector.rules.terms import OnFailure, Terms
 from chaperone.collector.store.recall import OpenSession, Past
 from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, StreamId
-from chaperone.proto.records import Connection, Direction, Hold, Note, Outcome, Record, SessionEnded, SessionStarted, StreamOpened
+from chaperone.proto.records import (
+    BreakGlass,
+    Connection,
+    Direction,
+    Hold,
+    Note,
+    Outcome,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    StreamOpened,
+)
 
 SESSION, STREAM, PROCESS = SessionId("5" * 32), StreamId("a" * 32), ProcessId("p" * 32)
 BEGUN = SessionStarted(SESSION, "w", 1)
@@ -111,3 +122,14 @@ def test_a_session_that_is_over_is_forgotten_and_so_are_the_oldest(monkeypatch: 
     for number in range(module.KEPT + 1):
         world.modes._of(str(number), "agent")
     assert len(world.modes._seen) == module.KEPT
+
+
+def test_a_broken_glass_is_why_nothing_is_enforced_and_it_is_over_when_the_agent_says_so() -> None:
+    broken = BreakGlass("g1", "n1", 5, 900, "unix:root", "deploys hang")
+    world = World().said(BEGUN, OPENED, *hold(1), broken)
+    assert world.now() == ("enforce", "record", ["the glass was broken on node n1 by unix:root: deploys hang"])
+    assert world.modes.is_broken(SESSION) and world.modes.is_broken("", STREAM) and not world.modes.is_broken("", "another")
+    world.modes.take(replace(broken, ended=9), "another agent")
+    assert world.modes.is_broken(SESSION)
+    world.said(replace(broken, ended=9))
+    assert world.now() == ("enforce", "enforce", []) and not world.modes.is_broken(SESSION)

@@ -5,7 +5,7 @@ from support.holding import DENY_DELETE, Holding, names
 
 from chaperone.collector.enforce.orders import Answer, Stand, Wanted
 from chaperone.collector.store.rows import Kind
-from chaperone.proto.records import Chunk, Direction, Hold, Loss, Outcome, StreamClosed
+from chaperone.proto.records import BreakGlass, Chunk, Direction, Hold, Loss, Outcome, StreamClosed
 
 GET = b"GET /api/v1/namespaces/default/pods HTTP/1.1\r\nHost: api:6443\r\n\r\n"
 DELETE = b"DELETE /api/v1/namespaces/default/pods/web HTTP/1.1\r\nHost: api:6443\r\nContent-Length: 2\r\n\r\n{}"
@@ -306,3 +306,18 @@ def test_a_stream_that_our_code_fails_on_ends_and_says_so() -> None:
     held.holds._under[held.one.stream].held.composer.due = None  # type: ignore[method-assign, assignment]
     assert names(held.write(GET[10:])) == ["kill"]
     assert any("nothing of it is decided" in row.document["text"] for row in held.of(Kind.NOTE))
+
+
+def test_when_the_glass_is_broken_streams_are_read_on_and_end_when_they_are_held_again() -> None:
+    held = Holding()
+    assert names(held.write(GET[:20])) == ["skip"]
+    told = held.batch(BreakGlass("g1", "n1", held.one.tick(), 2**60, "unix:root", "hunter2 is stuck"))
+    assert not told
+    for position, data in ((0, GET[:20]), (20, GET[20:] + DELETE)):
+        held.batch(Chunk(held.one.stream, Direction.OUT, position, data, held.one.tick()))
+    [verdict] = held.of(Kind.VERDICT)
+    assert "was only recorded" in verdict.document["notCarriedOut"]
+    held.batch(BreakGlass("g1", "n1", held.one.time, 2**60, "unix:root", "hunter2 is stuck", held.one.tick()))
+    assert [row.document.get("ended", "") != "" for row in held.of(Kind.GLASS)] == [False, True]
+    held.positions[0] = len(GET + DELETE)
+    assert names(held.write(GET)) == ["kill"]

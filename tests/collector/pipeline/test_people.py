@@ -16,6 +16,7 @@ from chaperone.collector.rules.verdict import Ends
 from chaperone.collector.store.directory import DECISIONS, hold
 
 APPROVE = {"approval": "ab", "approve": True, "why": "planned"}
+GLASS = {"glass": True, "for": "15m", "nodes": [], "why": "stuck"}
 KILL = {"kill": "process", "id": "cd", "why": "it scans"}
 
 
@@ -28,8 +29,11 @@ class Said:
     async def kill(self, target: Ends, prefix: str, who: tuple[str, str], why: str) -> dict[str, Any]:
         return {"killed": prefix, "target": str(target), "who": who[0], "why": why}
 
+    async def say(self, word: Mapping[str, Any], who: tuple[str, str]) -> dict[str, Any]:
+        return {"broken": word["for"], "who": who}
 
-PEOPLE = People(Said(), Said())  # type: ignore[arg-type]
+
+PEOPLE = People(Said(), Said(), Said())  # type: ignore[arg-type]
 
 
 def asked(caller: Caller, question: str, word: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,6 +51,7 @@ ANN = Caller("ann", frozenset({"sre"}), Means.TOKEN)
 def test_a_caller_is_who_their_token_or_certificate_says() -> None:
     found = asked(ANN, "approvals.decide", APPROVE)
     assert (found["who"], found["how"], found["groups"], found["approves"]) == ("user:ann", "token", ["sre"], True)
+    assert asked(ANN, "glass", GLASS) == {"broken": "15m", "who": ("user:ann", "token")}
     assert asked(ANN, "kill", KILL) == {"killed": "cd", "target": "process", "who": "user:ann", "why": "it scans"}
 
 

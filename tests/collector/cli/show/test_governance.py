@@ -20,6 +20,10 @@ def test_everything_that_is_not_well_is_said() -> None:
         "workloads": [{"session": "5" * 32, "workload": "w\x1b", "wished": "enforce", "effective": "deny", "why": ["late", "very"]}],
         "rules": [rule, seen],
         "waiting": [{}, {}],
+        "glass": [
+            {"node": "n1", "until": "2026-01-02T03:04:05.000000000Z", "who": "unix:root", "why": "deploys\x1bhang"},
+            {"node": "", "nodes": [], "until": "2026-01-02T03:04:05.000000000Z", "who": "user:ann", "why": "w"},
+        ],
     }
     whole = "\n".join([*head(found), *workloads(found["workloads"]), *rules(found["rules"])])
     for wanted in (
@@ -28,6 +32,9 @@ def test_everything_that_is_not_well_is_said() -> None:
         "2 wait for people",
         "late; very",
         "w\\x1b",
+        "nothing is held, denied or masked until 2026-01-02T03:04:05Z on n1",
+        "by unix:root: deploys\\x1bhang",
+        "on all nodes, as the collector was told",
     ):
         assert wanted in whole
     enforced, observed = whole.splitlines()[-2:]
