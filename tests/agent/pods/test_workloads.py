@@ -169,6 +169,17 @@ def test_it_ends_a_while_behind_its_last_cgroup(here: Here) -> None:
     assert here.recorder.said[1:] == [("end", ((1, 2), True))] and not here.workloads.table
 
 
+def test_a_cgroups_id_that_comes_again_is_another_cgroups(here: Here) -> None:
+    """Which the kernel does only after 2**31 others, where its ids have 64 bits."""
+    here.pod(govern="record")
+    for number, folder in ((1, here.container()), (2, here.container("d" * 64))):
+        here.workloads.take(GroupMade(7, f"/{folder.relative_to(here.area.parent)}", 10 * number))
+        here.workloads.take(GroupEntered(7, number, 10 * number))
+        here.workloads.take(GroupGone(7, number, 10 * number + 5))
+    first, second = (here.recorder.sessions[number] for number in (1, 2))
+    assert (first.started.container_id, second.started.container_id) == (ID, "d" * 64) and first.id != second.id
+
+
 def test_a_cgroup_that_is_gone_without_a_word_is_found_out(here: Here) -> None:
     here.pod(govern="record")
     folder = here.container()
