@@ -24,7 +24,7 @@ BPF_HASH(claimed, u64, u32, 16384);
 /* 0 -> how many workloads there are; by agent/trace/governed.py. */
 BPF_ARRAY(governed, struct governed, 1);
 
-/* TLS object -> positions; from its first byte (stream.h) until it is freed (same) or its process ends or executes
+/* TLS object -> positions; from its first byte (account.h) until it is freed (same) or its process ends or executes
  * another program (Tracer, which learns of it by an exit or exec record). */
 BPF_HASH(streams, struct stream_key, struct stream, 65536);
 

@@ -4,6 +4,8 @@ All state but `sockets` belongs to the seizer's thread. A hold is told by the ke
 (seizer), in either order; its order comes from the collector. When order and stop are there it is carried out, once; the
 outcome is said. A hold without an order by its deadline gets what the policy says for that.
 
+Each of these changes the same few tables, which is why they are in one file.
+
 A write may come again after OpenSSL's WANT_WRITE, or in part: what was decided about its bytes is done again, unasked.
 """
 

@@ -2,6 +2,8 @@
 
 Each word reads one event and gives a value of its type, or raises UnknownError when the fact is not known (not looked up,
 not kept). On an event that has nothing of the kind (call.verb on an egress) it is empty: "", 0, false, [].
+
+The file is as long as the language: a word is a function of a few lines.
 """
 
 from collections.abc import Callable, Iterable

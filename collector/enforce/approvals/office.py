@@ -34,7 +34,7 @@ Documents = Sequence[Mapping[str, Any]]
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What an office needs of others. `keep`: durable when it returns "", else why not yet. `tell`: an alert and what it is like.
-    `describe`: lines of what the request of a call's document would change. `is_governed`: why a person is no approver now; ""."""
+    `describe`: lines of what the request of a call's document would change. `governed`: why a person is no approver now; ""."""
 
     keep: Callable[[Documents], Awaitable[str]]
     tell: Callable[[Alert, str], Awaitable[None]]

@@ -1,7 +1,7 @@
 """One stream of an enforced workload: what its holds are ordered, from what was said of its requests. No I/O, no clock.
 
 Told all bytes of both directions in order, held or not, each with the events that the reader made of them; asked for the
-order of a held call once all that could be said of its bytes was. Orders are those of architecture.md: a request is
+order of a held call once all that could be said of its bytes was. Orders are those of docs/hold.md: a request is
 gathered (`skip`) until its verdict, then leaves in the write that completes it, whole or as its refusal; what the server
 says to the refusal is replaced in the client's reads (`answer`).
 """

@@ -14,7 +14,7 @@ from chaperone.proto.ids import ProcessId, SessionId
 from chaperone.proto.records import ProcessSeen
 
 ROOT = Path(__file__).parents[3]
-MAY_REVEAL = {"collector/cli/decode.py", "collector/pipeline.py", "collector/mask/reveal.py"}
+MAY_REVEAL = {"collector/cli/decode.py", "collector/mask/reveal.py"}
 
 
 def test_only_decode_may_name_the_revealer() -> None:
