@@ -11,7 +11,7 @@ import typer
 import yaml
 
 from chaperone.collector.cli.failed import CommandError
-from chaperone.collector.serve.doors import AUTHORITY, CERTIFICATE, KEY
+from chaperone.collector.identity.folder import CERTIFICATE, KEY, TRUSTED
 
 BEARER = "Bearer"
 ServerOption = Annotated[
@@ -43,7 +43,7 @@ class Server:
 
     def _credentials(self) -> grpc.ChannelCredentials:
         if self.tls:
-            authority, key, certificate = (read(self.tls / name) for name in (AUTHORITY, KEY, CERTIFICATE))
+            authority, key, certificate = (read(self.tls / name) for name in (TRUSTED, KEY, CERTIFICATE))
             return grpc.ssl_channel_credentials(authority, key, certificate)
         if not self.authority or not self.kubeconfig:
             raise CommandError(f"nothing says to {self.address} who you are", "give --tls DIR, or --ca FILE and --kubeconfig FILE")

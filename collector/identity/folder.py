@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+CERTIFICATE, KEY, TRUSTED = "tls.crt", "tls.key", "ca.crt"  # as in a Secret of type kubernetes.io/tls
 Files = Mapping[str, bytes]
 
 

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chaperone.collector.identity.certificates import Pair, Subject
-from chaperone.collector.identity.folder import Files, Shelf, ShelfError
+from chaperone.collector.identity.folder import CERTIFICATE, KEY, TRUSTED, Files, Shelf, ShelfError
 from chaperone.collector.identity.rotation import Authority, renewed, turned
 
 AUTHORITY = "authority"
-CERTIFICATE, KEY, TRUSTED = "tls.crt", "tls.key", "ca.crt"
 NEXT_CERTIFICATE, NEXT_KEY, BEFORE = "next.crt", "next.key", "before.crt"
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import grpc
 
+from chaperone.collector.identity.folder import CERTIFICATE, KEY, TRUSTED
 from chaperone.collector.settings import Listening
-
-CERTIFICATE, KEY, AUTHORITY = "tls.crt", "tls.key", "ca.crt"  # as in a Secret of type kubernetes.io/tls
 
 
 class DoorError(Exception):
@@ -57,7 +56,7 @@ def _renewed(directory: Path, initial: tuple[bytes, bytes, bytes]) -> Callable[[
 
 
 def _read(directory: Path) -> tuple[bytes, bytes, bytes]:
-    return (directory / KEY).read_bytes(), (directory / CERTIFICATE).read_bytes(), (directory / AUTHORITY).read_bytes()
+    return (directory / KEY).read_bytes(), (directory / CERTIFICATE).read_bytes(), (directory / TRUSTED).read_bytes()
 
 
 def _configuration(files: tuple[bytes, bytes, bytes]) -> grpc.ServerCertificateConfiguration:

@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from chaperone.collector.serve.doors import AUTHORITY, CERTIFICATE, KEY, DoorError
+from chaperone.collector.identity.folder import CERTIFICATE, KEY, TRUSTED
+from chaperone.collector.serve.doors import DoorError
 
 PREFIX = "chaperone_"
 
@@ -87,7 +88,7 @@ class MetricsPort:
         registry = CollectorRegistry()
         registry.register(Exposition(families))
         self._tls = tls
-        certificate, key, authority = (str(tls / name) for name in (CERTIFICATE, KEY, AUTHORITY))
+        certificate, key, authority = (str(tls / name) for name in (CERTIFICATE, KEY, TRUSTED))
         try:
             self._server, self._thread = start_http_server(
                 int(port),
