@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,15 +129,25 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     add("--tls", type=Path, metavar="DIR", help="directory of tls.crt, tls.key and ca.crt for both; read again when they change")
     add("--metrics", default="", metavar="HOST:PORT", help="serve Prometheus metrics here, to clients with certificates (needs --tls)")
     add("--reviews", default="", metavar="KUBECONFIG|in-cluster", help="the API server that knows tokens and what people may")
-    add("--lookup", metavar="KUBECONFIG|in-cluster", help="ask this API about pods that rules want to know of")
+    add("--lookup", default="", metavar="KUBECONFIG|in-cluster", help="ask this API about pods that rules want to know of")
     add("--lift-startup-taint", default="", metavar="KUBECONFIG|in-cluster", help=LIFTED)
     given = parser.parse_args(arguments)
     place = store_directory(given.store, os.environ, os.getuid())
     default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
     policies, alerts = tuple(path.absolute() for path in given.policy), given.alerts and given.alerts.absolute()
-    settings = CollectorSettings(place, policies, default, given.exit_when_idle, ready_fd=given.ready_fd, mask=given.mask, alerts=alerts)
-    startup, lookup = given.lift_startup_taint, given.lookup or ""
-    return replace(settings, first_s=given.first_client, startup=startup, lookup=lookup, listening=_listening(parser, given))
+    return CollectorSettings(
+        store=place,
+        policies=policies,
+        default_policy=default,
+        idle_s=given.exit_when_idle,
+        first_s=given.first_client,
+        ready_fd=given.ready_fd,
+        alerts=alerts,
+        mask=given.mask,
+        listening=_listening(parser, given),
+        startup=given.lift_startup_taint,
+        lookup=given.lookup,
+    )
 
 
 def _listening(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Listening:
