@@ -25,7 +25,7 @@ from chaperone.agent.health.front import Front
 from chaperone.agent.health.probing import SelfProbe
 from chaperone.agent.health.watch import Watch
 from chaperone.agent.hold.lock import unlock
-from chaperone.agent.own_process import guard
+from chaperone.agent.own_process import guard, set_aside
 from chaperone.agent.pods.node import Here, Node
 from chaperone.agent.pods.select import Selection
 from chaperone.agent.recording import Ended, Recording, told
@@ -130,6 +130,7 @@ def record(settings: Settings) -> int:
             recording.pods = node = node_of(recording, settings, settings.pods, told)
             while not node.is_ready and not stop.look():
                 recording.step()
+        set_aside()
         tell(settings, {"session": next((session.id for session in recording.sessions.values()), "")})
         while not stop.look():
             recording.step()

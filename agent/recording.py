@@ -15,6 +15,7 @@ from chaperone.agent.glass.suspension import Suspension
 from chaperone.agent.glass.watch import GlassWatch
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade, GroupValue
 from chaperone.agent.hold.enforcement import Enforcement, terms_of
+from chaperone.agent.hold.orders import Name
 from chaperone.agent.probe.stack import Stacks
 from chaperone.agent.ready import readable
 from chaperone.agent.settings import Settings
@@ -325,18 +326,24 @@ class Recording:
         """These are said: to the collector, or when it is known whose they are."""
         for record in records:
             kept = self.undecided.put(record)
-            if isinstance(record, Hold | Outcome | BreakGlass):
+            if is_awaited(record):
                 self.outbox.flush()
             for more in self.connections.ties.saw(kept):
                 self.undecided.put(more)
 
 
+AS_ORDERED = {Name.PASS, Name.SKIP, Name.WRITE, Name.ANSWER, Name.AGAIN}
 LEFT_OUT = "records of processes and streams did not fit into the agent's memory"
 SHORTCOMINGS = {
     "events": "events of processes and connections did not fit into the kernel's ring",
     "streams": "TLS calls belong to streams beyond the kernel's table",
     "calls": "TLS calls had begun before the probes were in place",
 }
+
+
+def is_awaited(record: Record) -> bool:
+    """Whether somebody waits for it. Nobody does for an outcome that is as ordered."""
+    return isinstance(record, Hold | BreakGlass) or (isinstance(record, Outcome) and record.order not in AS_ORDERED)
 
 
 def workload_of(value: Value) -> int | None:

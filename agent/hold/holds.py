@@ -298,10 +298,10 @@ class Holds:
             LOG.warning("hold of thread %d: %s cannot be done: %s", raw.tid, order.name, error)
             said, result, moved = said or "kill", f"{order.name} cannot be done: {type(error).__name__}", b""
             self._end(raw, waiting)
-        self._say(waiting, said or order.name, result, moved)
         self.waiting.pop(raw.tid, None)
         self._mark(raw.tid, waiting.lane)
         self._let_go(raw)
+        self._say(waiting, said or order.name, result, moved)
 
     def _mark(self, tid: int, lane: Lane) -> None:
         """Without us nobody could go on with what is kept of a stream: its process may not live on as if all had left."""

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from chaperone.collector.ingest.ledger import Ledger
 from chaperone.collector.ingest.outgoing import Outgoing
@@ -15,6 +16,7 @@ from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Note, Record
 
 Told = tuple[str, pb.Downward]  # an agent, and what it is told
+Result = TypeVar("Result")
 
 
 class Takes(Protocol):
@@ -58,9 +60,6 @@ class Journal(Protocol):
         ...
 
 
-Tell = Callable[[list[Told]], None]
-
-
 @dataclass(frozen=True, slots=True)
 class _Through:
     """What a batch came to."""
@@ -70,6 +69,14 @@ class _Through:
     unmarked: Collection[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What agents are told of a batch, and the rest of what it came to: None where that is still to be made, once they are told."""
+
+    told: list[Told]
+    through: _Through | None
+
+
 class PipelineIntake:
     """An ingest.service.Intake. `rows`: the pipeline's sink, emptied after each batch; `clock`: makes one of boot, offset and when."""
 
@@ -77,10 +84,11 @@ class PipelineIntake:
         self._pipeline, self._rows, self._journal, self._clock = pipeline, rows, journal, clock
         self.outgoing, self._clocks = Outgoing(), dict[str, Any]()  # the clocks of agents, as they last said
         self._looking: asyncio.TimerHandle | None = None
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._ledgers: dict[str, Ledger] = {}
         self._lowest: dict[str, int] = {}
         self._thread = ThreadPoolExecutor(1, "pipeline")
+        self._turn = asyncio.Lock()  # of a batch
 
     def refusal(self) -> str:
         """Why nothing can be taken now."""
@@ -91,12 +99,15 @@ class PipelineIntake:
         return await self._journal.next_batch(agent)
 
     async def take(self, arrival: Arrival) -> Taken:
-        """A batch's records through the pipeline; a bad batch leaves a note."""
+        """A batch's records through the pipeline; a bad batch leaves a note. Who hangs up meanwhile loses nothing of it."""
+        return await asyncio.shield(self._started(self._take(arrival)))
+
+    async def _take(self, arrival: Arrival) -> Taken:
         try:
-            through = await self._run(lambda tell: self._through(arrival.records(), arrival, tell))
+            through = await self._through(lambda: self._judged(arrival.records(), arrival), arrival.agent)
         except ValueError as error:
             note = Note(SessionId(""), 0, f"agent {arrival.agent}", f"batch {arrival.number} was refused: {error}", complete=False)
-            self._journal.commit((await self._run(lambda tell: self._through([note], arrival, tell))).rows)
+            self._journal.commit((await self._through(lambda: self._judged([note], arrival), arrival.agent)).rows)
             raise
         ledger = self._ledgers.setdefault(arrival.agent, Ledger())
         lowest = ledger.take(arrival.number, arrival.size, [mark.stream for mark in through.marks], through.unmarked)
@@ -109,33 +120,42 @@ class PipelineIntake:
 
     async def look_again(self) -> None:
         """What has waited is asked about once more: somebody has decided, or time has passed."""
-        self._journal.commit((await self._run(self._again)).rows)
+        self._journal.commit((await self._through(self._again)).rows)
 
     def look(self) -> None:
         """`look_again`, soon. Called in the event loop."""
-        task = asyncio.ensure_future(self.look_again())
+        self._started(self.look_again())
+
+    def _started(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        task = asyncio.ensure_future(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        return task
 
     def close(self) -> None:
         """No more batches."""
         if self._looking:
             self._looking.cancel()
+        for task in self._under_way:
+            task.cancel()
         self._thread.shutdown()
 
-    async def _run(self, work: Callable[[Tell], _Through]) -> _Through:
-        """In the pipeline's thread. What agents are told goes out as soon as it is known."""
-        loop = asyncio.get_running_loop()
+    async def _through(self, judge: Callable[[], _Judged], agent: str = "") -> _Through:
+        """In the pipeline's thread. Who is told something waits for it: the rest of the work, which would keep the event loop from
+        running, is done once that is on its way."""
+        run = partial(asyncio.get_running_loop().run_in_executor, self._thread)
+        async with self._turn:
+            judged: _Judged = await run(judge)
+            self._say(judged.told)
+            if judged.through is not None:
+                return judged.through
+            await asyncio.sleep(0)
+            return await run(self._rest, agent)
 
-        def tell(told: list[Told]) -> None:
-            loop.call_soon_threadsafe(self._say, told, self._pipeline.deadline)
-
-        return await loop.run_in_executor(self._thread, work, tell)
-
-    def _say(self, told: list[Told], deadline: int) -> None:
+    def _say(self, told: list[Told]) -> None:
         for agent, message in told:
             self.outgoing.tell(agent, message)
-        self._look_at(deadline)
+        self._look_at(self._pipeline.deadline)
 
     def _look_at(self, deadline: int) -> None:
         if self._looking:
@@ -143,21 +163,24 @@ class PipelineIntake:
         delay_s = max(0.0, (deadline - time.monotonic_ns()) / 1e9)
         self._looking = asyncio.get_running_loop().call_later(delay_s, self.look) if deadline else None
 
-    def _through(self, records: list[Record], arrival: Arrival, tell: Tell) -> _Through:
+    def _judged(self, records: list[Record], arrival: Arrival) -> _Judged:
         for record in records:
             self._pipeline.take(record, arrival.wall_offset, arrival.agent)
-        tell(self._pipeline.orders())
-        marks, unmarked = self._pipeline.marks()
+        told = self._pipeline.orders()
         newest = max((getattr(record, "time", 0) for record in records), default=0)
         self._clocks[arrival.agent] = self._clock(arrival.boot, arrival.wall_offset, newest)
-        return _Through(self._taken(arrival.agent), marks, unmarked)
+        return _Judged(told, None if told else self._rest(arrival.agent))
 
-    def _again(self, tell: Tell) -> _Through:
-        rows = []
+    def _rest(self, agent: str) -> _Through:
+        marks, unmarked = self._pipeline.marks()
+        return _Through(self._taken(agent), marks, unmarked)
+
+    def _again(self) -> _Judged:
+        told, rows = list[Told](), list[Any]()
         for agent in self._clocks:
-            tell(self._pipeline.look_again(agent))
+            told += self._pipeline.look_again(agent)
             rows += self._taken(agent)
-        return _Through(rows, [], ())
+        return _Judged(told, _Through(rows, [], ()))
 
     def _taken(self, agent: str) -> list[Any]:
         rows = [replace(row, clock=self._clocks[agent]) for row in self._rows]

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,18 @@ class Rows(list[Any]):
 
     def marks(self) -> tuple[list[Any], set[str]]:
         return [], set(self.open)
+
+
+class Slow(Rows):
+    """Makes no marks until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = threading.Event()
+
+    def marks(self) -> tuple[list[Any], set[str]]:
+        assert self.may.wait(30)
+        return super().marks()
 
 
 class Kept:
@@ -146,6 +159,51 @@ def test_what_agents_are_told_of_a_batch_goes_out_at_once() -> None:
             assert [await asyncio.wait_for(line.get(), 5) for _ in range(2)] == [ORDER, None]
 
     run(rows, journal, work)
+
+
+def test_what_agents_are_told_does_not_wait_for_the_rest_of_the_work() -> None:
+    journal, rows = Kept(), Slow()
+    rows.told = (("a", ORDER),)
+
+    async def work(intake: PipelineIntake) -> None:
+        with intake.outgoing.line("a") as line:
+            taking = asyncio.ensure_future(intake.take(Arrival("a", 1, 0, lambda: [note("1")])))
+            assert await asyncio.wait_for(line.get(), 30) == ORDER
+            assert not journal.commits, "its marks are not made yet"
+            rows.may.set()
+            await taking
+
+    run(rows, journal, work)
+    assert [agent for _, agent, _ in journal.commits] == ["a"]
+
+
+def test_batches_do_not_mix_while_one_is_half_done() -> None:
+    journal, rows = Kept(), Slow()
+    rows.told = (("nobody", ORDER),)
+
+    async def work(intake: PipelineIntake) -> None:
+        both = [asyncio.ensure_future(intake.take(Arrival(agent, 1, 0, lambda: [note("1")]))) for agent in ("a", "b")]
+        await asyncio.sleep(0.05)
+        rows.may.set()
+        await asyncio.gather(*both)
+
+    run(rows, journal, work)
+    assert [(len(rows), agent) for rows, agent, _ in journal.commits] == [(1, "a"), (1, "b")]
+
+
+def test_who_hangs_up_meanwhile_loses_nothing() -> None:
+    journal, rows = Kept(), Slow()
+
+    async def work(intake: PipelineIntake) -> None:
+        taking = asyncio.ensure_future(intake.take(Arrival("a", 1, 0, lambda: [note("1")])))
+        while not rows:
+            await asyncio.sleep(0.01)
+        taking.cancel()
+        rows.may.set()
+        await intake.take(Arrival("a", 2, 0, lambda: [note("2")]))
+
+    run(rows, journal, work)
+    assert [next_batch for _, _, next_batch in journal.commits] == [2, 3]
 
 
 def test_who_waits_is_looked_at_again_when_somebody_decided_and_at_the_deadline() -> None:
