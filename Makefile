@@ -7,6 +7,10 @@ FUZZ_SECONDS ?= 600
 CLIENTS ?= 10000
 REQUESTS ?= 100000
 ROUNDS ?= 50
+NODES ?= 50
+PODS ?= 10
+CALLS ?= 20000
+RATE ?= 40
 KERNEL ?= linux-image-amd64
 .DEFAULT_GOAL := help
 
@@ -59,6 +63,10 @@ soak: setup ## REQUESTS under verdicts; CLIENTS short-lived clients of fresh fil
 	PYTHONPATH=tests $(BIN)/python -m soak.denials --count $(REQUESTS)
 	PYTHONPATH=tests $(BIN)/python -m soak.deaths --rounds $(ROUNDS)
 
+load: setup ## recordings replayed as NODES nodes with PODS pods each into one collector: calls/s, lag, memory, what saturates
+	PYTHONPATH=tests $(BIN)/python -m load.run --nodes $(NODES) --pods $(PODS) --calls $(CALLS)
+	PYTHONPATH=tests $(BIN)/python -m load.run --nodes $(NODES) --pods $(PODS) --calls $(RATE)000 --rate $(RATE)
+
 zoo: setup ## record every client we know of, compare with the servers' logs, write docs/clients.md; as root
 	mkdir -p .zoo
 	tests/zoo/make.sh $(PYTHON) $(CURDIR)/.zoo
@@ -75,4 +83,4 @@ proto: setup ## regenerate proto/*_pb2*
 	$(BIN)/python -m grpc_tools.protoc -I chaperone/proto=proto --python_out=typings --pyi_out=typings \
 	  --grpc_python_out=typings proto/capture.proto proto/query.proto
 
-.PHONY: help setup demo test test-kernel lint bench fuzz soak zoo image manifests proto
+.PHONY: help setup demo test test-kernel lint bench fuzz soak load zoo image manifests proto
