@@ -32,7 +32,7 @@ from chaperone.collector.mask.reveal import Revealer
 from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.pipeline.gate import Gate
 from chaperone.collector.rules.words import WORDS
-from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.embedded import Embedded
 from chaperone.collector.store.rows import Row
 from chaperone.proto.records import Note, Record, SessionStarted
 
@@ -130,7 +130,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Said]:
     (folder / "policy.yaml").write_text(POLICY)
     with serving() as server:
         outputs, calls = conversed(folder, server)
-    engine = Engine(folder / "store/clickhouse")
+    engine = Embedded(folder / "store/clickhouse")
     documents = [json.loads(row["document"]) for row in engine.rows("SELECT document FROM records ORDER BY arrived")]
     engine.close()
     yield Said(folder / "store", outputs, calls, documents)

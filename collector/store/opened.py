@@ -14,6 +14,7 @@ from chaperone.collector.store import queries, writer
 from chaperone.collector.store.approvals import approval_row, recent_approvals
 from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
+from chaperone.collector.store.embedded import Embedded
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.glass import glass_list, word_row
 from chaperone.collector.store.governed import governed
@@ -127,6 +128,6 @@ async def opened(directory: StoreDirectory, pace: Pace) -> AsyncIterator[Store]:
 
 
 def _open(directory: StoreDirectory) -> tuple[Engine, Marks]:
-    engine = Engine(directory.database)
+    engine = Embedded(directory.database)
     migrate(engine, directory.version_file)
     return engine, Marks(engine, directory.sealing_key())

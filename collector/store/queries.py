@@ -127,7 +127,7 @@ def status(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     """Nothing → one row: {counts by kind, size on disk, notes}, and of who answers {version, pid, uptime_s, refusal} (store/opened.py).
     `notes`: the newest of what is wrong and belongs to no session, newest last."""
     counts = engine.rows("SELECT kind, uniqExact(session, id) AS count FROM records GROUP BY kind ORDER BY kind")
-    size = engine.rows("SELECT sum(bytes_on_disk) AS size FROM system.parts WHERE active AND database = 'chaperone'")
+    size = engine.rows("SELECT sum(bytes_on_disk) AS size FROM system.parts WHERE active AND database = currentDatabase()")
     statement = f"SELECT document FROM ({_STRAY}) ORDER BY {STEADY} DESC LIMIT {{limit:UInt64}}"
     notes = [json.loads(row["document"]) for row in engine.rows(statement, {"limit": NOTES, **clocks(engine)})]
     return [{"counts": {row["kind"]: row["count"] for row in counts}, "size": size[0]["size"], "notes": notes[::-1]}]

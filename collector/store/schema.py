@@ -1,9 +1,14 @@
-"""The store's version, and the steps that bring an older one up to date: migrations/NNNN_name.sql, applied in order."""
+"""The store's version, and the steps that bring an older one up to date: migrations/NNNN_name.sql, applied in order.
+
+A directory's version is in its file; that of a database that several collectors share is in a table of its own.
+"""
 
 import importlib.resources
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from chaperone.collector.store.alone import alone
 from chaperone.collector.store.directory import write_whole
 from chaperone.collector.store.engine import Engine
 
@@ -21,7 +26,7 @@ def steps() -> dict[int, str]:
     return dict(sorted(found.items()))
 
 
-def check_version(recorded: int, newest: int, store: Path) -> None:
+def check_version(recorded: int, newest: int, store: object) -> None:
     """SchemaError when the store was written by a newer Chaperone."""
     if recorded > newest:
         raise SchemaError(
@@ -32,12 +37,34 @@ def check_version(recorded: int, newest: int, store: Path) -> None:
 
 def migrate(engine: Engine, version_file: Path) -> None:
     """Apply the steps this store has not had; its version is recorded after each."""
-    recorded, known = version_in(version_file), steps()
-    check_version(recorded, max(known), version_file.parent)
-    for number, text in known.items():
+    recorded = version_in(version_file)
+    check_version(recorded, max(steps()), version_file.parent)
+    for number in _applied(engine, recorded):
+        write_whole(version_file, b"%d\n" % number)
+
+
+def migrate_shared(engine: Engine, name: str) -> None:
+    """The same of a database, of which `name` tells people."""
+    with alone(engine):
+        engine.run(_STEPS_TABLE)
+        recorded = int(engine.rows("SELECT max(number) AS last FROM schema_steps")[0]["last"])
+        check_version(recorded, max(steps()), name)
+        for number in _applied(engine, recorded):
+            engine.insert("schema_steps", [{"number": number}])
+
+
+_STEPS_TABLE = (
+    "CREATE TABLE IF NOT EXISTS schema_steps (number UInt32) ENGINE = ReplacingMergeTree ORDER BY number SETTINGS fsync_after_insert = 1,"
+    " fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1"
+)
+
+
+def _applied(engine: Engine, recorded: int) -> Iterator[int]:
+    """The steps behind the recorded one, each when it was applied."""
+    for number, text in steps().items():
         if number > recorded:
             _apply(engine, text)
-            write_whole(version_file, b"%d\n" % number)
+            yield number
 
 
 def version_in(version_file: Path) -> int:

@@ -14,7 +14,7 @@ from support.h2_conversation import PODS, long_connection
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.uplink import Cargo, Uplink
 from chaperone.collector.store.directory import socket_target
-from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.embedded import Embedded
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.records import Record
 
@@ -59,7 +59,7 @@ def test_every_call_is_there_once_and_nothing_is_missing(tmp_path: Path, seed: i
 
 def watched(store: Path) -> list[str]:
     """The names in the watch's events, in order, each row once."""
-    engine = Engine(store / "clickhouse")
+    engine = Embedded(store / "clickhouse")
     try:
         bodies = [json.loads(row["document"])["body"] for row in engine.rows(PIECES)]
     finally:

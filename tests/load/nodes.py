@@ -15,7 +15,7 @@ from chaperone.agent.deliver.uplink import CONTRACT, Cargo, Uplink
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.records import Record
 
-WINDOW = 512 << 10  # bytes that a node lets wait for acks before it replays more
+WINDOW = 64 << 10  # bytes that a node lets wait for acks before it replays more
 DONE_S = 600.0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import zstandard
 
+from chaperone.collector.store.embedded import Embedded
 from chaperone.collector.store.engine import Engine
 
 METHODS = {0x02, 0x82, 0x90}
@@ -59,7 +60,7 @@ def leaks_in_files(directory: Path, canary: bytes) -> list[str]:
 
 def leaks_in_store(store: Path, canary: bytes) -> list[str]:
     """All hits in a store that nobody has open."""
-    engine = Engine(store / "clickhouse")
+    engine = Embedded(store / "clickhouse")
     try:
         found = leaks_in_tables(engine, canary)
     finally:
@@ -69,7 +70,7 @@ def leaks_in_store(store: Path, canary: bytes) -> list[str]:
 
 def plant(store: Path, canary: bytes) -> None:
     """Put a canary where it must be found."""
-    engine = Engine(store / "clickhouse")
+    engine = Embedded(store / "clickhouse")
     engine.insert("records", [{"kind": "note", "id": "planted", "document": f'{{"text": "{canary.decode()}"}}'}])
     engine.close()
 

@@ -1,12 +1,8 @@
-import json
-import subprocess
-import sys
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chaperone.collector.store.engine import Engine, StoreError, literal
+from chaperone.collector.store.engine import Engine, StoreError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50) | st.sampled_from(
     ["'; DROP TABLE records; --", "\\N", "\\'", "{x:String}"]
@@ -48,19 +44,3 @@ def test_an_error_quotes_no_data(engine: Engine) -> None:
         engine.insert("records", [{"kind": "call", "position": "canary-in-a-number"}])
     assert "canary" not in str(caught.value) and "ClickHouse error" in str(caught.value)
     assert caught.value.__suppress_context__
-
-
-def test_literals_escape_what_the_engine_unescapes() -> None:
-    assert literal("a\\b\tc\nd\re\0f") == "a\\\\b\\tc\\nd\\re\\0f"
-    assert literal(["it's", "\\"]) == "['it\\'s','\\\\']"
-    assert literal(7) == 7
-
-
-def test_opening_a_database_imports_neither_pyarrow_nor_pandas(tmp_path: object) -> None:
-    code = (
-        "import json, sys; from pathlib import Path; from chaperone.collector.store.engine import Engine;"
-        "Engine(Path(sys.argv[1]) / 'c').close();"
-        "print(json.dumps([name for name in ('pyarrow', 'pandas', 'numpy') if name in sys.modules]))"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60)
-    assert json.loads(done.stdout) == []
