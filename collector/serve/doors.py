@@ -7,11 +7,15 @@ client certificates or not ask for them, nothing between, so there are two. Cert
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import grpc
 
 from chaperone.collector.identity.folder import CERTIFICATE, KEY, TRUSTED
 from chaperone.collector.settings import Listening
+
+
+Files = tuple[bytes, bytes, bytes]
 
 
 class DoorError(Exception):
@@ -39,26 +43,35 @@ def _reason(error: Exception) -> str:
 
 def _credentials(directory: Path, is_certified: bool) -> grpc.ServerCredentials:
     initial = _read(directory)
-    return grpc.dynamic_ssl_server_credentials(_configuration(initial), _renewed(directory, initial), is_certified)
+    renewed: Any = _renewed(directory, initial)  # the stubs know nothing of None
+    return grpc.dynamic_ssl_server_credentials(_configuration(initial), renewed, is_certified)
 
 
-def _renewed(directory: Path, initial: tuple[bytes, bytes, bytes]) -> Callable[[], grpc.ServerCertificateConfiguration]:
-    """The configuration for each handshake. Files that are being replaced are as good as the old."""
+def _renewed(directory: Path, initial: Files) -> Callable[[], grpc.ServerCertificateConfiguration | None]:
+    """Asked at each handshake: the configuration if it is another than before. Files that are being replaced are as good as the old.
+
+    gRPC's core drops its configuration when it is given one, also while another handshake uses it, and then aborts the process
+    (grpc/grpc#36693, seen with 50 agents that connect at once): so it is given one only when the files have changed.
+    """
     known = initial
 
-    def renewed() -> grpc.ServerCertificateConfiguration:
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
         nonlocal known
+        found = known
         with suppress(OSError):
-            known = _read(directory)
+            found = _read(directory)
+        if found == known:
+            return None
+        known = found
         return _configuration(known)
 
     return renewed
 
 
-def _read(directory: Path) -> tuple[bytes, bytes, bytes]:
+def _read(directory: Path) -> Files:
     return (directory / KEY).read_bytes(), (directory / CERTIFICATE).read_bytes(), (directory / TRUSTED).read_bytes()
 
 
-def _configuration(files: tuple[bytes, bytes, bytes]) -> grpc.ServerCertificateConfiguration:
+def _configuration(files: Files) -> grpc.ServerCertificateConfiguration:
     key, certificate, authority = files
     return grpc.ssl_server_certificate_configuration([(key, certificate)], authority)

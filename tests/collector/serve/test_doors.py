@@ -7,6 +7,8 @@ import pytest
 from support.tls_directories import SERVER, authority, tls_directory
 
 from chaperone.collector.serve.doors import DoorError, open_doors
+from chaperone.collector.serve.doors import _read as read
+from chaperone.collector.serve.doors import _renewed as renewed
 from chaperone.collector.settings import Listening
 
 
@@ -38,3 +40,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_nothing_is_opened_unless_asked_for(tmp_path: Path) -> None:
     opened(Listening(tmp_path))
+
+
+def test_grpc_is_given_certificates_only_when_they_changed(tmp_path: Path) -> None:
+    parent = authority()
+    directory = tls_directory(tmp_path / "tls", parent, SERVER)
+    files = read(directory)
+    asked = renewed(directory, files)
+    assert asked() is None
+    tls_directory(directory, parent, SERVER)
+    assert asked() is not None
+    assert asked() is None
+    (directory / "tls.crt").unlink()
+    assert asked() is None
