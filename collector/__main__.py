@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -58,7 +58,7 @@ from chaperone.collector.serve.guard import Guard
 from chaperone.collector.serve.local_line import LocalLine
 from chaperone.collector.serve.metrics import Family, MetricsPort
 from chaperone.collector.serve.query import Ask, QueryService, asking
-from chaperone.collector.settings import CollectorSettings, Listening, store_directory
+from chaperone.collector.settings import CollectorSettings, Listening, Shared, store_directory
 from chaperone.collector.store.access import access_row
 from chaperone.collector.store.committer import Pace
 from chaperone.collector.store.directory import LINE, MASKING, SOCKET, DirectoryError, StoreDirectory, hold, socket_path, socket_target
@@ -66,6 +66,7 @@ from chaperone.collector.store.engine import StoreError
 from chaperone.collector.store.opened import Store, opened
 from chaperone.collector.store.rows import Clock, Row
 from chaperone.collector.store.schema import SchemaError
+from chaperone.collector.store.server import Address
 from chaperone.collector.survey import Sources, Survey
 from chaperone.collector.taints import Taints
 from chaperone.collector.times import rfc3339
@@ -94,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
         text = settled_text(settings.mask) if settings.mask else None
         if settings.alerts:
             read_alerting(settings.alerts)  # a bad one is said before anything starts
-        with hold(settings.store) as directory:
+        with hold(settings.store, settings.shared.keys) as directory:
             if text is not None:
                 directory.remember_masking(text)
             with _looking_up(settings.lookup) as pods:
@@ -132,6 +133,9 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     add("--reviews", default="", metavar="KUBECONFIG|in-cluster", help="the API server that knows tokens and what people may")
     add("--lookup", default="", metavar="KUBECONFIG|in-cluster", help="ask this API about pods that rules want to know of")
     add("--lift-startup-taint", default="", metavar="KUBECONFIG|in-cluster", help=LIFTED)
+    add("--clickhouse-url", metavar="URL", help="keep records in this database (https://HOST:PORT/NAME), which collectors may share")
+    add("--clickhouse-login", type=Path, metavar="DIR", help="username, password and, if need be, ca.crt, tls.crt and tls.key for it")
+    add("--keys", type=Path, metavar="DIR", help="fingerprint.key and spool.key, the same for all collectors that share a database")
     given = parser.parse_args(arguments)
     place = store_directory(given.store, os.environ, os.getuid())
     default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
@@ -147,8 +151,17 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
         mask=given.mask,
         listening=_listening(parser, given),
         startup=given.lift_startup_taint,
+        shared=_shared(parser, given, os.environ),
         lookup=given.lookup,
     )
+
+
+def _shared(parser: argparse.ArgumentParser, given: argparse.Namespace, environment: Mapping[str, str]) -> Shared:
+    url = given.clickhouse_url or environment.get("CHAPERONE_CLICKHOUSE_URL", "")
+    login, keys = given.clickhouse_login or environment.get("CHAPERONE_CLICKHOUSE_LOGIN"), given.keys or environment.get("CHAPERONE_KEYS")
+    if keys and not url:
+        parser.error("--keys needs --clickhouse-url: a store of its own has keys of its own")
+    return Shared(url, Path(login) if login else None, Path(keys) if keys else None)
 
 
 def _listening(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Listening:
@@ -178,7 +191,9 @@ async def _run(directory: StoreDirectory, settings: CollectorSettings, policies:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with opened(directory, pace) as store, alerting_on(directory.path, settings.alerts) as alerter:
+    shared = settings.shared
+    server = Address(shared.url, shared.login) if shared.url else None
+    async with opened(directory, pace, server) as store, alerting_on(directory.path, settings.alerts) as alerter:
         activity, new_gate = Activity(settings.first_s), _gates(directory)
         parts = partial(Parts, store, activity, alerter, policies, pods, new_gate)
         opening = approving(directory, store, alerter, new_gate().text)

@@ -41,6 +41,16 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What several collectors have in common. `url`: of a ClickHouse database, "" for one of its own in the store's directory; `login`:
+    a directory with the files of its credentials; `keys`: one with the installation's keys, None: they are in the store's directory."""
+
+    url: str = ""
+    login: Path | None = None
+    keys: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CollectorSettings:
     """How a collector runs. `idle_s`: exit after so long without a client, None never; `ready_fd`: gets one line once it serves."""
 
@@ -60,4 +70,5 @@ class CollectorSettings:
     mask: Path | None = None  # a masking file that the store is to remember
     listening: Listening = Listening()
     startup: str = ""  # the API whose nodes have a startup taint that we lift; "" for none
+    shared: Shared = Shared()
     lookup: str = ""  # the API to ask about pods: in-cluster, or a kubeconfig; "" for none

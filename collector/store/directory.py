@@ -45,6 +45,7 @@ class StoreDirectory:
 
     path: Path
     lock: int
+    keys: Path | None = None  # where the keys are that several collectors share
 
     @property
     def database(self) -> Path:
@@ -66,11 +67,13 @@ class StoreDirectory:
 
     def sealing_key(self) -> bytes:
         """What marks are sealed with: the first fingerprint key, so that they outlive a rotation."""
-        first = self.path / "marks.key"
+        first = (self.keys or self.path) / "marks.key"
         return first.read_bytes() if first.exists() else self.key()
 
     def rotate_key(self) -> int:
         """Another fingerprint key in the old one's place; its number."""
+        if self.keys:
+            raise DirectoryError(f"the keys in {self.keys} are those of several collectors: they are not ours to change")
         if not (self.path / "marks.key").exists():
             write_whole(self.path / "marks.key", self.key())
         number = self.key_number() + 1
@@ -87,6 +90,8 @@ class StoreDirectory:
         write_whole(self.path / MASKING, text.encode())
 
     def _keys(self) -> bytes:
+        if self.keys:
+            return _shared_key(self.keys / "fingerprint.key")
         path = self.path / "fingerprint.key"
         if not path.exists():
             write_whole(path, secrets.token_bytes(KEY_SIZE))
@@ -95,9 +100,9 @@ class StoreDirectory:
     def spool_key(self) -> X25519PrivateKey:
         """Opens agents' spools; made at the first call, with its public half for agents that never met a collector."""
         path = self.path / "spool.key"
-        if not path.exists():
+        if not self.keys and not path.exists():
             write_whole(path, X25519PrivateKey.generate().private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
-        key = X25519PrivateKey.from_private_bytes(path.read_bytes())
+        key = X25519PrivateKey.from_private_bytes(_shared_key(self.keys / "spool.key")[:KEY_SIZE] if self.keys else path.read_bytes())
         write_whole(self.path / "spool.pub", base64.b64encode(public_of(key)) + b"\n")
         return key
 
@@ -112,7 +117,7 @@ class StoreDirectory:
         self.close()
 
 
-def hold(path: Path) -> StoreDirectory:
+def hold(path: Path, keys: Path | None = None) -> StoreDirectory:
     """Make the directory if need be and take its lock. DirectoryError or LockedError."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -123,7 +128,19 @@ def hold(path: Path) -> StoreDirectory:
         (path / "clickhouse").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise DirectoryError(f"cannot use {path} as a store: {error.strerror}; name another with --store") from None
-    return StoreDirectory(path, lock)
+    return StoreDirectory(path, lock, keys)
+
+
+def _shared_key(path: Path) -> bytes:
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise DirectoryError(f"the collectors' key {path} can't be read: {error.strerror}") from None
+    if len(key) not in (KEY_SIZE, KEY_SIZE + 4):  # after a rotation its number is behind it
+        raise DirectoryError(
+            f"the collectors' key {path} has {len(key)} bytes, not {KEY_SIZE}: make it with head -c {KEY_SIZE} /dev/urandom"
+        )
+    return key
 
 
 def holder(path: Path) -> int | None:

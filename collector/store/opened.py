@@ -23,7 +23,8 @@ from chaperone.collector.store.marks import Marks, StreamMark
 from chaperone.collector.store.objects import object_before
 from chaperone.collector.store.recall import Docket, Past, docket, past
 from chaperone.collector.store.rows import Row
-from chaperone.collector.store.schema import migrate
+from chaperone.collector.store.schema import migrate, migrate_shared
+from chaperone.collector.store.server import Address, Server
 
 T = TypeVar("T")
 
@@ -111,10 +112,10 @@ class Store:
 
 
 @asynccontextmanager
-async def opened(directory: StoreDirectory, pace: Pace) -> AsyncIterator[Store]:
-    """Open the database of a held directory, bring it up to date, write until the end and close it."""
+async def opened(directory: StoreDirectory, pace: Pace, server: Address | None = None) -> AsyncIterator[Store]:
+    """Open the database of a held directory, or a server's, bring it up to date, write until the end and close it."""
     loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "store")
-    engine, marks = await loop.run_in_executor(thread, lambda: _open(directory))
+    engine, marks = await loop.run_in_executor(thread, lambda: _open(directory, server))
     store = Store(engine, marks, thread, pace)
     try:
         async with asyncio.TaskGroup() as tasks:  # when writing crashes, so does all that relies on it
@@ -127,7 +128,16 @@ async def opened(directory: StoreDirectory, pace: Pace) -> AsyncIterator[Store]:
         thread.shutdown()
 
 
-def _open(directory: StoreDirectory) -> tuple[Engine, Marks]:
-    engine = Embedded(directory.database)
-    migrate(engine, directory.version_file)
+def _open(directory: StoreDirectory, server: Address | None) -> tuple[Engine, Marks]:
+    engine = _database(directory, server)
     return engine, Marks(engine, directory.sealing_key())
+
+
+def _database(directory: StoreDirectory, server: Address | None) -> Engine:
+    if server is None:
+        embedded = Embedded(directory.database)
+        migrate(embedded, directory.version_file)
+        return embedded
+    shared = Server(server)
+    migrate_shared(shared, server.database, directory.sealing_key())
+    return shared

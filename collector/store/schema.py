@@ -3,6 +3,7 @@
 A directory's version is in its file; that of a database that several collectors share is in a table of its own.
 """
 
+import hashlib
 import importlib.resources
 import re
 from collections.abc import Iterator
@@ -43,20 +44,31 @@ def migrate(engine: Engine, version_file: Path) -> None:
         write_whole(version_file, b"%d\n" % number)
 
 
-def migrate_shared(engine: Engine, name: str) -> None:
-    """The same of a database, of which `name` tells people."""
+def migrate_shared(engine: Engine, name: str, key: bytes) -> None:
+    """The same of a database, of which `name` tells people; and that all who use it have this key."""
     with alone(engine):
-        engine.run(_STEPS_TABLE)
+        engine.run(_table("schema_steps", "number UInt32", "number"))
+        engine.run(_table("installation", "digest String", "digest"))
+        _claim(engine, name, hashlib.blake2b(key, digest_size=16, person=b"chaperone-key").hexdigest())
         recorded = int(engine.rows("SELECT max(number) AS last FROM schema_steps")[0]["last"])
         check_version(recorded, max(steps()), name)
         for number in _applied(engine, recorded):
             engine.insert("schema_steps", [{"number": number}])
 
 
-_STEPS_TABLE = (
-    "CREATE TABLE IF NOT EXISTS schema_steps (number UInt32) ENGINE = ReplacingMergeTree ORDER BY number SETTINGS fsync_after_insert = 1,"
-    " fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1"
-)
+def _claim(engine: Engine, name: str, digest: str) -> None:
+    """What one collector masks and marks, another must know again."""
+    known = engine.rows("SELECT DISTINCT digest FROM installation")
+    if not known:
+        engine.insert("installation", [{"digest": digest}])
+    elif known != [{"digest": digest}]:
+        raise SchemaError(f"the database {name} is that of collectors with another key: give all of them the same directory with --keys")
+
+
+def _table(name: str, columns: str, order: str) -> str:
+    synced = "fsync_after_insert = 1, fsync_part_directory = 1"
+    merged = "min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1"
+    return f"CREATE TABLE IF NOT EXISTS {name} ({columns}) ENGINE = ReplacingMergeTree ORDER BY {order} SETTINGS {synced}, {merged}"
 
 
 def _applied(engine: Engine, recorded: int) -> Iterator[int]:

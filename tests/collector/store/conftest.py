@@ -24,10 +24,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         migrate(opened, tmp_path / "version")
     else:
         opened = request.getfixturevalue("used_server")
-        for row in opened.rows(
-            "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name != 'schema_steps'"
-        ):
-            opened.run(f"TRUNCATE TABLE {row['name']}")
+        for row in opened.rows("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"):
+            if row["name"] not in ("schema_steps", "installation"):
+                opened.run(f"TRUNCATE TABLE {row['name']}")
     yield opened
     if not opened.is_shared:
         opened.close()
@@ -37,7 +36,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 def used_server(server: Address) -> Iterator[Server]:
     """One database of a server, for tests that empty it."""
     opened = Server(Address(f"{server.url}/chaperone_test_{os.getpid()}", server.login))
-    migrate_shared(opened, "test")
+    migrate_shared(opened, "test", b"key")
     yield opened
     opened.run(f"DROP DATABASE chaperone_test_{os.getpid()}")
     opened.close()

@@ -41,12 +41,12 @@ def test_a_step_that_was_cut_off_is_done_again(embedded: Embedded, tmp_path: Pat
 def test_of_collectors_that_start_at_once_one_makes_the_tables(address: Address) -> None:
     servers = [Server(address) for _ in range(3)]
     with ThreadPoolExecutor() as threads:
-        list(threads.map(lambda server: migrate_shared(server, "test"), servers))
+        list(threads.map(lambda server: migrate_shared(server, "test", b"key"), servers))
     found = servers[0]
-    assert _tables(found) == {*TABLES, "schema_steps"}
+    assert _tables(found) == {*TABLES, "schema_steps", "installation"}
     assert [row["number"] for row in found.rows("SELECT number FROM schema_steps ORDER BY number")] == list(steps())
     found.insert("agents", [{"agent": "a", "next_batch": 3}])
-    migrate_shared(servers[1], "test")
+    migrate_shared(servers[1], "test", b"key")
     assert found.rows("SELECT next_batch FROM agents") == [{"next_batch": 3}]
     for server in servers:
         server.close()
@@ -54,10 +54,18 @@ def test_of_collectors_that_start_at_once_one_makes_the_tables(address: Address)
 
 def test_a_shared_database_of_a_newer_version_is_refused(address: Address) -> None:
     server = Server(address)
-    migrate_shared(server, "test")
+    migrate_shared(server, "test", b"key")
     server.insert("schema_steps", [{"number": 99}])
     with pytest.raises(SchemaError, match="the store test has layout 99"):
-        migrate_shared(server, "test")
+        migrate_shared(server, "test", b"key")
+    server.close()
+
+
+def test_collectors_with_another_key_are_kept_out(address: Address) -> None:
+    server = Server(address)
+    migrate_shared(server, "test", b"key")
+    with pytest.raises(SchemaError, match=r"the database test is that of collectors with another key: .* --keys"):
+        migrate_shared(server, "test", b"another")
     server.close()
 
 
