@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from chaperone.collector.store.arrivals import AFTER, CURSOR, settled
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.facts import BEGUN
 from chaperone.collector.store.questions import ROW_LIMIT, bound, number
@@ -34,11 +35,11 @@ def approvals_list(engine: Engine, parameters: Mapping[str, Any]) -> list[dict[s
     limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
     given = bound(parameters, {key: kind for key, (kind, _) in _FILTERS.items()})
     after, order = (number(parameters, "after"), "arrived") if "after" in parameters else (0, "time DESC, id")
-    conditions = " AND ".join([_FILTERS[key][1] for key in given] + ["arrived > {after:UInt64}"])
-    statement = f"SELECT document, arrived FROM approvals WHERE {conditions} ORDER BY {order} LIMIT {{limit:UInt64}}"
+    conditions = " AND ".join([_FILTERS[key][1] for key in given] + [AFTER if "after" in parameters else "true"])
+    statement = f"SELECT document, {CURSOR} AS cursor FROM approvals WHERE {conditions} ORDER BY {order} LIMIT {{limit:UInt64}}"
     found = [
-        json.loads(row["document"]) | {"cursor": row["arrived"]}
-        for row in engine.rows(statement, {**given, "after": after, "limit": limit})
+        json.loads(row["document"]) | {"cursor": row["cursor"]}
+        for row in engine.rows(statement, {**given, **settled(engine), "after": after, "limit": limit})
     ]
     return found if "after" in parameters else found[::-1]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from chaperone.collector.rules.event import Subject, moments_of
 from chaperone.collector.rules.verdict import Moment
+from chaperone.collector.store.arrivals import AFTER, CURSOR, settled
 from chaperone.collector.store.bodies import with_bodies
 from chaperone.collector.store.clock import SHIFT, SINCE, STEADY, UNTIL, clocks
 from chaperone.collector.store.engine import Engine
@@ -42,10 +43,11 @@ def verdicts_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     conditions = " AND ".join(["kind = 'verdict'", *(_VERDICT_FILTERS[key][1] for key in given)])
     after, order = (number(parameters, "after"), "arrived") if "after" in parameters else (0, "at DESC, id")
     once = f"SELECT * FROM records WHERE {conditions} ORDER BY arrived LIMIT 1 BY session, id"  # said again, it is not new
-    news = f"SELECT document, arrived, {STEADY} AS at FROM ({once}) WHERE arrived > {{after:UInt64}}"
+    late = AFTER if "after" in parameters else "true"
+    news = f"SELECT document, {CURSOR} AS cursor, {STEADY} AS at FROM ({once}) WHERE {late}"
     statement = f"{news} ORDER BY {order} LIMIT {{limit:UInt64}}"
-    rows = engine.rows(statement, {**given, **clocks(engine), "limit": limit, "after": after})
-    found = [json.loads(row["document"]) | {"cursor": row["arrived"], "at": rfc3339(row["at"])} for row in rows]
+    rows = engine.rows(statement, {**given, **clocks(engine), **settled(engine), "limit": limit, "after": after})
+    found = [json.loads(row["document"]) | {"cursor": row["cursor"], "at": rfc3339(row["at"])} for row in rows]
     return found if "after" in parameters else found[::-1]
 
 

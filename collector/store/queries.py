@@ -15,6 +15,7 @@ from chaperone.collector.store.access import ACCESS_PARAMETERS, accesses_list
 from chaperone.collector.store.activity import sessions_activity
 from chaperone.collector.store.approvals import PARAMETERS as APPROVALS
 from chaperone.collector.store.approvals import approvals_list
+from chaperone.collector.store.arrivals import AFTER, CURSOR, settled
 from chaperone.collector.store.clock import SINCE, STEADY, UNTIL, clocks
 from chaperone.collector.store.coverage import containers_open, unread_list
 from chaperone.collector.store.engine import Engine, Parameter
@@ -35,7 +36,7 @@ _CALL_FILTERS = {  # key: (kind, condition). Those before the latest version is 
     "id": ("id", "startsWith(id, {id:String})"),
     "stream": ("id", "startsWith(stream, {stream:String})"),
     "process": ("id", "startsWith(process, {process:String})"),
-    "after": ("number", "arrived > {after:UInt64}"),
+    "after": ("number", AFTER),
 }
 _SESSION_FILTERS = {
     "since": _CALL_FILTERS["since"],
@@ -95,11 +96,11 @@ def calls_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     order = "arrived" if "after" in parameters else "at DESC, position DESC"
     versions = f"SELECT * FROM records WHERE {' AND '.join(['kind = {kind:String}', *narrow])} {_LATEST}"
     statement = (
-        f"SELECT document, arrived, {STEADY} AS at FROM ({versions}) WHERE {' AND '.join(['true', *late])}"
+        f"SELECT document, arrived, {CURSOR} AS cursor, {STEADY} AS at FROM ({versions}) WHERE {' AND '.join(['true', *late])}"
         f" ORDER BY {order} LIMIT {{limit:UInt64}}"
     )
-    rows = engine.rows(statement, {**given, **more, **clocks(engine), "kind": "call", "limit": limit})
-    found = [json.loads(row["document"]) | {"cursor": row["arrived"], "at": rfc3339(row["at"])} for row in rows]
+    rows = engine.rows(statement, {**given, **more, **clocks(engine), **settled(engine), "kind": "call", "limit": limit})
+    found = [json.loads(row["document"]) | {"cursor": row["cursor"], "at": rfc3339(row["at"])} for row in rows]
     return _with_bodies(engine, found if "after" in parameters else found[::-1], flag(parameters, "bodies"))
 
 

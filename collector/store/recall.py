@@ -1,7 +1,7 @@
 """What a restarted collector must know of sessions that go on: their documents, their processes' and open streams'.
 
 An agent says again what was not acknowledged; of that some things may already be stored to their end (the rows of one write
-are there together). They are among those that ended within the last REPLAYED rows: such streams are not taken twice, such
+are there together). They are among those that ended lately (store/arrivals.py): such streams are not taken twice, such
 processes and sessions are still known.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaperone.collector.store.arrivals import lately
 from chaperone.collector.store.bodies import with_bodies
 from chaperone.collector.store.clock import STEADY, clocks
 from chaperone.collector.store.engine import Engine
@@ -17,7 +18,6 @@ from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.summary import merged
 from chaperone.proto.ids import StreamId
 
-REPLAYED = 50_000
 KNOWN = "known/"  # what the marks of sessions begin with
 NAMES = "names/"  # what the mark of the names that a session knows begins with
 BROUGHT = "policies/"  # what the mark of a session's own policies begins with
@@ -58,9 +58,9 @@ class Past:
 
 def past(engine: Engine, marks: Marks) -> Past:
     """All of it."""
-    sessions = open_sessions(engine, REPLAYED)
+    sessions = open_sessions(engine, lately(engine))
     streams = [stream["id"] for session in sessions for stream in session.streams]
-    over = frozenset(map(StreamId, _over(engine, "stream", REPLAYED)))
+    over = frozenset(map(StreamId, _over(engine, "stream", lately(engine))))
     return Past(sessions, marks.of(streams), over, *map(marks.starting, (KNOWN, BROUGHT, NAMES)))
 
 
@@ -68,10 +68,10 @@ def docket(engine: Engine, horizon_ns: int) -> Docket:
     """What was judged of late, and the calls that may be judged further. `horizon_ns`: how long the longest rule remembers."""
     recent = f"({_LATELY} OR {STEADY} >= (SELECT max({STEADY}) FROM records WHERE kind = 'judged') - {{horizon:Int64}})"
     statement = f"SELECT document FROM records WHERE kind = 'judged' AND {recent} ORDER BY arrived LIMIT 1 BY session, id"
-    rows = engine.rows(statement, {"rows": REPLAYED, "horizon": horizon_ns, **clocks(engine)})
+    rows = engine.rows(statement, {"rows": lately(engine), "horizon": horizon_ns, **clocks(engine)})
     open_ = f"SELECT session FROM ({_OPEN})"
     newest = f"SELECT document, phase FROM records WHERE kind = 'call' AND session IN ({open_}) ORDER BY {_NEWEST} LIMIT 1 BY session, id"
-    calls = engine.rows(f"SELECT document FROM ({newest}) WHERE phase < 4", {"rows": REPLAYED})
+    calls = engine.rows(f"SELECT document FROM ({newest}) WHERE phase < 4", {"rows": lately(engine)})
     documents = [json.loads(row["document"]) for row in calls]
     return Docket([json.loads(row["document"]) for row in rows], with_bodies(engine, documents))
 
@@ -79,15 +79,15 @@ def docket(engine: Engine, horizon_ns: int) -> Docket:
 _NEWEST = "session, id, phase DESC, position DESC"
 
 
-def open_sessions(engine: Engine, lately: int = 0) -> list[OpenSession]:
-    """Every session that has not ended, or only within the last `lately` rows; of it the same processes, and open streams."""
-    ended = _over(engine, "process", lately)
-    return [_open_session(engine, row["session"], ended) for row in engine.rows(_OPEN, {"rows": lately})]
+def open_sessions(engine: Engine, reach: int = 0) -> list[OpenSession]:
+    """Every session that has not ended, or only within the last `reach` arrivals; of it the same processes, and open streams."""
+    ended = _over(engine, "process", reach)
+    return [_open_session(engine, row["session"], ended) for row in engine.rows(_OPEN, {"rows": reach})]
 
 
-def _over(engine: Engine, kind: str, lately: int) -> set[str]:
+def _over(engine: Engine, kind: str, reach: int) -> set[str]:
     statement = f"SELECT id FROM records WHERE kind = {{kind:String}} AND phase = 4 AND {_LATELY}"
-    return {row["id"] for row in engine.rows(statement, {"kind": kind, "rows": lately})}
+    return {row["id"] for row in engine.rows(statement, {"kind": kind, "rows": reach})}
 
 
 def _open_session(engine: Engine, session: str, ended: set[str]) -> OpenSession:

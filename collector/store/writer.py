@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from chaperone.collector.store.arrivals import Arrivals
 from chaperone.collector.store.bodies import StoredBody, set_aside
 from chaperone.collector.store.clock import Offsets
 from chaperone.collector.store.engine import Engine
@@ -19,7 +20,7 @@ class Writer:
 
     def __init__(self, engine: Engine, marks: Marks) -> None:
         self._engine, self._table, self._offsets = engine, marks, Offsets(engine)
-        self._arrived = _last_arrival(engine)
+        self._arrivals = Arrivals(engine)
         self._rows: dict[tuple[object, ...], Row] = {}
         self._agents: dict[str, int] = {}
         self._marks: dict[str, StreamMark] = {}
@@ -40,21 +41,22 @@ class Writer:
     def flush(self) -> None:
         """Write all that was taken: bodies, clocks, records, marks, then how far each agent is. On an error all of it stays to be
         written, and what may have been written lands on itself."""
-        lines, bodies = self._lines()
+        first = self._arrivals.first()
+        lines, bodies = self._lines(first)
         self._engine.insert("bodies", [{"digest": b.digest, "encoding": b.encoding, "data": b.data} for b in self._new(bodies)])
         self._offsets.write(self._rows.values())
         self._engine.insert("records", lines)
         self._table.write(self._marks.values())
         self._engine.insert("agents", [{"agent": agent, "next_batch": number} for agent, number in self._agents.items()])
-        self._arrived += len(lines)
+        self._arrivals.took(first, len(lines))
         self._rows.clear()
         self._marks.clear()
         self._agents.clear()
 
-    def _lines(self) -> tuple[list[dict[str, Any]], dict[str, StoredBody]]:
+    def _lines(self, first: int) -> tuple[list[dict[str, Any]], dict[str, StoredBody]]:
         lines: list[dict[str, Any]] = []
         bodies: dict[str, StoredBody] = {}
-        for arrived, row in enumerate(self._rows.values(), self._arrived + 1):
+        for arrived, row in enumerate(self._rows.values(), first):
             document, aside = set_aside(row.document)
             bodies.update((body.digest, body) for body in aside)
             lines.append(_line(row, document, arrived) | {"bodies": [body.digest for body in aside]})
@@ -72,10 +74,6 @@ def next_batch(engine: Engine, agent: str) -> int:
     """The lowest batch number of `agent` that is not durable."""
     rows = engine.rows("SELECT max(next_batch) AS next FROM agents WHERE agent = {agent:String}", {"agent": agent})
     return max(1, int(rows[0]["next"]))
-
-
-def _last_arrival(engine: Engine) -> int:
-    return int(engine.rows("SELECT max(arrived) AS last FROM records")[0]["last"])
 
 
 def _line(row: Row, document: dict[str, Any], arrived: int) -> dict[str, Any]:

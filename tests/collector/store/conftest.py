@@ -1,12 +1,11 @@
 import itertools
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.clickhouse_server import clickhouse, login
 
+from chaperone.collector.store import arrivals
 from chaperone.collector.store.embedded import Embedded
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.schema import migrate, migrate_shared
@@ -16,9 +15,10 @@ _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(params=["embedded", "server"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """An empty store's database, in this process and on a server. chdb has one directory open per process: one test after another."""
     opened: Engine
+    monkeypatch.setattr(arrivals, "SETTLED_NS", 0)  # one writer, who waits for each insert
     if request.param == "embedded":
         opened = Embedded(tmp_path / "clickhouse")
         migrate(opened, tmp_path / "version")
@@ -50,15 +50,3 @@ def address(server: Address) -> Iterator[Address]:
     used = Server(made)
     used.run(f"DROP DATABASE {made.database}")
     used.close()
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """ClickHouse's HTTP interface: CHAPERONE_CLICKHOUSE_URL (with CHAPERONE_CLICKHOUSE_LOGIN), else the embedded engine's behind one."""
-    if url := os.environ.get("CHAPERONE_CLICKHOUSE_URL"):
-        credentials = os.environ.get("CHAPERONE_CLICKHOUSE_LOGIN")
-        yield Address(url.rstrip("/"), Path(credentials) if credentials else None)
-        return
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder, clickhouse(Path(folder)) as found:
-        yield Address(found, login(tmp_path_factory.mktemp("clickhouse") / "login"))
