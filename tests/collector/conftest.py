@@ -1,3 +1,4 @@
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -5,8 +6,18 @@ from pathlib import Path
 
 import pytest
 from support.clickhouse_server import clickhouse, login
+from support.shared_database import Shared, shared_database
 
 from chaperone.collector.store.server import Address
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def shared(server: Address, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """A database that nobody has used, for collectors."""
+    with shared_database(server, f"chaperone_shared_{os.getpid()}_{next(_NUMBERS)}", tmp_path_factory.mktemp("shared")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
