@@ -14,7 +14,6 @@ import grpc
 from chaperone.collector.identity.folder import CERTIFICATE, KEY, TRUSTED
 from chaperone.collector.settings import Listening
 
-
 Files = tuple[bytes, bytes, bytes]
 
 
