@@ -22,7 +22,7 @@ from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.uplink import CONTRACT, Cargo, Uplink
 from chaperone.agent.health.front import Front
-from chaperone.agent.health.probing import SelfProbe
+from chaperone.agent.health.probing import SelfProbe, own_place
 from chaperone.agent.health.watch import Watch
 from chaperone.agent.hold.lock import unlock
 from chaperone.agent.own_process import guard, set_aside
@@ -123,13 +123,13 @@ def record(settings: Settings) -> int:
             recording.note("spool", f"nothing is kept on disk while no collector answers: {trouble}")
         if settings.ready_fd >= 0 and not is_accepted(uplink, stop):
             return fail(settings, Problem(uplink.trouble, "name another directory with --store, or see: chaperone doctor"))
-        if settings.health and settings.tls:
-            front = Front(settings.health, settings.tls, log)
-            recording.watch = Watch(SelfProbe(recording, hierarchy(), settings.self_probe_s), front, log)
         if settings.pods:
             recording.pods = node = node_of(recording, settings, settings.pods, told)
             while not node.is_ready and not stop.look():
                 recording.step()
+        if settings.health and settings.tls:
+            front = Front(settings.health, settings.tls, log)
+            recording.watch = Watch(SelfProbe(recording, own_place(), settings.self_probe_s), front, log)
         set_aside()
         tell(settings, {"session": next((session.id for session in recording.sessions.values()), "")})
         while not stop.look():

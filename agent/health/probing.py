@@ -18,7 +18,7 @@ from pathlib import Path
 from chaperone.agent.health.certificate import throwaway
 from chaperone.agent.health.state import Health, Outcome
 from chaperone.agent.recording import Recording
-from chaperone.agent.workload.processes import now_ns
+from chaperone.agent.workload.processes import cgroup_of, hierarchy, now_ns
 from chaperone.agent.workload.sessions import Session
 from chaperone.proto.ids import StreamId, session_id
 from chaperone.proto.records import Chunk, Record, SessionStarted
@@ -39,16 +39,16 @@ class Attempt:
 
 
 class SelfProbe:
-    """`step` it with the recording. `hierarchy`: where its cgroups are made; `every_s`: from one that was seen to the next."""
+    """`step` it with the recording. `place`: in which cgroup its own are made; `every_s`: from one that was seen to the next."""
 
-    def __init__(self, recording: Recording, hierarchy: Path, every_s: float, patience_s: float = PATIENCE_S) -> None:
-        self.recording, self.hierarchy = recording, hierarchy
+    def __init__(self, recording: Recording, place: Path, every_s: float, patience_s: float = PATIENCE_S) -> None:
+        self.recording, self.place = recording, place
         self.every_s, self.patience_s = every_s, patience_s
         self.health = Health()
         self._certificate = throwaway()
         self._attempt: Attempt | None = None
         self._due = 0.0
-        remove_stale(hierarchy)
+        remove_stale(place)
 
     def step(self) -> None:
         """Begin one, or look what became of it. Never waits."""
@@ -79,7 +79,7 @@ class SelfProbe:
     def _governed(self, undo: ExitStack) -> Session:
         """A cgroup, as the workload that it is."""
         recording, time_ns = self.recording, now_ns()
-        cgroup = self.hierarchy / f"{NAME}{os.getpid()}"
+        cgroup = self.place / f"{NAME}{os.getpid()}"
         cgroup.mkdir()
         undo.callback(_remove, cgroup)
         id_ = session_id(cgroup.name, time_ns)
@@ -137,9 +137,15 @@ def is_heard(records: Iterable[Record], question: bytes) -> bool:
     return any(out == question and into == question[::-1] for out, into in said.values())
 
 
-def remove_stale(hierarchy: Path) -> None:
+def own_place() -> Path:
+    """Our own cgroup: beyond their namespace's root processes may be moved nowhere (nsdelegate, cgroups(7)), and our limits hold there."""
+    top = hierarchy()
+    return cgroup_of(os.getpid(), top) or top
+
+
+def remove_stale(place: Path) -> None:
     """The cgroups of agents that were killed in the middle of one."""
-    for cgroup in hierarchy.glob(f"{NAME}*"):
+    for cgroup in place.glob(f"{NAME}*"):
         if not Path("/proc", cgroup.name.removeprefix(NAME)).exists():
             _remove(cgroup)
 

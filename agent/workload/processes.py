@@ -60,6 +60,11 @@ def members(cgroup: Path) -> frozenset[int]:
     return frozenset(pid for file in files for pid in _pids(file))
 
 
+def cgroup_of(pid: int, top: Path) -> Path | None:
+    """The cgroup below `top` that a process is in; None where it is not found. Its path in /proc is no help in a cgroup namespace."""
+    return next((file.parent for file in (top / "cgroup.procs", *top.glob("**/cgroup.procs")) if pid in _pids(file)), None)
+
+
 def hierarchy() -> Path:
     """Where the unified hierarchy of cgroups is mounted. OSError where it is not."""
     mounts = (line.split() for line in (PROC / "self/mounts").read_text().splitlines())

@@ -19,10 +19,10 @@ from chaperone.proto.records import Record, unpack
 class WatchedNode:
     """`probe`: steps with the recording."""
 
-    def __init__(self, tracer: Tracer, hierarchy: Path, patience_s: float) -> None:
+    def __init__(self, tracer: Tracer, place: Path, patience_s: float) -> None:
         self.tracer, self.outbox = tracer, Outbox(Limits(memory=64 << 20))
         self.recording = Recording(tracer, self.outbox, Settings((), (), "", SessionOptions()))
-        self.probe = SelfProbe(self.recording, hierarchy, 0.0, patience_s)
+        self.probe = SelfProbe(self.recording, place, 0.0, patience_s)
         self.recording.watch = self.probe
 
     def until(self, is_so: Callable[[], object], seconds: float = 120) -> None:
@@ -43,9 +43,9 @@ class WatchedNode:
 
 
 @contextmanager
-def watched_node(tracer: Tracer, patience_s: float = 60.0, hierarchy: Path | None = None) -> Iterator[WatchedNode]:
+def watched_node(tracer: Tracer, patience_s: float = 60.0, place: Path | None = None) -> Iterator[WatchedNode]:
     """At its end nothing of it is in the tracer."""
-    made = WatchedNode(tracer, hierarchy or unified_hierarchy(), patience_s)
+    made = WatchedNode(tracer, place or unified_hierarchy(), patience_s)
     try:
         yield made
     finally:

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.kernel import skip_without_kernel, unified_hierarchy
+from support.kernel import cgroup, skip_without_kernel, unified_hierarchy
+from support.kubelet import container_id, kubelet
+from support.live_node import live_node, statuses
+from support.pod_api import pod_api
 from support.watched_node import WatchedNode, watched_node
 
-from chaperone.agent.health.probing import NAME, is_heard, remove_stale
+from chaperone.agent.health.probing import NAME, SelfProbe, is_heard, remove_stale
 from chaperone.agent.health.state import Outcome
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 from chaperone.agent.trace.values import TlsBytes, Value
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Chunk, Direction
 
+UID = "0a1b2c3d-0000-4000-8000-00000000000a"
 SHORT_S = 2.0  # that a self-probe is waited for which can't be seen
 
 
@@ -45,6 +49,34 @@ def test_what_it_says_is_recorded_and_leaves_nothing(tracer: Tracer) -> None:
         assert (recording.sessions, recording.ids, recording.apiservers, recording.undecided._kept) == ({}, {}, {}, {})
         assert not recording.lineage.living and not recording.connections._open and not recording.streams._open
         assert not list(unified_hierarchy().glob(f"{NAME}{os.getpid()}"))
+
+
+@pytest.mark.kernel
+def test_below_a_container_that_is_not_governed_it_is_seen_alone(tracer: Tracer, tmp_path: Path) -> None:
+    """The agent's own, which is where it can move a process to."""
+    with pod_api(tmp_path) as api, kubelet() as made, live_node(tracer, api, made) as node:
+        node.put("agent", UID, status=statuses(("agent", container_id("agent"))))
+        container = made.container(UID, container_id("agent"))
+        process = made.start(container, ["sleep", "600"], stdout=-3)
+        node.ready()
+        node.until(lambda: node.node.workloads._ignored)
+        node.recording.watch = probe = SelfProbe(node.recording, container, 0.0, 60.0)
+        node.until(lambda: probe.health.counts[Outcome.SEEN] == 3 or probe.health.failures)
+        probe.close()
+        assert probe.health.is_ready and node.records == [] and not node.recording.sessions
+        made.remove(container)
+        process.wait()
+
+
+@pytest.mark.kernel
+def test_in_a_cgroup_namespace_its_place_is_found(tmp_path: Path) -> None:
+    """There /proc says that we are at the root."""
+    skip_without_kernel()
+    script = "from chaperone.agent.health.probing import own_place; print(own_place(), open('/proc/self/cgroup').read())"
+    with cgroup() as path:
+        enter = ["/bin/sh", "-c", f'echo 0 > {path}/cgroup.procs && exec unshare --cgroup "$@"', "sh", sys.executable, "-c", script]
+        place, about = subprocess.run(enter, capture_output=True, text=True, check=True).stdout.split(maxsplit=1)
+    assert place == str(path) and "0::/\n" in about
 
 
 @pytest.mark.kernel
@@ -89,7 +121,7 @@ def test_a_part_of_it_is_not_enough(tracer: Tracer, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.kernel
 def test_one_that_cannot_begin_says_why(tracer: Tracer, tmp_path: Path) -> None:
-    with watched_node(tracer, hierarchy=tmp_path / "none") as node:
+    with watched_node(tracer, place=tmp_path / "none") as node:
         node.until(lambda: node.probe.health.failures >= 2)
         assert node.probe.health.counts[Outcome.UNDONE] >= 2
         assert node.probe.health.why == "a self-probe could not begin: No such file or directory"
