@@ -12,6 +12,7 @@ exec unshare --mount --propagation private sh -eu -c '
 	mount --bind /dev "$2/dev"
 	if [ "$1" = agent ]; then
 		chroot "$2" /usr/bin/python3 -m chaperone.agent --check
+		chroot "$2" /usr/bin/python3 -c "import chaperone.agent.health.front, chaperone.agent.health.port, chaperone.agent.health.speaker"
 		echo "image: the agent finds all that it needs of this kernel"
 		exit
 	fi

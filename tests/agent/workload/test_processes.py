@@ -5,7 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from chaperone.agent.workload.processes import TICK_NS, Described, argv, boot_id, describe, members, now_ns, started_ns
+from chaperone.agent.workload.processes import TICK_NS, Described, argv, boot_id, cgroup_of, describe, members, now_ns, started_ns
 
 
 def test_a_living_process_is_described_without_its_environment() -> None:
@@ -54,3 +54,10 @@ def test_the_members_of_a_group_are_its_own_and_those_below(tmp_path: Path) -> N
     (tmp_path / "below/cgroup.procs").write_text("9\n")
     assert members(tmp_path) == {5, 7, 9}
     assert members(tmp_path / "gone") == frozenset()
+
+
+def test_a_processs_cgroup_is_found_wherever_it_is(tmp_path: Path) -> None:
+    for name, pids in (("", "1\n"), ("a", "2\n3\n"), ("a/b", "4\n")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "cgroup.procs").write_text(pids)
+    assert [cgroup_of(pid, tmp_path) for pid in (1, 3, 4, 5)] == [tmp_path, tmp_path / "a", tmp_path / "a/b", None]
