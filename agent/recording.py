@@ -105,7 +105,11 @@ class Recording:
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
         self.ids = {number: session.id for number, session in self.sessions.items()}
         self.lineage = Lineage(boot_id(), self.ids)
-        self.streams = Streams(self.lineage, lambda process, handle: self.connections.has_begun(process, handle))
+        self.streams = Streams(
+            self.lineage,
+            lambda process, handle: self.connections.has_begun(process, handle),
+            lambda pid: self.connections.knows_all_of(pid),
+        )
         self.is_strict = settings.session.record == "strict"
         self.strict = Strict({}, outbox, settings.strict_limit_s, self._note_strict)
         for number, session in self.sessions.items() if self.is_strict else ():

@@ -35,11 +35,17 @@ class Streams:
     """The open streams of all workloads. Counts what went through: `chunks`, `size`, `lost`.
 
     A TLS object of a process that ran before us is joined late, unless `is_fresh` (of process and handle) knows its connection
-    from the first packet. The kernel counts it from 0 as well: its positions are moved by 1, for what came before.
+    from the first packet. The kernel counts it from 0 as well: its positions are moved by 1, for what came before. While its first bytes
+    are held nobody knows its connection; it is none from before where its process (by pid) has fresh ones only (`has_fresh_ones`).
     """
 
-    def __init__(self, lineage: Lineage, is_fresh: Callable[[ProcessId, int], bool] = lambda *_: False) -> None:
-        self.lineage, self.is_fresh = lineage, is_fresh
+    def __init__(
+        self,
+        lineage: Lineage,
+        is_fresh: Callable[[ProcessId, int], bool] = lambda *_: False,
+        has_fresh_ones: Callable[[int], bool] = lambda _: False,
+    ) -> None:
+        self.lineage, self.is_fresh, self.has_fresh_ones = lineage, is_fresh, has_fresh_ones
         self.chunks = self.size = self.lost = 0
         self._open: dict[Tls, _Stream] = {}
 
@@ -54,7 +60,7 @@ class Streams:
 
     def held(self, value: TlsHeld) -> Iterator[Record]:
         """The stream's opening, if its first bytes wait to leave."""
-        yield from self._opened(value.tls, value.time)
+        yield from self._opened(value.tls, value.time, is_held=True)
 
     def place_of(self, tls: Tls) -> tuple[StreamId, int] | None:
         """An open stream's id, and what its positions have in front of the kernel's; None if it is not open."""
@@ -82,7 +88,7 @@ class Streams:
         """Of its streams nothing will come any more."""
         self._open = {tls: stream for tls, stream in self._open.items() if tls.workload != workload}
 
-    def _opened(self, tls: Tls, time: int) -> Iterator[Record]:
+    def _opened(self, tls: Tls, time: int, is_held: bool = False) -> Iterator[Record]:
         if tls in self._open:
             return
         key = (tls.pid, tls.started)
@@ -90,6 +96,7 @@ class Streams:
         process = self.lineage.id_of(key)
         stream = stream_id(process, tls.handle, tls.born)
         is_late = self.lineage.was_before(key) and not self.is_fresh(process, tls.handle)
+        is_late = is_late and not (is_held and self.has_fresh_ones(tls.pid))
         self._open[tls] = _Stream(stream, int(is_late))
         yield StreamOpened(stream, process, self.lineage.sessions[tls.workload], tls.born, tls.library, tls.handle, is_late)
 

@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -88,10 +89,31 @@ def _shut(found: socket.socket) -> str:
 
 def socket_of(pid: int, cookie: int) -> socket.socket | None:
     """A copy of a process's own, by its cookie. OSError if the process cannot be looked into."""
+    for found in _sockets(pid):
+        if _cookie(found) == cookie:
+            return found
+        found.close()
+    return None
+
+
+def tcp_of(pid: int) -> set[int]:
+    """The cookies of a process's TCP sockets that have a peer. OSError if it cannot be looked into."""
+    cookies = set()
+    for found in _sockets(pid):
+        with found:
+            if found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM and _has_peer(found):
+                cookies.add(_cookie(found))
+    return cookies
+
+
+def _sockets(pid: int) -> Iterator[socket.socket]:
+    """Copies of all of a process's sockets; the caller's to close."""
     process = os.pidfd_open(pid)
     try:
-        numbers = [int(link.name) for link in Path(f"/proc/{pid}/fd").iterdir() if _is_socket(link)]
-        return next((found for number in numbers if (found := _copy(process, number, cookie))), None)
+        for number in [int(link.name) for link in Path(f"/proc/{pid}/fd").iterdir() if _is_socket(link)]:
+            descriptor = _libc.syscall(SYS_PIDFD_GETFD, process, number, 0)
+            if descriptor >= 0:
+                yield socket.socket(fileno=descriptor)
     finally:
         os.close(process)
 
@@ -102,16 +124,16 @@ def _is_socket(link: Path) -> bool:
     return False
 
 
-def _copy(process: int, number: int, cookie: int) -> socket.socket | None:
-    descriptor = _libc.syscall(SYS_PIDFD_GETFD, process, number, 0)
-    if descriptor < 0:
-        return None
-    found = socket.socket(fileno=descriptor)
+def _cookie(found: socket.socket) -> int:
     with suppress(OSError):
-        if int.from_bytes(found.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8), "little") == cookie:
-            return found
-    found.close()
-    return None
+        return int.from_bytes(found.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8), "little")
+    return 0
+
+
+def _has_peer(found: socket.socket) -> bool:
+    with suppress(OSError):
+        return bool(found.getpeername())
+    return False
 
 
 def _killed_at_once(cgroup: Path) -> bool:

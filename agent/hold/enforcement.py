@@ -174,16 +174,16 @@ class Enforcement:
             holds.let_go(tid)
 
     def close(self) -> None:
-        """Let everybody go."""
+        """Let everybody go. The lock comes first: nothing undecided leaves meanwhile where failure means deny."""
         self._over.set()
-        for workload in list(self.holds):
-            self.end(workload)
         if self._ticking is not None:
             self._ticking.join()
-        if self._guardian is not None:
-            self._guardian.close()
         if self._lock is not None:
             self._lock.close()
+        for workload in list(self.holds):
+            self.end(workload)
+        if self._guardian is not None:
+            self._guardian.close()
 
     def _let_on(self, value: TlsHeld) -> None:
         """It was held just before nobody was any more; its stop may still be to come, which this takes away."""

@@ -75,15 +75,11 @@ class Lock:
         if now - self._beaten < BEAT_NS:
             return
         self._beaten = now
-        state = self._kernel.entry("lock_state", State) or State()
-        state.beat = now
-        self._kernel.store("lock_state", state)
+        self._change("beat", now)
 
     def open(self, until: int) -> None:
         """Let everything pass until this boot time in ns, whether we live or not."""
-        state = self._kernel.entry("lock_state", State) or State()
-        state.open = until
-        self._kernel.store("lock_state", state)
+        self._change("open", until)
 
     @property
     def dropped(self) -> int:
@@ -92,8 +88,14 @@ class Lock:
         return int(state.dropped) if state else 0
 
     def close(self) -> None:
-        """Leave the locks where they are, and say nothing more."""
+        """Leave the locks where they are, locked at once, and say nothing more."""
+        self._change("beat", 0)
         self._kernel.close()
+
+    def _change(self, field: str, time: int) -> None:
+        state = self._kernel.entry("lock_state", State) or State()
+        setattr(state, field, time)
+        self._kernel.store("lock_state", state)
 
 
 def take_off(cgroup: Path) -> int:

@@ -8,6 +8,7 @@ a packet shows: it is over when it was quiet for a while.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from chaperone.agent.ending.ends import tcp_of
 from chaperone.agent.sockets.coverage import client_bytes
 from chaperone.agent.sockets.hello import agreed, server_name
 from chaperone.agent.sockets.hooks import FlowLookup
@@ -67,6 +68,14 @@ class Connections:
         """Whether a TLS object that is no stream yet writes on a connection that was seen from its first packet."""
         watched = self._open.get(self.ties.awaited(process, handle))
         return watched is not None and not watched.opened.late
+
+    def knows_all_of(self, pid: int) -> bool:
+        """Whether a process has TCP connections and each of them was seen from its first packet."""
+        try:
+            cookies = tcp_of(pid)
+        except OSError:
+            return False
+        return bool(cookies) and all(cookie in self._open and not self._open[cookie].opened.late for cookie in cookies)
 
     def place_of(self, id_: str) -> tuple[SessionId, int] | None:
         """The session and the socket's cookie of an open connection, by its id or that of a stream on it."""

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaperone.agent.deliver.place import Streams
-from chaperone.agent.trace.values import ProcessExec, Tls, TlsBytes, TlsClosed, TlsLost
+from chaperone.agent.trace.values import ProcessExec, Site, Tls, TlsBytes, TlsClosed, TlsHeld, TlsLost
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.proto.ids import SessionId, process_id, stream_id
 from chaperone.proto.records import Cause, Chunk, Direction, Loss, ProcessSeen, Record, StreamClosed, StreamOpened
@@ -90,6 +90,15 @@ def test_chunks_and_losses_cover_every_position_once(events: list[tuple[Directio
 
 def joined_late() -> Streams:
     return Streams(Lineage("boot", {1: SessionId("s")}))
+
+
+def test_the_first_held_bytes_of_such_a_process_begin_a_stream_if_it_has_fresh_connections_only() -> None:
+    for has_fresh_ones, late in ((True, False), (False, True)):
+        known = Streams(Lineage("boot", {1: SessionId("s")}), has_fresh_ones=lambda _, answer=has_fresh_ones: answer)  # type: ignore[misc]
+        held = TlsHeld(TLS, OUT, 0, 3, 60, PID, Site.WRITE, 0)
+        assert [record.late for record in known.held(held) if isinstance(record, StreamOpened)] == [late]
+    known = Streams(Lineage("boot", {1: SessionId("s")}), has_fresh_ones=lambda _: True)
+    assert [record.late for record in known.bytes(TlsBytes(TLS, IN, 0, b"a", 60)) if isinstance(record, StreamOpened)] == [True]
 
 
 def test_an_object_of_a_process_that_ran_before_is_joined_late_behind_what_came_before() -> None:

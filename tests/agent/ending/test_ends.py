@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chaperone.agent.ending import ends as module
-from chaperone.agent.ending.ends import ENDED, SO_COOKIE, group_ended, process_ended, socket_ended
+from chaperone.agent.ending.ends import ENDED, SO_COOKIE, group_ended, process_ended, socket_ended, tcp_of
 from chaperone.agent.workload.processes import TICK_NS, started_ns
 from chaperone.collector.cli.launch.cgroup import RunCgroup, own_group
 
@@ -133,6 +133,18 @@ def _theirs(pid: int) -> int:
     finally:
         os.close(descriptor)
     raise AssertionError
+
+
+def test_the_tcp_sockets_of_a_process_are_those_that_have_a_peer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as ours:
+        cookie = int.from_bytes(ours.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8), "little")
+        program = "import sys, time; print('ready', flush=True); time.sleep(100)"
+        numbers = (ours.fileno(), listening.fileno())
+        with subprocess.Popen([sys.executable, "-c", program], pass_fds=numbers, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            assert tcp_of(child.pid) == {cookie}
+            child.kill()
 
 
 def test_a_second_end_of_the_same_socket_is_an_end() -> None:

@@ -191,3 +191,14 @@ def test_an_object_begins_with_its_connection_if_that_was_seen_from_the_first_pa
     process = kept.process.process
     kept.take(OPENED, replace(OPENED, cookie=10, late=True), SocketTied(PID, STARTED, 8, 0x10, 9), SocketTied(PID, STARTED, 8, 0x20, 10))
     assert [kept.connections.has_begun(process, handle) for handle in (0x10, 0x20, 0x30)] == [True, False, False]
+
+
+def test_all_connections_of_a_process_are_known_from_the_first_packet_or_not(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    has: list[set[int]] = [set(), {9}, {9, 10}, {9, 11}]
+    monkeypatch.setattr("chaperone.agent.sockets.connections.tcp_of", lambda number: has[number])
+    kept.take(OPENED, replace(OPENED, cookie=10, late=True))
+    assert [kept.connections.knows_all_of(number) for number in range(4)] == [False, True, False, False]
+
+
+def test_of_a_process_that_is_gone_no_connection_is_known(kept: Kept) -> None:
+    assert not kept.connections.knows_all_of(2**22 + 1)
