@@ -1,18 +1,22 @@
-"""Agents that end and begin while programs ask: nobody hangs, and what is denied is denied before and afterwards."""
+"""Agents and collectors that end, freeze and come back while programs ask: nobody hangs, and what is denied is denied before and
+afterwards; in between, as onFailure says.
+"""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.apiserver import ApiServer, apiserver
-from support.collectors import collector
+from support.collectors import ask, collector
 from support.enforced import until
 from support.governed_run import HEAD
 from support.kernel import cgroup, skip_without_kernel
@@ -22,7 +26,7 @@ __all__ = ["apiserver"]
 CLIENTS = 3
 RULES = '- {name: no-delete, when: call.verb == "delete", do: deny, enforce: enforce, message: never}\n'
 PROGRAM = """
-import http.client, json, pathlib, ssl, sys
+import http.client, json, pathlib, ssl, sys, time
 port, ca, token, end, result = sys.argv[1:]
 context, told, found = ssl.create_default_context(cafile=ca), {"Authorization": "Bearer " + token}, []
 peer = None
@@ -39,6 +43,7 @@ while not pathlib.Path(end).exists():
             found.append((method, 0))
             peer = None
         pathlib.Path(result).write_text(json.dumps(found))
+    time.sleep(0.1)
 """
 
 
@@ -49,10 +54,11 @@ class Under:
     path: Path
     place: Path
     server: ApiServer
+    collector: "subprocess.Popen[bytes]"
 
-    def agent(self, on_failure: str) -> "subprocess.Popen[str]":
+    def agent(self, on_failure: str = "deny", timeout_s: str = "20") -> "subprocess.Popen[str]":
         """One that is ready."""
-        terms = {"mode": "enforce", "on_failure": on_failure, "verdict_timeout_s": "20"}
+        terms = {"mode": "enforce", "on_failure": on_failure, "verdict_timeout_s": timeout_s}
         (self.place / "session.json").write_text(json.dumps(terms))
         ready, told = os.pipe()
         options = ["--cgroup", self.path, "--socket", self.place / "store/collector.sock", "--spool", self.place / "spool"]
@@ -83,32 +89,42 @@ class Under:
         for number, size in before.items():
             until(lambda number=number, size=size: set(self.said(number)[size:]) >= {("GET", 200), ("DELETE", 403)})  # type: ignore[misc]
 
+    def end(self, clients: dict[int, "subprocess.Popen[bytes]"], agent: "subprocess.Popen[str]") -> None:
+        """All of them, as they should."""
+        (self.place / "end").touch()
+        assert [client.wait(60) for client in clients.values()] == [0] * len(clients)
+        agent.terminate()
+        assert agent.wait(60) == 0
+
 
 @contextmanager
-def under(tmp_path: Path, server: ApiServer) -> Iterator[Under]:
+def under(tmp_path: Path, server: ApiServer, on_failure: str = "deny") -> Iterator[Under]:
     skip_without_kernel()
-    (tmp_path / "policy.yaml").write_text(HEAD + RULES)
-    with cgroup() as path, collector(tmp_path / "store", "--policy", str(tmp_path / "policy.yaml")):
-        yield Under(path, tmp_path, server)
+    (tmp_path / "policy.yaml").write_text(HEAD.replace("deny", on_failure) + RULES)
+    with cgroup() as path, collector(tmp_path / "store", "--policy", str(tmp_path / "policy.yaml")) as process:
+        yield Under(path, tmp_path, server, process)
+
+
+def frozen(process: "subprocess.Popen[Any]", seconds: float) -> None:
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_an_agent_is_exchanged_under_load(tmp_path: Path, apiserver: ApiServer, number: int) -> None:
     """The next one governs programs that ran before it, as soon as they connect again."""
     with under(tmp_path, apiserver) as it:
-        first = it.agent("deny")
+        first = it.agent()
         clients = {number: it.client(number) for number in range(CLIENTS)}
         it.go_on(clients)
         first.send_signal(number)
         _, err = first.communicate(timeout=90)
         assert first.returncode == (-number if number == signal.SIGKILL else 0), err
-        second = it.agent("deny")
+        second = it.agent()
         survivors = alive(clients, number)
         it.go_on(survivors)
-        (tmp_path / "end").touch()
-        assert [client.wait(60) for client in survivors.values()] == [0] * len(survivors)
-        second.terminate()
-        assert second.wait(60) == 0
+        it.end(survivors, second)
         if number == signal.SIGTERM:
             assert "DELETE" not in [asked["method"] for asked in apiserver.requests()]
 
@@ -118,3 +134,33 @@ def alive(clients: dict[int, "subprocess.Popen[bytes]"], number: int) -> dict[in
     killed = {each for each, client in clients.items() if client.poll() == -signal.SIGKILL}
     assert not killed or number == signal.SIGKILL
     return {each: client for each, client in clients.items() if each not in killed}
+
+
+def test_an_agent_that_is_frozen_for_a_while_goes_on(tmp_path: Path, apiserver: ApiServer) -> None:
+    """Its lock holds meanwhile, and nobody is decided on by anybody else."""
+    with under(tmp_path, apiserver) as it:
+        agent, clients = it.agent(timeout_s="60"), {number: it.client(number) for number in range(CLIENTS)}
+        it.go_on(clients)
+        frozen(agent, 5)
+        it.go_on(clients)
+        it.end(clients, agent)
+        assert {each for number in clients for each in it.said(number)} == {("GET", 200), ("DELETE", 403)}
+        assert "DELETE" not in [asked["method"] for asked in apiserver.requests()]
+
+
+@pytest.mark.parametrize(("on_failure", "done"), [("allow", ("GET", 200)), ("deny", ("GET", 0))])
+def test_without_a_collector_the_policy_decides_and_status_says_so(
+    tmp_path: Path, apiserver: ApiServer, on_failure: str, done: tuple[str, int]
+) -> None:
+    with under(tmp_path, apiserver, on_failure) as it:
+        agent, clients = it.agent(on_failure, "2"), {number: it.client(number) for number in range(CLIENTS)}
+        it.go_on(clients)
+        it.collector.send_signal(signal.SIGSTOP)
+        before = {number: len(it.said(number)) for number in clients}
+        until(lambda: all(it.said(number)[size + 12 :].count(done) > 6 for number, size in before.items()))
+        it.collector.send_signal(signal.SIGCONT)
+        it.go_on(clients)
+        [found] = ask(it.place / "store", "workloads.status")
+        assert any("onFailure" in each and on_failure in each for each in found["why"])
+        it.end(clients, agent)
+        assert on_failure == "allow" or "DELETE" not in [asked["method"] for asked in apiserver.requests()]
