@@ -7,14 +7,13 @@ we may be able to. No thread: `step` does what there is to do and never waits.
 import json
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from chaperone.agent.child import Child
 from chaperone.agent.cluster.api import Access
 from chaperone.agent.cluster.messages import MESSAGE_LIMIT, Message, Trouble, unpack
 from chaperone.agent.ready import readable
@@ -43,8 +42,7 @@ class PodSource:
     def __init__(self, where: Where, tell: Callable[[Message], None], begin_again: Callable[[], None]) -> None:
         self.where, self.tell, self.begin_again = where, tell, begin_again
         self.starts = 0
-        self._child: subprocess.Popen[bytes] | None = None
-        self._socket: socket.socket | None = None
+        self._child: Child | None = None
         self._access: Access | None = None
         self._reread = self._start = 0.0
 
@@ -56,28 +54,23 @@ class PodSource:
     def step(self) -> None:
         """What has come since the last time, new credentials, a process that died."""
         now = time.monotonic()
-        if self._socket is None and now >= self._start:
+        if self._child is None and now >= self._start:
             self._begin(now)
-        if self._socket is not None:
-            self._hear(self._socket)
-        if self._socket is not None and now >= self._reread:
-            self._tell_access(self._socket, now)
+        if self._child is not None:
+            self._hear(self._child.socket)
+        if self._child is not None and now >= self._reread:
+            self._tell_access(self._child.socket, now)
 
     def close(self) -> None:
         """End the process."""
-        if self._child is not None and self._socket is not None:
-            self._socket.close()
-            self._child.kill()
-            self._child.wait()
-        self._child = self._socket = None
+        if self._child is not None:
+            self._child.end()
+        self._child = None
 
     def _begin(self, now: float) -> None:
         self._start = now + BACKOFF_S[min(self.starts, len(BACKOFF_S) - 1)]
         self.starts += 1
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "chaperone.agent.cluster.watcher", self.where.node]
-        with theirs:
-            self._child = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True)
+        self._child = Child("chaperone.agent.cluster.watcher", self.where.node)
         self._access, self._reread = None, 0.0
         self.begin_again()
 

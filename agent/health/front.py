@@ -4,13 +4,12 @@ certificate was renewed. Certificates are read by us, since only we may be able 
 
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from chaperone.agent.child import Child
 from chaperone.agent.health.certificate import in_memory
 from chaperone.agent.health.report import Report
 
@@ -27,8 +26,7 @@ class Front:
         self.tls, self.log = tls, log
         self.listening = listening_at(address)
         self._files: Files | None = None
-        self._child: subprocess.Popen[bytes] | None = None
-        self._socket: socket.socket | None = None
+        self._child: Child | None = None
         self._told: Report | None = None
         self._tell = self._reread = self._start = 0.0
         self._trouble = ""
@@ -49,10 +47,10 @@ class Front:
         if now >= self._reread:
             self._reread = now + REREAD_S
             self._read()
-        if self._socket is None and self._files is not None and now >= self._start:
+        if self._child is None and self._files is not None and now >= self._start:
             self._begin(self._files, now)
-        if self._socket is not None and (report != self._told or now >= self._tell):
-            self._say(self._socket, report, now)
+        if self._child is not None and (report != self._told or now >= self._tell):
+            self._say(self._child.socket, report, now)
 
     def close(self) -> None:
         """Nobody answers any more."""
@@ -74,13 +72,8 @@ class Front:
     def _begin(self, files: Files, now: float) -> None:
         self._start, self._told = now + AGAIN_S, None
         descriptors = [os.dup(self.listening.fileno()), *map(in_memory, files)]
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket.setblocking(False)
-        command = [sys.executable, "-m", "chaperone.agent.health.port", *map(str, descriptors)]
-        with theirs:
-            self._child = subprocess.Popen(
-                command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, pass_fds=descriptors, start_new_session=True
-            )
+        self._child = Child("chaperone.agent.health.port", *map(str, descriptors), descriptors=descriptors)
+        self._child.socket.setblocking(False)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -93,11 +86,9 @@ class Front:
             self._end()
 
     def _end(self) -> None:
-        if self._child is not None and self._socket is not None:
-            self._socket.close()
-            self._child.kill()
-            self._child.wait()
-        self._child = self._socket = None
+        if self._child is not None:
+            self._child.end()
+        self._child = None
 
 
 def listening_at(address: tuple[str, int]) -> socket.socket:

@@ -12,13 +12,12 @@ import re
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from chaperone.agent.child import Child
 from chaperone.agent.confine import confine
 from chaperone.agent.probe.elf import UnreadableError
 from chaperone.agent.probe.points import Point, points
@@ -42,8 +41,7 @@ class Parser:
     """The other end of that process; started when first needed, and again when it has died or taken too long."""
 
     def __init__(self) -> None:
-        self._child: subprocess.Popen[bytes] | None = None
-        self._socket: socket.socket | None = None
+        self._child: Child | None = None
         self._asking = threading.Lock()
 
     def start(self) -> None:
@@ -59,11 +57,9 @@ class Parser:
 
     def close(self) -> None:
         """End the process."""
-        if self._child is not None and self._socket is not None:
-            self._socket.close()
-            self._child.kill()
-            self._child.wait()
-        self._child = self._socket = None
+        if self._child is not None:
+            self._child.end()
+        self._child = None
 
     @property
     def pid(self) -> int:
@@ -82,14 +78,10 @@ class Parser:
         raise UnreadableError(f"reading it failed or took longer than {DEADLINE_S:.0f} s")
 
     def _connected(self) -> socket.socket:
-        if self._socket is not None and self._child is not None and self._child.poll() is None:
-            return self._socket
-        self.close()
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            command = [sys.executable, "-m", "chaperone.agent.probe.apart"]
-            self._child = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True)
-        return self._socket
+        if self._child is None or not self._child.is_alive:
+            self.close()
+            self._child = Child("chaperone.agent.probe.apart")
+        return self._child.socket
 
 
 def _checked(answer: bytes, size: int) -> tuple[Point, ...]:
