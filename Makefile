@@ -6,6 +6,7 @@ PEER := .venv-bench
 FUZZ_SECONDS ?= 600
 CLIENTS ?= 10000
 REQUESTS ?= 100000
+READS ?= 10000
 ROUNDS ?= 50
 NODES ?= 50
 PODS ?= 10
@@ -58,9 +59,10 @@ test-kernel: setup .venv-kernel/.ready ## the live tests under another kernel in
 fuzz: setup ## the parsers' properties on every recording, for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
-soak: setup ## REQUESTS under verdicts; CLIENTS short-lived clients of fresh files, agent and collector killed at random, nothing lost in silence; as root
+soak: setup ## REQUESTS under verdicts; READS of secrets, masked; CLIENTS short-lived clients of fresh files, agent and collector killed at random, nothing lost in silence; as root
 	PYTHONPATH=tests $(BIN)/python -m soak.run --clients $(CLIENTS)
 	PYTHONPATH=tests $(BIN)/python -m soak.denials --count $(REQUESTS)
+	PYTHONPATH=tests $(BIN)/python -m soak.masked --count $(READS)
 	PYTHONPATH=tests $(BIN)/python -m soak.deaths --rounds $(ROUNDS)
 
 load: setup ## recordings replayed as NODES nodes with PODS pods each into one collector: calls/s, lag, memory, what saturates
