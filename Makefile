@@ -79,6 +79,7 @@ image: setup ## images of agent and collector as OCI archives in dist/, without 
 	deploy/image.sh collector $(BIN)/python dist
 
 manifests: setup ## deploy/manifests from deploy/chart
+	$(BIN)/python deploy/definition.py
 	$(BIN)/python deploy/manifests.py
 
 proto: setup ## regenerate proto/*_pb2*

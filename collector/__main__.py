@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from chaperone.collector import policing
 from chaperone.collector.enforce import glass
 from chaperone.collector.enforce.alerter import Alerter, alerting_on
 from chaperone.collector.enforce.alerting import read_alerting
@@ -36,6 +37,7 @@ from chaperone.collector.ingest.selection import selection_of
 from chaperone.collector.ingest.service import CaptureService
 from chaperone.collector.lookup.access import AccessError, access, own_namespace
 from chaperone.collector.lookup.client import Client
+from chaperone.collector.lookup.objects import PolicyObjects
 from chaperone.collector.lookup.pods import Pods
 from chaperone.collector.lookup.startup import TAINT
 from chaperone.collector.mask.masker import Masker
@@ -50,6 +52,7 @@ from chaperone.collector.pipeline.judged import JudgedPipeline
 from chaperone.collector.pipeline.people import QUESTIONS as DECIDING
 from chaperone.collector.pipeline.people import People
 from chaperone.collector.pipeline.tally import TalliedJournal, TalliedPipeline, Tally, alert_family, troubles_family
+from chaperone.collector.policing import Policing
 from chaperone.collector.rules.ruleset import Rules
 from chaperone.collector.serve.activity import Activity
 from chaperone.collector.serve.admission import Admission
@@ -136,6 +139,7 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     add("--clickhouse-url", metavar="URL", help="keep records in this database (https://HOST:PORT/NAME), which collectors may share")
     add("--clickhouse-login", type=Path, metavar="DIR", help="username, password and, if need be, ca.crt, tls.crt and tls.key for it")
     add("--keys", type=Path, metavar="DIR", help="fingerprint.key and spool.key, the same for all collectors that share a database")
+    add("--policy-objects", default="", metavar="KUBECONFIG|in-cluster", help="judge by this API's policies.chaperone.dev, too")
     given = parser.parse_args(arguments)
     place = store_directory(given.store, os.environ, os.getuid())
     default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
@@ -153,6 +157,7 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
         startup=given.lift_startup_taint,
         shared=_shared(parser, given, os.environ),
         lookup=given.lookup,
+        policy_objects=given.policy_objects,
     )
 
 
@@ -267,6 +272,8 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     glasses = glass.Glasses(glass.Outside(lambda: capture.calling(), lambda *told: intake.outgoing.tell(*told), store.keep_glass, text))
     glasses.recall(await store.broken_glass())
     people = People(parts.office, kills, glasses)
+    if settings.policy_objects:
+        policies.remember(await store.known_policies())
     judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders, kills], parts.pods)
     holds = Holds(orders, judge)
     modes = Modes(judge, lambda agent: intake.outgoing.hears(agent))
@@ -305,6 +312,8 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     api = parts.pods.access if parts.pods else None
     survey = Survey(Sources(store.ask, capture.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
     surveying, lifting = asyncio.create_task(survey.watch()), _lifting(settings.startup)
+    kept = policing.Outside(store.known_policies, store.keep_policies, new_gate().text, capture.nodes, _log)
+    objects = _policing(settings, Policing(policies, kept))
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
     others = _asking(store.ask, alerter.ask, people, survey, modes)
     answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, others)
@@ -321,6 +330,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         watching.cancel()
         surveying.cancel()
         lifting.cancel()
+        objects.close()
         await server.stop(STOP_GRACE_S)
         parts.office.on_change = lambda: None
         intake.close()
@@ -328,6 +338,21 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         if reviews:
             await reviews.close()
         (directory.path / SOCKET).unlink(missing_ok=True)
+
+
+def _policing(settings: CollectorSettings, police: Policing) -> ExitStack:
+    """Records what changes in policies, and hears of those that are objects, until closed. Whoever ends when idle has the pack only."""
+    stack = ExitStack()
+    if where := settings.policy_objects:
+        loop = asyncio.get_running_loop()
+        found = PolicyObjects(access(where, os.environ), lambda objects: loop.call_soon_threadsafe(police.give, objects), _log)
+        police.objects = found
+        found.start()
+        stack.callback(found.close)
+    if settings.idle_s is None:
+        watching = asyncio.create_task(police.watch())
+        stack.callback(watching.cancel)
+    return stack
 
 
 def _lifting(where: str) -> "asyncio.Task[None]":

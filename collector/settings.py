@@ -72,3 +72,4 @@ class CollectorSettings:
     startup: str = ""  # the API whose nodes have a startup taint that we lift; "" for none
     shared: Shared = Shared()
     lookup: str = ""  # the API to ask about pods: in-cluster, or a kubeconfig; "" for none
+    policy_objects: str = ""  # the API whose policies.chaperone.dev are policies, too; "" for none

@@ -1,7 +1,7 @@
 """`chaperone rules`: check policies, try them on the past, list them and the words they are written in."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from chaperone.collector.cli.decoded import decoded
 from chaperone.collector.cli.explain import explained_by, explanation
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
-from chaperone.collector.cli.output import Form, document, is_coloured, say
+from chaperone.collector.cli.output import Form, document, documents, is_coloured, say
 from chaperone.collector.cli.past import recorded
 from chaperone.collector.cli.show.call import short
 from chaperone.collector.cli.show.escape import escape
@@ -48,6 +48,31 @@ def check(files: Files) -> None:
     for file in files:
         rules = loaded([file])
         typer.echo(f"{file}: {len(rules)} rule{'' if len(rules) == 1 else 's'}")
+
+
+@app.command(epilog="Examples: chaperone rules history --since 24h | chaperone rules history --policy agents -o json")
+def history(
+    since: SinceOption = None,
+    policy: Annotated[str | None, typer.Option(help="Of this policy")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many, the newest")] = 100,
+    output: FormOption = Form.TABLE,
+    store: StoreOption = None,
+) -> None:
+    """Show who changed which policies, and how: files and objects of the API, those that were refused too."""
+    given = {"since": since and instant(since), "policy": policy, "limit": limit}
+    found = list(ask(whom(store), "policies.history", **given))
+    if output is not Form.TABLE:
+        return documents(found, output)
+    if not found:
+        return typer.echo("No changes found.", err=True)
+    return say(escape(line) for change in found for line in changed(change))
+
+
+def changed(change: dict[str, Any]) -> Iterator[str]:
+    """A change: its head, then its lines."""
+    names = f" ({', '.join(change['policies'])})" if change["policies"] else ""
+    yield f"{change['time'][:19]}Z {change['what']} {change['source']}{names} by {change['author']}"
+    yield from (f"    {line}" for line in [*change["difference"][2:], *filter(None, [change["problem"]])])
 
 
 @app.command("list", epilog="Example: chaperone rules list default")

@@ -1,10 +1,13 @@
 """Policy files and directories → policies. All or nothing: one bad file refuses them all."""
 
 import importlib.resources
+import pwd
+from dataclasses import dataclass
 from pathlib import Path
 
 from chaperone.collector.nodes import SIZE, PolicyError
 from chaperone.collector.rules.document import Policy, distinct, policies
+from chaperone.collector.settings import version
 
 DEFAULT = Path("default")  # names the pack that comes with Chaperone
 
@@ -35,3 +38,41 @@ def text_of(file: Path) -> str:
         raise PolicyError(str(file), 1, "", f"expected a file that can be read, found: {error.strerror}") from None
     except UnicodeDecodeError:
         raise PolicyError(str(file), 1, "", "expected UTF-8") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What policies were made of: its text, who wrote it as far as that is known, and the names of its policies."""
+
+    text: str
+    author: str
+    policies: tuple[str, ...]
+
+
+def sources_of(paths: list[Path], read: tuple[Policy, ...]) -> dict[str, Source]:
+    """What was `read` of these, by name. PolicyError."""
+    return {_named(path, file): _source(path, file, read) for path in paths for file in files_of(path)}
+
+
+def _named(path: Path, file: Path) -> str:
+    """The pack's files lie elsewhere in each installation."""
+    return f"default/{file.name}" if _is_pack(path) else str(file)
+
+
+def _source(path: Path, file: Path, read: tuple[Policy, ...]) -> Source:
+    author = f"chaperone {version()}" if _is_pack(path) else _owner(file)
+    return Source(text_of(file), author, tuple(policy.name for policy in read if policy.file == str(file)))
+
+
+def _is_pack(path: Path) -> bool:
+    return path == DEFAULT and not path.exists()
+
+
+def _owner(file: Path) -> str:
+    try:
+        uid = file.stat().st_uid
+        return f"unix:{pwd.getpwuid(uid).pw_name} (owner of the file)"
+    except KeyError:
+        return f"unix:{uid} (owner of the file)"
+    except OSError:
+        return "unknown"

@@ -26,7 +26,7 @@ RULE_KEYS = (
     "name", "description", "phase", "when", "count", "countOf", "within", "by", "distinct", "then", "do", "enforce", "severity",
     "mitre", "message", "exceptions", "onUnknown", "kill", "how", *CONSENT,
 )  # fmt: skip
-_TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
+TECHNIQUE = r"T[0-9]{4}(\.[0-9]{3})?"
 _NAME = "a name of letters, digits and _"
 
 
@@ -245,7 +245,7 @@ def _how(keys: Mapping[str, Place], do: Action) -> How:
 
 def _techniques(place: Place) -> tuple[str, ...]:
     for entry in place.entries():
-        if not _TECHNIQUE.fullmatch(entry.text()):
+        if not re.fullmatch(TECHNIQUE, entry.text()):
             raise entry.error(f"expected ATT&CK techniques such as T1609 or T1552.007, found {entry.text()[:40]!r}")
     return place.texts()
 

@@ -45,6 +45,7 @@ NEEDS = {
     "rules.counts": Need(Right.VIEW, Where.EVERYWHERE),
     "workloads.status": Need(Right.VIEW, Where.EVERYWHERE),
     "alerts.status": Need(Right.VIEW, Where.EVERYWHERE),
+    "policies.history": Need(Right.VIEW, Where.EVERYWHERE),
     "glass": Need(Right.ADMIN, Where.EVERYWHERE),
     "glass.list": Need(Right.VIEW, Where.EVERYWHERE),
     "kill": Need(Right.ADMIN, Where.EVERYWHERE),

@@ -21,6 +21,7 @@ from chaperone.collector.store.governed import governed
 from chaperone.collector.store.kills import kill_row, living
 from chaperone.collector.store.marks import Marks, StreamMark
 from chaperone.collector.store.objects import object_before
+from chaperone.collector.store.policies import known_policies, policy_row
 from chaperone.collector.store.recall import Docket, Past, docket, past
 from chaperone.collector.store.rows import Row
 from chaperone.collector.store.schema import migrate, migrate_shared
@@ -80,6 +81,14 @@ class Store:
     async def broken_glass(self) -> list[dict[str, Any]]:
         """What is in force."""
         return await self.run(lambda: glass_list(self._engine, {"now": True}))
+
+    async def keep_policies(self, documents: Sequence[Mapping[str, Any]]) -> str:
+        """Changes of policies. As `commit`."""
+        return await self.commit([policy_row(document) for document in documents])
+
+    async def known_policies(self) -> dict[str, str]:
+        """What the last collector judged by: texts by source."""
+        return await self.run(lambda: known_policies(self._engine))
 
     async def living(self, target: Ends, prefix: str) -> tuple[str, str]:
         """The whole id of something that goes on, and its session. QuestionError."""

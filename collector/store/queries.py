@@ -21,6 +21,8 @@ from chaperone.collector.store.coverage import containers_open, unread_list
 from chaperone.collector.store.engine import Engine, Parameter
 from chaperone.collector.store.glass import PARAMETERS as GLASS
 from chaperone.collector.store.glass import glass_list
+from chaperone.collector.store.policies import PARAMETERS as POLICIES
+from chaperone.collector.store.policies import policies_history
 from chaperone.collector.store.questions import ROW_LIMIT, bound, flag, identifier, number, parameters_in
 from chaperone.collector.store.running import rules_counts, sessions_open
 from chaperone.collector.store.summary import merged, summary
@@ -166,6 +168,7 @@ QUESTIONS: dict[str, tuple[Callable[[Engine, Mapping[str, Any]], Rows], frozense
     "verdicts.list": (verdicts_list, judgements.VERDICT_PARAMETERS),
     "approvals.list": (approvals_list, APPROVALS),
     "glass.list": (glass_list, GLASS),
+    "policies.history": (policies_history, POLICIES),
     "sessions.open": (sessions_open, frozenset()),
     "rules.counts": (rules_counts, frozenset()),
     "events.list": (events_list, frozenset({"session"})),

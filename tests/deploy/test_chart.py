@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import helm_python
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -240,7 +241,8 @@ def test_nothing_that_a_tainted_node_waits_for_waits_for_the_node() -> None:
         assert any(one.get("key") in (None, READY) and one["operator"] == "Exists" and "effect" not in one for one in tolerations)
     rules = named(tainted, "ClusterRole", "chaperone-startup")["rules"]
     assert rules == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}]
-    assert not any("patch" in rule["verbs"] for one in rendered({}) if one["kind"] == "ClusterRole" for rule in one["rules"])
+    others = [rule for one in rendered({}) if one["kind"] == "ClusterRole" for rule in one["rules"] if "patch" in rule["verbs"]]
+    assert [rule["resources"] for rule in others] == [["policies/status"]]
 
 
 def evaluated(expression: str, facts: dict[str, Any]) -> Any:
@@ -252,3 +254,14 @@ def evaluated(expression: str, facts: dict[str, Any]) -> Any:
 def test_the_committed_manifests_are_the_chart() -> None:
     made = runpy.run_path(str(DEPLOY / "manifests.py"))["rendered"]()
     assert (DEPLOY / "manifests" / "chaperone.yaml").read_text() == made, "run: make manifests"
+
+
+def test_the_definition_of_policies_is_what_the_model_says_and_takes_policies_as_files_have_them() -> None:
+    assert (CHART / "templates" / "definition.yaml").read_text() == runpy.run_path(str(DEPLOY / "definition.py"))["rendered"]()
+    (found,) = [one for one in rendered({}) if one["kind"] == "CustomResourceDefinition"]
+    schema = found["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    pack = DEPLOY.parent / "collector" / "rules" / "pack" / "default.yaml"
+    for policy in [POLICY, *yaml.safe_load_all(pack.read_text())]:
+        jsonschema.validate(policy, schema)
+    with pytest.raises(jsonschema.ValidationError, match="denie"):
+        jsonschema.validate(POLICY | {"rules": [{"name": "r", "when": "true", "do": "denie"}]}, schema)

@@ -76,6 +76,17 @@ class PodApi:
             self._era += 1
             self._changed.notify_all()
 
+    def patched(self, path: str, patch: list[dict[str, Any]]) -> int:
+        """The status of an object without a namespace is set; the answer's code."""
+        of, _, name = path.removesuffix("/status").rpartition("/")
+        with self._changed:
+            if ("", name) not in self._objects.get(of, {}) or not path.endswith("/status"):
+                return 404
+            item = self._objects[of]["", name]
+            item["status"] = patch[0]["value"]
+            self._tell(of, "MODIFIED", item)
+            return 200
+
     def lists(self, path: str) -> int:
         return sum(1 for asked, query in self.asked if asked == path and "watch" not in query)
 
@@ -133,6 +144,13 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
+
+    def do_PATCH(self) -> None:
+        patch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.server.api.refuses or self.headers["Authorization"] != f"Bearer {self.server.api.token}":
+            self._answer(self.server.api.refuses or 401, b'{"kind": "Status"}')
+        else:
+            self._answer(self.server.api.patched(urlsplit(self.path).path, patch), b"{}")
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
