@@ -9,6 +9,7 @@ from typing import Protocol
 from chaperone.agent.deliver.clock import Steps, sentence
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
+from chaperone.agent.deliver.private import Private
 from chaperone.agent.deliver.undecided import Undecided
 from chaperone.agent.ending.endings import Endings
 from chaperone.agent.glass.suspension import Suspension
@@ -96,7 +97,9 @@ class Recording:
         """Probe the named files, then open the sessions. `is_over`: whether a step that waits for room should wait no more."""
         self.is_over = is_over
         self.tracer, self.outbox, self.drops = tracer, outbox, settings.drops
-        self.undecided = Undecided(outbox)
+        self.whole: set[SessionId] = set()  # sessions of which everything is recorded
+        self.private = Private(outbox, self._is_whole)
+        self.undecided = Undecided(self.private)
         self.pods: Pods | None = None
         self.watch: Watch | None = None
         self.clock = Steps(outbox.offset)
@@ -104,6 +107,8 @@ class Recording:
         sessions = sessions_of(settings)
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
         self.ids = {number: session.id for number, session in self.sessions.items()}
+        if settings.session.scan == "on" or settings.session.mode == "enforce":
+            self.whole |= {session.id for session in sessions}
         self.lineage = Lineage(boot_id(), self.ids)
         self.streams = Streams(
             self.lineage,
@@ -152,9 +157,14 @@ class Recording:
             self.watch.step()
         if step := self.clock.look():
             self.note("clock", sentence(step))
+        self.private.look()
         self.outbox.tick()
         self.strict.look()
         return len(values)
+
+    def _is_whole(self, session: SessionId) -> bool:
+        """Whether all is to be recorded; also where no API server is known, since any may be one."""
+        return session in self.whole or not self.apiservers.get(session)
 
     def _note_regrets(self) -> None:
         for workload, text in self.enforcement.regrets():
@@ -246,6 +256,7 @@ class Recording:
             self.connections.forget(session.id)
             self.strict.forget(session.id)
             self.apiservers.pop(session.id, None)
+            self.whole.discard(session.id)
 
     def _is_probed(self, descriptor: int) -> bool:
         return isinstance(self.tracer.attach(descriptor), Attached)

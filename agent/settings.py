@@ -43,6 +43,7 @@ class SessionOptions:
     verdict_timeout_s: str = ""  # after so many seconds
     hold_limit_s: str = ""  # or after so many where somebody is asked
     pid: str = ""  # CMD's process, traced before it begins
+    scan: str = ""  # "on": what goes to others than the API server is recorded too
     record: str = ""  # "strict": held or ended rather than not recorded
 
 

@@ -119,7 +119,10 @@ class StreamOpened:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A stream's connection, once known, perhaps behind its end. Addresses as "host:port", IPv6 in brackets."""
+    """A stream's connection, once known, perhaps behind its end. Addresses as "host:port", IPv6 in brackets.
+
+    `elsewhere`: it is certain that no API server is at its other end.
+    """
 
     stream: StreamId
     time: int
@@ -127,6 +130,7 @@ class Bound:
     local: str = ""
     remote: str = ""
     session: SessionId | None = None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,17 @@ class Loss:
     size: int
     time: int
     cause: str = Cause.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """`size` bytes from `position` that the agent had and did not send: they are no API server's, and `egress.scan` is off."""
+
+    stream: StreamId
+    direction: Direction
+    position: int
+    size: int
+    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +301,7 @@ Record = (
     | Bound
     | Chunk
     | Loss
+    | Withheld
     | StreamClosed
     | Hold
     | Outcome
@@ -310,6 +326,7 @@ KINDS: dict[int, type] = {
     11: Outcome,
     12: Note,
     13: BreakGlass,
+    14: Withheld,
     20: Connection,
     21: NameAnswer,
 }
@@ -350,7 +367,7 @@ def _record(array: tuple[object, ...]) -> Record:
         return Unknown(number if isinstance(number, int) else -1)
     try:
         record: Record = cls(*values[: len(_NAMES[cls])])
-        if isinstance(record, Chunk | Loss | Hold):
+        if isinstance(record, Chunk | Loss | Withheld | Hold):
             object.__setattr__(record, "direction", Direction(record.direction))
     except (TypeError, ValueError):
         return Unknown(_NUMBERS[cls], f"a {cls.__name__} lacks fields or has a wrong direction")

@@ -19,6 +19,7 @@ from chaperone.proto.records import (
     SessionStarted,
     StreamClosed,
     StreamOpened,
+    Withheld,
 )
 
 RATIO = 2
@@ -48,7 +49,7 @@ class Shares:
                 return self._streams.pop(record.stream, NO_SESSION)
             case ProcessEnded():
                 return self._processes.pop(record.process, NO_SESSION)
-            case Chunk() | Loss() | Hold():
+            case Chunk() | Loss() | Withheld() | Hold():
                 return self._streams.get(record.stream, NO_SESSION)
         return getattr(record, "session", None) or NO_SESSION
 

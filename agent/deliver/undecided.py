@@ -7,7 +7,8 @@ Bounded: past the limit payload is given up as in the outbox (outbox.py), and so
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from chaperone.agent.deliver.outbox import FACT_SIZE, Outbox, given_up
+from chaperone.agent.deliver.outbox import FACT_SIZE, given_up
+from chaperone.agent.deliver.private import Sink
 from chaperone.agent.deliver.shares import Shares
 from chaperone.agent.workload.processes import now_ns
 from chaperone.proto.ids import SessionId
@@ -43,7 +44,7 @@ class _Kept:
 class Undecided:
     """Before an outbox. Sessions that nobody asked to `keep` go through."""
 
-    def __init__(self, outbox: Outbox, limit: int = LIMIT) -> None:
+    def __init__(self, outbox: Sink, limit: int = LIMIT) -> None:
         self.outbox, self.limit = outbox, limit
         self._kept: dict[SessionId, _Kept] = {}
         self._dropped: dict[SessionId, None] = {}  # the last ones: of these something may still come

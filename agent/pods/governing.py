@@ -66,6 +66,10 @@ class Governing:
                 enforcement.begin(number, folder, terms)
                 enforcement.seize(number, folder)
 
+    def record_all(self, session: Session) -> None:
+        """What goes to others than the API server is recorded too."""
+        self.recording.whole.add(session.id)
+
     def keep(self, numbers: Iterable[int], session: Session) -> None:
         """The session's cgroup is held as a whole."""
         for number in numbers:

@@ -42,6 +42,7 @@ class Selector:
     labels: Mapping[str, str] = field(default_factory=dict)
     only_raises: bool = False
     terms: Terms = DEFAULT
+    scans: bool = False  # what goes to others than the API server is recorded too
     is_strict: bool = False  # who is recorded at all is held or ended rather than not recorded
 
     def concerns(self, pod: PodFacts, container: str) -> bool:
@@ -77,6 +78,10 @@ class Selection:
             return raised if raised is Mode.ENFORCE or (raised and namespace is not None) else None
         return Mode(raised)
 
+    def scans(self, pod: PodFacts, container: str = "") -> bool:
+        """Whether everything of it is recorded."""
+        return any(one.scans and one.concerns(pod, container) for one in self.selectors)
+
     def is_strict(self, pod: PodFacts, container: str = "") -> bool:
         """Whether it is held or ended rather than not recorded."""
         return any(one.is_strict and one.concerns(pod, container) for one in self.selectors)
@@ -110,7 +115,9 @@ def _selector(said: wire.PodSelector) -> Selector:
         said.on_failure == "deny", _ns(said.verdict_timeout_s) or DEFAULT.verdict_timeout, _ns(said.hold_limit_s) or DEFAULT.hold_limit
     )
     mode, labels, is_strict = MODES[said.mode], dict(said.labels), said.record == "strict"
-    return Selector(mode, labels=labels, only_raises=said.only_raises, terms=terms, is_strict=is_strict, **patterns)
+    return Selector(
+        mode, labels=labels, only_raises=said.only_raises, terms=terms, is_strict=is_strict, scans=said.scan == "on", **patterns
+    )
 
 
 def _ns(seconds: str) -> int:

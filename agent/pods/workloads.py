@@ -70,6 +70,10 @@ class Recorder(Protocol):
         """What these numbers write is held until ordered, from now on."""
         ...
 
+    def record_all(self, session: Session) -> None:
+        """What it tells others than the API server is recorded too, from now on."""
+        ...
+
     def keep(self, numbers: Iterable[int], session: Session) -> None:
         """These are held or ended rather than not recorded, from now on."""
         ...
@@ -225,6 +229,8 @@ class Workloads:
         elif pod is not None and mode is not None:
             if mode is Mode.ENFORCE:
                 self.recorder.enforce(workload.cgroups, self.selection.terms_of(pod, workload.place.container))
+            if mode is Mode.ENFORCE or self.selection.scans(pod, workload.place.container):
+                self.recorder.record_all(workload.session)
             if mode and self.selection.is_strict(pod, workload.place.container):
                 self.recorder.keep(workload.cgroups, workload.session)
             is_raised = mode > (workload.mode or Mode.OFF)

@@ -42,7 +42,7 @@ class Connections:
 
     def __init__(self, lineage: Lineage, kernel: Kernel, apiservers: Mapping[SessionId, frozenset[str]]) -> None:
         self.lineage, self.kernel, self.apiservers = lineage, kernel, apiservers
-        self.ties = Ties(self._addresses)
+        self.ties = Ties(self._addresses, self._leads_elsewhere)
         self._open: dict[int, Watched] = {}
         self._closing: dict[int, int] = {}  # cookie → time of the first FIN or RST
         self._untied: dict[int, int] = {}  # cookie of TLS without a stream → since when it speaks; 0: not yet
@@ -150,7 +150,7 @@ class Connections:
 
     def _hello(self, watched: Watched, value: SocketHello) -> None:
         if value.direction is Direction.OUT:
-            watched.server_name = server_name(value.data)
+            watched.server_name, watched.is_direct = server_name(value.data), True
             self._untied[value.cookie] = 0
             if not self._is_read(watched):
                 self._name_stack(watched)
@@ -212,6 +212,10 @@ class Connections:
         yield from notes_of(watched, result, time)
         self.ties.forget(cookie)
         self.kernel.forget(cookie)
+
+    def _leads_elsewhere(self, cookie: int) -> bool:
+        watched = self._open.get(cookie)
+        return watched is not None and watched.leads_elsewhere()
 
     def _addresses(self, cookie: int) -> tuple[str, str]:
         watched = self._open.get(cookie)

@@ -33,6 +33,7 @@ class Watched:
     suite: Suite = UNKNOWN
     unread_since: int = 0  # when it was certain that no probe reads it; 0: it is not
     stack: str = ""  # whose TLS it is, where no probe reads it
+    is_direct: bool = False  # it began with a ClientHello: TLS is with who is at its other end
     was_nobodys: bool = False  # when it was named: whose it is became known later
 
     def record(self, ended: int = 0, result: "Result | None" = None) -> Connection:
@@ -61,6 +62,11 @@ class Watched:
         """Whether this may lead to an apiserver: one of those known, or any if none is."""
         port = self.opened.remote.rpartition(":")[2]
         return not self.apiservers or bool({self.opened.remote, f"{self.server_name}:{port}"} & self.apiservers)
+
+    def leads_elsewhere(self) -> bool:
+        """Whether this certainly leads to no apiserver. One that does not begin with TLS may go on to anybody from its peer, a proxy;
+        of one that was there before us nobody saw how it began."""
+        return not self.is_apiserver() and self.is_direct
 
     def joined(self) -> Iterator[Note]:
         """What it had carried before it was watched, if anything."""

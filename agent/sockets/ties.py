@@ -47,10 +47,11 @@ class Untied:
 
 
 class Ties:
-    """`addresses` gives the local and remote address of a socket. Bounded by open streams and open connections."""
+    """`addresses` gives the local and remote address of a socket, `leads_elsewhere` whether it certainly leads to no API server.
+    Bounded by open streams and open connections."""
 
-    def __init__(self, addresses: Addresses) -> None:
-        self.addresses = addresses
+    def __init__(self, addresses: Addresses, leads_elsewhere: Callable[[int], bool] = lambda _cookie: False) -> None:
+        self.addresses, self.leads_elsewhere = addresses, leads_elsewhere
         self.speaking: dict[ProcessId, None] = {}  # the last processes of which plaintext was seen
         self._loose: dict[StreamId, Spoken] = {}  # without a socket, open or just closed
         self._streams: dict[StreamId, Spoken] = {}
@@ -165,7 +166,7 @@ class Ties:
         spoken.cookie = cookie
         self._loose.pop(spoken.opened.stream, None)
         self._cookies.setdefault(cookie, []).append(spoken)
-        return Bound(spoken.opened.stream, time, cookie, *self.addresses(cookie), spoken.opened.session)
+        return Bound(spoken.opened.stream, time, cookie, *self.addresses(cookie), spoken.opened.session, self.leads_elsewhere(cookie))
 
     def _closed(self, record: StreamClosed) -> Iterator[Record]:
         spoken = self._streams.pop(record.stream)

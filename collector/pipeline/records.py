@@ -27,6 +27,7 @@ from chaperone.proto.ids import ProcessId, SessionId, StreamId
 from chaperone.proto.records import Record
 
 BATCHES = 20  # for so many a closed stream waits to be bound, if a secret left in it
+_OfStream = records.Chunk | records.Hold | records.Loss | records.Withheld | records.StreamClosed
 UNOPENED = "bytes came that belong to no open stream"
 
 
@@ -153,6 +154,10 @@ class Pipeline:
             self._known(record, offset).lose(record, offset)
             self._holds.heard(record.stream)
 
+    def _withheld(self, record: records.Withheld, offset: int) -> None:
+        if not self._is_over(record):
+            self._known(record, offset).withhold(record, offset)
+
     def _stream_closed(self, record: records.StreamClosed, offset: int) -> None:
         """Where to it led may be said behind its end: until then it is not over if a secret left in it."""
         if self._is_over(record):
@@ -235,7 +240,7 @@ class Pipeline:
     def _session(self, id_: SessionId) -> _Session:
         return self._sessions.setdefault(id_, _Session())
 
-    def _is_over(self, record: records.StreamOpened | records.Chunk | records.Hold | records.Loss | records.StreamClosed) -> bool:
+    def _is_over(self, record: _OfStream | records.StreamOpened) -> bool:
         return record.stream in self._over
 
     def _mark(self, id_: StreamId) -> StreamMark | None:
@@ -258,7 +263,7 @@ class Pipeline:
         stream = self._streams[ids[0]] = Stream(home, self._gate_of(ids[1], ids[0]), self._sink, late)
         return stream
 
-    def _known(self, record: records.Chunk | records.Hold | records.Loss | records.StreamClosed, offset: int) -> Stream:
+    def _known(self, record: _OfStream, offset: int) -> Stream:
         """The record's stream, made up where nobody opened it: a note says that nothing else is known of it."""
         self._touched[record.stream] = None
         if record.stream in self._streams:
@@ -279,6 +284,7 @@ _TAKERS: dict[type, Callable[[Pipeline, Any, int], None]] = {
     records.Bound: Pipeline._bound,
     records.Chunk: Pipeline._chunk,
     records.Loss: Pipeline._loss,
+    records.Withheld: Pipeline._withheld,
     records.StreamClosed: Pipeline._stream_closed,
     records.Hold: Pipeline._hold,
     records.Outcome: Pipeline._outcome,

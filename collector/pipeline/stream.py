@@ -29,10 +29,11 @@ from chaperone.collector.wire.choose import StreamReader
 from chaperone.collector.wire.events import Event, Resumed, Unreadable
 from chaperone.collector.wire.exchange import Exchange, Exchanges, Phase
 from chaperone.proto.ids import CallId, ProcessId, SessionId, StreamId, call_id
-from chaperone.proto.records import Cause, Chunk, Direction, Hold, Loss, Note, StreamClosed
+from chaperone.proto.records import Cause, Chunk, Direction, Hold, Loss, Note, StreamClosed, Withheld
 
 JOINED = 1  # where an agent begins to count that joins a stream late: how much there was before, the connection says
 REJOINED = "read from the middle; what was under way is cut"
+WITHHELD = "not kept: it went to no API server, and egress.scan is off"
 EARLY_LIMIT = 64 * 1024  # bytes of a server that speaks first
 FORBIDDEN = 403
 JUDGED = 1024  # held writes of which nobody has said yet that they were written
@@ -207,6 +208,14 @@ class Stream:
         """Take what the agent could not get: what of it the reader has not had yet, and any jump before it."""
         self._guarded(loss.time, offset, lambda: self._lose(loss, offset))
         self._reach(loss.direction, loss.position + loss.size)
+
+    def withhold(self, withheld: Withheld, offset: int) -> None:
+        """What the agent did not send: nothing of it is missing, and nothing of it is read."""
+        direction = withheld.direction
+        self._joining.discard(direction)
+        found = facts.Hole(self.home.stream, direction.name.lower(), withheld.position, withheld.size, withheld.time, WITHHELD, False, True)
+        self._sink.append(facts.hole(found, self.home.session, offset))
+        self._reach(direction, withheld.position + withheld.size)
 
     def close(self, closed: StreamClosed, offset: int) -> None:
         """The stream is over."""

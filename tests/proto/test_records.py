@@ -26,6 +26,7 @@ from chaperone.proto.records import (
     StreamClosed,
     StreamOpened,
     Unknown,
+    Withheld,
     pack,
     unpack,
 )
@@ -40,7 +41,7 @@ ONE_OF_EACH: list[Record] = [
     ProcessSeen(PROCESS, SESSION, 3, 42, "/bin/x", ("x",), "/", 0, ProcessId("q")),
     ProcessEnded(PROCESS, 4, 1),
     StreamOpened(STREAM, PROCESS, SESSION, 5, "go", 2**63),
-    Bound(STREAM, 6, 7, "a:1", "b:2", SESSION),
+    Bound(STREAM, 6, 7, "a:1", "b:2", SESSION, True),
     Chunk(STREAM, Direction.IN, 8, b"\x00\xff", 9),
     Loss(STREAM, Direction.OUT, 10, 11, 12, "ring full"),
     StreamClosed(STREAM, 13, 14, 15),
@@ -48,6 +49,7 @@ ONE_OF_EACH: list[Record] = [
     Outcome("h", "pass", 19, "done", b"\x01"),
     Note(SESSION, 20, "agent", "text", False),
     BreakGlass("g1", "n1", 20, 900, "unix:root", "deploys hang", 30),
+    Withheld(STREAM, Direction.IN, 8, 9, 10),
     Connection(
         *(ConnectionId("c"), SESSION, PROCESS, 21, 22, "a:1", "b:2", "tcp", "name", "TLS 1.3"),
         *(23, 24, 25, 26, 27, 28, 29, "complete", "", "NSS", 30),
@@ -63,7 +65,7 @@ def test_every_kind_comes_back_as_it_was() -> None:
 
 def test_numbers_of_kinds_never_change() -> None:
     assert [cls.__name__ for cls in KINDS.values()] == [type(record).__name__ for record in ONE_OF_EACH]
-    assert list(KINDS) == [*range(1, 14), 20, 21]
+    assert list(KINDS) == [*range(1, 15), 20, 21]
 
 
 def test_a_newer_record_with_more_fields_is_read_by_an_older_reader() -> None:

@@ -21,7 +21,7 @@ from chaperone.collector.cli.launch.command import Command, files_to_probe, reso
 from chaperone.collector.cli.launch.conclusion import Conclusion
 from chaperone.collector.cli.launch.failed import LaunchError
 from chaperone.collector.cli.launch.summary import shortened
-from chaperone.collector.rules.terms import Keeping, Terms
+from chaperone.collector.rules.terms import Keeping, Scan, Terms
 from chaperone.collector.times import SECOND
 
 KEPT = ("KUBECONFIG", "CHAPERONE_STORE", "CHAPERONE_SIMULATE_DROPS")
@@ -38,6 +38,7 @@ class Request:
     policies: tuple[str, ...] = ()  # texts
     terms: Terms | None = None  # on which they act on CMD; None: they don't
     record: Keeping = Keeping.BEST_EFFORT
+    scan: Scan = Scan.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Run:
     policies: tuple[str, ...] = ()
     terms: Terms | None = None
     record: Keeping = Keeping.BEST_EFFORT
+    scan: Scan = Scan.OFF
 
     @property
     def is_strict(self) -> bool:
@@ -79,7 +81,7 @@ def prepare(request: Request) -> Run:
         raise LaunchError("recording needs root", as_root(sys.argv, os.environ))
     servers = apiservers.find(request.apiservers, environment, account.home)
     group = RunCgroup(own_group())
-    return Run(command, account, environment, servers, group, request.socket, request.policies, request.terms, request.record)
+    return Run(command, account, environment, servers, group, request.socket, request.policies, request.terms, request.record, request.scan)
 
 
 def as_root(argv: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -121,6 +123,7 @@ def about(run: Run, pid: int) -> About:
         "notes": run.servers.notes,
         "policies": run.policies,
         "record": str(run.record),
+        "scan": str(run.scan),
         **_governing(run.terms),
         "pid": str(pid),
     }

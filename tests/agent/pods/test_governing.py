@@ -75,8 +75,14 @@ def test_who_is_admitted_is_looked_into_and_waits(node: Node) -> None:
     node.governing.admit(1, SESSION)
     assert node.tracer.gate.welcomed == [Path("/c")], "once"
     assert node.sent() == [] and node.governing.has_spoken(SESSION)
+    node.governing.record_all(SESSION)
     node.governing.begin(SESSION)
     assert [type(record) for record in node.sent()] == [SessionStarted, ProcessSeen, Connection, StreamOpened, Chunk]
+
+
+def test_until_it_is_known_where_its_bytes_go_they_do_not_leave(node: Node) -> None:
+    node.governing.begin(SESSION)
+    assert [type(record) for record in node.sent()] == [SessionStarted, ProcessSeen, Connection, StreamOpened]
 
 
 def test_who_is_ignored_leaves_nothing(node: Node) -> None:

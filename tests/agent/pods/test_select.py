@@ -82,10 +82,21 @@ def test_selectors_come_from_the_collector() -> None:
         mode="enforce", namespaces=["a", "b*"], service_accounts=["a:x"], containers=["c"], nodes=["n"], only_raises=True
     )
     said.labels["app"] = "agent"
+    said.scan = "on"
     said.on_failure, said.verdict_timeout_s, said.hold_limit_s = "deny", "3.0", "nonsense"
     unknown = wire.PodSelector(mode="some later mode")
     assert selectors_of(wire.Selection(selectors=[said, unknown])) == (
-        Selector(Mode.ENFORCE, ("a", "b*"), ("a:x",), ("c",), ("n",), {"app": "agent"}, only_raises=True, terms=Terms(True, 3_000_000_000)),
+        Selector(
+            Mode.ENFORCE,
+            ("a", "b*"),
+            ("a:x",),
+            ("c",),
+            ("n",),
+            {"app": "agent"},
+            only_raises=True,
+            terms=Terms(True, 3_000_000_000),
+            scans=True,
+        ),
     )
 
 

@@ -42,6 +42,7 @@ class RecorderDouble:
         self.sessions: dict[int, Session] = {}
         self.enforced: dict[int, Terms] = {}
         self.kept: set[int] = set()
+        self.whole: list[str] = []
 
     def meet(self, areas: Iterable[Path]) -> None:
         self.said += [("meet", area.name) for area in areas]
@@ -62,6 +63,9 @@ class RecorderDouble:
 
     def enforce(self, cgroups: dict[int, Group], terms: Terms) -> None:
         self.enforced |= dict.fromkeys(cgroups, terms)
+
+    def record_all(self, session: Session) -> None:
+        self.whole.append(session.id)
 
     def keep(self, numbers: Iterable[int], session: Session) -> None:
         self.kept |= set(numbers)
@@ -355,6 +359,16 @@ def test_one_is_recorded_strictly_where_a_policy_says_so(tmp_path: Path) -> None
     here.enter(1, here.container())
     here.enter(2, here.container(below="init"))
     assert here.recorder.kept == {1, 2} and here.recorder.enforced == {}
+
+
+def test_everything_of_one_is_recorded_where_a_policy_says_so_or_its_calls_are_held(tmp_path: Path) -> None:
+    selectors = [(Selector(Mode.RECORD, ("demo",), scans=True), True), (Selector(Mode.ENFORCE, ("demo",)), True)]
+    for number, (selector, is_whole) in enumerate([*selectors, (Selector(Mode.RECORD, ("demo",)), False)]):
+        (root := tmp_path / str(number)).mkdir()
+        here = Here(root, Selection((selector,)))
+        here.pod()
+        here.enter(1, here.container())
+        assert (here.recorder.sessions[1].id in here.recorder.whole) is is_whole
 
 
 def test_one_that_is_raised_is_enforced_from_then_on(here: Here) -> None:

@@ -47,6 +47,19 @@ def test_a_connection_at_its_begin_and_end() -> None:
     )
 
 
+def test_what_certainly_leads_to_no_apiserver() -> None:
+    """A connection that does not begin with TLS may lead on through its peer, a proxy."""
+    for one, is_direct, leads_elsewhere in (
+        (watched("10.0.0.1:443"), True, True),
+        (watched("10.0.0.1:443"), False, False),
+        (watched("127.0.0.1:6443"), True, False),
+        (watched("api.test:6443"), True, False),
+        (watched(), True, False),
+    ):
+        one.is_direct = is_direct
+        assert one.leads_elsewhere() is leads_elsewhere
+
+
 def test_no_tls_has_no_coverage() -> None:
     result = counted(watched(), (Flow(5), Flow(6)), Counted((Plaintext(), Plaintext())))
     assert result == Result((5, 6))

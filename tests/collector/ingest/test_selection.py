@@ -58,3 +58,12 @@ def test_a_strict_one_says_so_whether_it_acts_or_governs() -> None:
     (everywhere,) = said("record: strict", alert)
     assert (everywhere["only_raises"], everywhere["record"]) == (True, "strict")
     assert "record" not in said("")[0]
+
+
+def test_one_that_has_everything_recorded_says_so_whether_it_acts_or_governs() -> None:
+    alert = RULE.replace("deny", "alert")
+    (found,) = said("selector: {namespaces: [demo]}\negress: {scan: 'on'}", alert)
+    assert (found["mode"], found["scan"]) == ("record", "on")
+    (everywhere,) = said("egress: {scan: 'on'}", alert)
+    assert (everywhere["mode"], everywhere["only_raises"], everywhere["scan"]) == ("record", True, "on")
+    assert "scan" not in said("")[0]

@@ -9,7 +9,7 @@ from chaperone.collector.kube.calls import Calls
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.store.rows import Kind, Row
-from chaperone.proto.records import Chunk, Direction, Loss, Record
+from chaperone.proto.records import Chunk, Direction, Loss, Record, SessionEnded, StreamClosed, Withheld
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nprivate"
 OFFSET = 1_700_000_000_000_000_000
@@ -67,6 +67,17 @@ def test_a_loss_behind_a_jump_states_the_jump_as_well() -> None:
     one = Conversation()
     rows = taken([*one.begun(), Loss(one.stream, Direction.OUT, 100, 5, 1, "ring full")])
     assert [(lost["position"], lost["size"], lost["cause"]) for lost in of(rows, Kind.LOSS)] == [(0, 100, "unknown"), (100, 5, "ring full")]
+
+
+def test_what_an_agent_withheld_is_told_and_nothing_is_missing() -> None:
+    one = Conversation()
+    withheld = [Withheld(one.stream, Direction.OUT, 0, 700, 8), Withheld(one.stream, Direction.IN, 1, 90, 8)]
+    rows = taken([*one.begun(), *withheld, StreamClosed(one.stream, 9, 700, 91), SessionEnded(one.session, 10)])
+    assert [(gap["direction"], gap["position"], gap["size"], gap["complete"]) for gap in of(rows, Kind.GAP)] == [
+        ("out", 0, 700, True),
+        ("in", 1, 90, True),
+    ]
+    assert of(rows, Kind.LOSS) == []
 
 
 def test_a_stream_that_our_code_fails_on_is_noted_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
