@@ -142,9 +142,11 @@ class EnforcementDouble:
         self.said.append(("begin", number, folder, terms))
         self.holds[number] = self
 
-    def seize(self, pid: int) -> None:
-        self.said.append(("seize", pid))
-        raise PermissionError
+    def enforces(self, number: int) -> bool:
+        return number in self.holds
+
+    def seize(self, number: int, folder: Path) -> None:
+        self.said.append(("seize", number, folder))
 
     def tracers(self) -> set[int]:
         return {77}
@@ -154,14 +156,13 @@ class EnforcementDouble:
 
 
 def test_an_enforced_ones_processes_are_traced_until_its_end(node: Node, tmp_path: Path) -> None:
-    (tmp_path / "cgroup.procs").write_text("5\n")
     double = EnforcementDouble()
     node.recording.enforcement = double  # type: ignore[assignment]
     cgroups = {1: (7, tmp_path), 2: (8, tmp_path / "gone")}
     for _ in range(2):
         node.governing.enforce(cgroups, Terms(denies=True))
     node.governing.end([1], SESSION, has_begun=False)
-    assert double.said == [("begin", 1, tmp_path, Terms(denies=True)), ("seize", 5), ("end", 1)], "another's tracee is caught later"
+    assert double.said == [("begin", 1, tmp_path, Terms(denies=True)), ("seize", 1, tmp_path), ("end", 1)]
     assert node.tracer.gate.tracers() == {77}
 
 
