@@ -1,8 +1,6 @@
 """An API server double with real TLS that knows pods: what it is asked, whom it believes, and how it fails."""
 
 import base64
-import datetime
-import ipaddress
 import json
 import ssl
 import threading
@@ -13,13 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from support.tls_directories import SERVER, authority, hour, tls_directory
+
+from chaperone.collector.identity.certificates import Subject, issue
 
 TOKEN = "look-up-token-7f2"
-ANY = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pod api")])
 
 
 def pod(name: str, privileged: bool, namespace: str = "default", **more: Any) -> dict[str, Any]:
@@ -31,7 +27,7 @@ def pod(name: str, privileged: bool, namespace: str = "default", **more: Any) ->
 
 
 @dataclass(slots=True)
-class PodApi:
+class LookupApi:
     """`gate`: answers wait for it. `status`: said to everything instead of an answer. `body`: instead of a pod."""
 
     directory: Path
@@ -56,10 +52,10 @@ class PodApi:
 
 
 @contextmanager
-def pod_api(directory: Path, *pods: dict[str, Any], client_certificates: bool = False) -> Iterator[PodApi]:
+def lookup_api(directory: Path, *pods: dict[str, Any], client_certificates: bool = False) -> Iterator[LookupApi]:
     """A server that lives as long as the block."""
     directory.mkdir(exist_ok=True)
-    api = PodApi(directory, pods={f"{one['metadata']['namespace']}/{one['metadata']['name']}": one for one in pods})
+    api = LookupApi(directory, pods={f"{one['metadata']['namespace']}/{one['metadata']['name']}": one for one in pods})
     api.gate.set()
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(api))
     server.daemon_threads = True
@@ -76,7 +72,7 @@ def pod_api(directory: Path, *pods: dict[str, Any], client_certificates: bool = 
         thread.join()
 
 
-def handler(api: PodApi) -> type[BaseHTTPRequestHandler]:
+def handler(api: LookupApi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             api.asked.append(("GET", self.path, self.headers.get("Authorization", ""), self.headers.get("User-Agent", "")))
@@ -102,37 +98,16 @@ def handler(api: PodApi) -> type[BaseHTTPRequestHandler]:
 
 def context(directory: Path, client_certificates: bool) -> ssl.SSLContext:
     """TLS by a CA of its own, whose certificate is ca.crt; client.crt and client.key are of the same."""
-    authority = ec.generate_private_key(ec.SECP256R1())
-    root = signed(authority, authority, x509.BasicConstraints(ca=True, path_length=0))
-    write(directory / "ca.crt", root)
-    for name in ("server", "client"):
-        key = ec.generate_private_key(ec.SECP256R1())
-        alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        write(directory / f"{name}.crt", signed(key, authority, alternative, name))
-        form = serialization.PrivateFormat.PKCS8
-        pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-        (directory / f"{name}.key").write_bytes(pem)
+    parent = authority()
+    client, server = issue(parent, Subject("client"), hour()), tls_directory(directory / "server", parent, SERVER)
+    for name, data in (("ca.crt", parent.certificate), ("client.crt", client.certificate), ("client.key", client.key)):
+        (directory / name).write_bytes(data)
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(directory / "server.crt", directory / "server.key")
+    made.load_cert_chain(server / "tls.crt", server / "tls.key")
     if client_certificates:
         made.verify_mode = ssl.CERT_REQUIRED
         made.load_verify_locations(directory / "ca.crt")
     return made
-
-
-def signed(
-    key: ec.EllipticCurvePrivateKey, by: ec.EllipticCurvePrivateKey, extension: x509.ExtensionType, name: str = "root"
-) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-    subject = ANY if key is by else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(ANY).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(minutes=5))
-    builder = builder.not_valid_after(now + datetime.timedelta(days=1)).add_extension(extension, critical=key is by)
-    return builder.sign(by, hashes.SHA256())
-
-
-def write(path: Path, certificate: x509.Certificate) -> None:
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def in_base64(path: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.lookup_api import TOKEN, in_base64, pod, pod_api
+from support.lookup_api import TOKEN, in_base64, lookup_api, pod
 
 from chaperone.collector.lookup.access import IN_CLUSTER, SERVICE, AccessError, access
 from chaperone.collector.lookup.client import Client
@@ -15,7 +15,7 @@ KEY = "-----BEGIN PRIVATE KEY-----"
 
 
 def test_a_kubeconfig_with_a_token_and_files_beside_it(tmp_path: Path) -> None:
-    with pod_api(tmp_path, pod("web", True)) as api:
+    with lookup_api(tmp_path, pod("web", True)) as api:
         found = access(str(api.kubeconfig()), {})
         assert found.names == {f"127.0.0.1:{api.port}"} and found.url == f"https://127.0.0.1:{api.port}"
         assert Client(found).pod("default", "web") == pod("web", True)
@@ -23,7 +23,7 @@ def test_a_kubeconfig_with_a_token_and_files_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_token_file_is_read_anew(tmp_path: Path) -> None:
-    with pod_api(tmp_path, pod("web", True)) as api:
+    with lookup_api(tmp_path, pod("web", True)) as api:
         found = access(str(api.kubeconfig({"tokenFile": "token"})), {})
         (tmp_path / "token").write_text(f"{TOKEN}\n")
         assert found.token() == TOKEN
@@ -31,7 +31,7 @@ def test_a_token_file_is_read_anew(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("as_data", [True, False])
 def test_a_client_certificate_and_data_in_base64(as_data: bool, tmp_path: Path) -> None:
-    with pod_api(tmp_path, pod("web", True), client_certificates=True) as api:
+    with lookup_api(tmp_path, pod("web", True), client_certificates=True) as api:
         user = {"client-certificate": "client.crt", "client-key": "client.key"}
         if as_data:
             user = {f"{name}-data": in_base64(tmp_path / file) for name, file in user.items()}
@@ -40,7 +40,7 @@ def test_a_client_certificate_and_data_in_base64(as_data: bool, tmp_path: Path) 
 
 
 def test_in_a_pod_it_is_the_service_account(tmp_path: Path) -> None:
-    with pod_api(tmp_path, pod("web", True)) as api:
+    with lookup_api(tmp_path, pod("web", True)) as api:
         (tmp_path / "token").write_text(TOKEN)
         environment = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(api.port)}
         found = access(IN_CLUSTER, environment, tmp_path)
@@ -49,7 +49,7 @@ def test_in_a_pod_it_is_the_service_account(tmp_path: Path) -> None:
 
 
 def test_a_port_of_443_may_be_left_out_of_an_authority(tmp_path: Path) -> None:
-    with pod_api(tmp_path) as api:
+    with lookup_api(tmp_path) as api:
         found = access(str(api.kubeconfig(cluster={"server": "https://[FD00::1]"})), {})
         assert found.names == {"[fd00::1]:443", "[fd00::1]"}
 
@@ -73,7 +73,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused_is_said_without_a_secret(case: str, tmp_path: Path) -> None:
     user, cluster, sentence = REFUSED[case]
-    with pod_api(tmp_path) as api, pytest.raises(AccessError) as raised:
+    with lookup_api(tmp_path) as api, pytest.raises(AccessError) as raised:
         access(str(api.kubeconfig(user, cluster)), {})
     assert sentence in str(raised.value) and KEY not in str(raised.value) and "hunter2" not in str(raised.value)
 
@@ -92,6 +92,6 @@ def test_a_file_that_is_none_is_said(text: str, sentence: str, tmp_path: Path) -
 
 
 def test_nothing_of_it_is_shown(tmp_path: Path) -> None:
-    with pod_api(tmp_path) as api:
+    with lookup_api(tmp_path) as api:
         assert TOKEN not in repr(access(str(api.kubeconfig()), {}))
         assert TOKEN in json.dumps(json.loads(api.kubeconfig().read_text()))

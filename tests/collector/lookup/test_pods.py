@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.lookup_api import PodApi, pod, pod_api
+from support.lookup_api import LookupApi, lookup_api, pod
 
 from chaperone.collector.lookup import pods as module
 from chaperone.collector.lookup.access import access
@@ -30,8 +30,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[PodApi]:
-    with pod_api(tmp_path, pod("web", True)) as found:
+def api(tmp_path: Path) -> Iterator[LookupApi]:
+    with lookup_api(tmp_path, pod("web", True)) as found:
         yield found
 
 
@@ -41,14 +41,14 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def pods(api: PodApi, clock: Clock, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pods]:
+def pods(api: LookupApi, clock: Clock, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pods]:
     monkeypatch.setattr(module, "WAIT_S", 30.0)  # the machine may be slow
     found = Pods(Client(access(str(api.kubeconfig()), {}), timeout_s=30), said.append, clock)
     yield found
     found.close()
 
 
-def test_a_pod_is_asked_for_once_while_it_is_fresh(pods: Pods, api: PodApi, clock: Clock) -> None:
+def test_a_pod_is_asked_for_once_while_it_is_fresh(pods: Pods, api: LookupApi, clock: Clock) -> None:
     assert pods.of([WEB]) == pods.of([WEB, WEB]) == {WEB: pod("web", True)}
     assert len(api.asked) == 1
     clock.now += FRESH_S + 1
@@ -56,13 +56,13 @@ def test_a_pod_is_asked_for_once_while_it_is_fresh(pods: Pods, api: PodApi, cloc
     assert pods.of([WEB]) == {WEB: pod("web", False)} and len(api.asked) == 2
 
 
-def test_one_that_is_not_there_may_be_made_at_any_moment(pods: Pods, api: PodApi) -> None:
+def test_one_that_is_not_there_may_be_made_at_any_moment(pods: Pods, api: LookupApi) -> None:
     assert pods.of([OTHER]) == {}
     api.pods["default/other"] = pod("other", False)
     assert OTHER in pods.of([OTHER])
 
 
-def test_an_api_that_is_down_is_left_alone_for_a_while_and_said_once(pods: Pods, api: PodApi, clock: Clock, said: list[str]) -> None:
+def test_an_api_that_is_down_is_left_alone_for_a_while_and_said_once(pods: Pods, api: LookupApi, clock: Clock, said: list[str]) -> None:
     api.status = 500
     assert [pods.of([WEB]), pods.of([WEB]), pods.of([OTHER])] == [{}, {}, {}]
     assert len(api.asked) == 1 and len(said) == 1 and "answered 500" in said[0] and "unknown until it does" in said[0]
@@ -72,7 +72,7 @@ def test_an_api_that_is_down_is_left_alone_for_a_while_and_said_once(pods: Pods,
     assert pods.status() == f"https://127.0.0.1:{api.port}: 1 answered, 1 not"
 
 
-def test_a_refusal_is_no_reason_to_stop_asking_for_others(pods: Pods, api: PodApi) -> None:
+def test_a_refusal_is_no_reason_to_stop_asking_for_others(pods: Pods, api: LookupApi) -> None:
     api.status = 403
     assert pods.of([WEB]) == {}
     assert "403" in pods.status()
@@ -80,7 +80,7 @@ def test_a_refusal_is_no_reason_to_stop_asking_for_others(pods: Pods, api: PodAp
     assert WEB in pods.of([WEB])
 
 
-def test_a_slow_answer_is_not_waited_for_and_is_there_the_next_time(pods: Pods, api: PodApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_answer_is_not_waited_for_and_is_there_the_next_time(pods: Pods, api: LookupApi, monkeypatch: pytest.MonkeyPatch) -> None:
     api.gate.clear()
     monkeypatch.setattr(module, "WAIT_S", 0.05)
     assert pods.of([WEB]) == {}
@@ -92,13 +92,13 @@ def test_a_slow_answer_is_not_waited_for_and_is_there_the_next_time(pods: Pods, 
     assert len(api.asked) == 1
 
 
-def test_many_are_asked_for_at_once_and_not_all_of_too_many(pods: Pods, api: PodApi) -> None:
+def test_many_are_asked_for_at_once_and_not_all_of_too_many(pods: Pods, api: LookupApi) -> None:
     names = [("default", f"p{number}") for number in range(module.MOST + 8)]
     api.pods = {f"default/{name}": pod(name, False) for _, name in names}
     assert sorted(pods.of(names)) == sorted(names[: module.MOST])
 
 
-def test_what_is_kept_is_bounded(pods: Pods, api: PodApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_kept_is_bounded(pods: Pods, api: LookupApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEPT", 2)
     for name in ("a", "b", "c"):
         api.pods[f"default/{name}"] = pod(name, False)
@@ -106,11 +106,11 @@ def test_what_is_kept_is_bounded(pods: Pods, api: PodApi, monkeypatch: pytest.Mo
     assert len(pods._found) == 2
 
 
-def test_only_calls_to_that_api_are_looked_up(pods: Pods, api: PodApi) -> None:
+def test_only_calls_to_that_api_are_looked_up(pods: Pods, api: LookupApi) -> None:
     assert pods.is_about(f"127.0.0.1:{api.port}") and not pods.is_about("127.0.0.1:1") and not pods.is_about("")
 
 
-def test_threads_may_ask_together(pods: Pods, api: PodApi) -> None:
+def test_threads_may_ask_together(pods: Pods, api: LookupApi) -> None:
     found: list[int] = []
     threads = [threading.Thread(target=lambda: found.append(len(pods.of([WEB])))) for _ in range(8)]
     for thread in threads:

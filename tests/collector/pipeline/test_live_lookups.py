@@ -9,7 +9,7 @@ import pytest
 from support.collectors import ask, batch, collector, hello, send
 from support.conversations import Conversation
 from support.leaks import leaks_in_store
-from support.lookup_api import TOKEN, PodApi, pod, pod_api
+from support.lookup_api import TOKEN, LookupApi, lookup_api, pod
 from support.policies import EXAMPLE
 
 from chaperone.collector.cli.past import recorded
@@ -27,7 +27,7 @@ def begun(one: Conversation) -> list[Record]:
     return [SessionStarted(first.session, first.workload, first.time, policies=(EXAMPLE,)), *rest]
 
 
-def asked(one: Conversation, api: PodApi) -> Record:
+def asked(one: Conversation, api: LookupApi) -> Record:
     """An exec of this server's API."""
     sent = one.request(EXEC, "POST")
     assert isinstance(sent, Chunk)
@@ -53,7 +53,7 @@ def test_a_deny_knows_a_pod_that_was_never_read(
     is_privileged: bool, status: int, expected: list[tuple[str, list[str]]], tmp_path: Path
 ) -> None:
     one, store = Conversation(), tmp_path / "store"
-    with pod_api(tmp_path / "api", pod("web", is_privileged)) as api:
+    with lookup_api(tmp_path / "api", pod("web", is_privileged)) as api:
         api.status = status
         with collector(store, "--lookup", str(api.kubeconfig())):
             send(store, [hello(), batch(1, [*begun(one), asked(one, api)])])
