@@ -4,9 +4,9 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from support.descriptors import descriptors
 from support.kernel import governed, skip_without_kernel
 
 from chaperone.agent.gate import door as module
@@ -22,11 +22,6 @@ def tracer() -> Iterator[Tracer]:
     skip_without_kernel()
     with Tracer(TracerSettings(ring_pages=256)) as opened:
         yield opened
-
-
-def descriptors() -> set[str]:
-    """Those of this process; what other tests left may be closed meanwhile."""
-    return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
 def test_it_hears_of_execs_and_leaves_nothing_behind(tracer: Tracer) -> None:

@@ -7,6 +7,7 @@ from errno import EMFILE, EPERM
 from pathlib import Path
 
 import pytest
+from support.descriptors import descriptors
 from support.elf_file import BASE, elf_file, symbols
 
 from chaperone.agent.probe.apart import Parser
@@ -152,17 +153,13 @@ def test_where_many_have_probes_none_keeps_them_for_later(files: ProbedFiles, li
     assert len(files.disposable(time.monotonic())) == 1
 
 
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_a_dropped_file_is_looked_into_again(files: ProbedFiles, kernel: FakeKernel, library: Path) -> None:
     found = files.attach(library)
     assert isinstance(found, Attached)
-    probes, descriptors = list(kernel.probes), open_descriptors()
+    probes, before = list(kernel.probes), descriptors()
     files.drop((found.device, found.inode))
     assert kernel.detached == probes
-    assert open_descriptors() == descriptors - 1
+    assert len(descriptors()) == len(before) - 1
     assert files.attach(library) == found
     assert len(kernel.probes) == 2 * len(probes)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.descriptors import descriptors
 
 from chaperone.agent.trace.files import Identity, identity_of
 from chaperone.agent.workload.image import Image
@@ -107,11 +108,6 @@ def test_another_process_with_the_same_number_is_not_looked_into() -> None:
     with running("") as process:
         assert programs.look(Image(process.pid, 10**9, 1)) == 0
     assert attached == []
-
-
-def descriptors() -> set[str]:
-    """Those of this process; what other tests left may be closed meanwhile."""
-    return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
 def test_no_descriptor_stays_open() -> None:

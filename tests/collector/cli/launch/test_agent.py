@@ -1,11 +1,11 @@
 """The agent as the launcher sees it: what it says, or that it says nothing."""
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
 from support import agent_double
+from support.descriptors import descriptors
 
 from chaperone.collector.cli.launch import agent
 from chaperone.collector.cli.launch.failed import LaunchError
@@ -41,9 +41,9 @@ def test_an_agent_that_prints_no_report_has_failed(doubled: pytest.MonkeyPatch) 
 
 
 def test_no_descriptor_stays_open(doubled: pytest.MonkeyPatch) -> None:
-    before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = descriptors()
     running = agent.Agent([], {})
     running.wait_ready()
     running.finish(0, 0)
     del running
-    assert set(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208  (what other tests left may be closed meanwhile)
+    assert descriptors() <= before
