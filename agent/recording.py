@@ -218,6 +218,7 @@ class Recording:
         self.endings.close()
         if self.watch:
             self.watch.close()
+            self.watch = None
         self.gate.close()
         if self.pods:
             self.pods.close()

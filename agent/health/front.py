@@ -30,6 +30,7 @@ class Front:
         self._told: Report | None = None
         self._tell = self._reread = self._start = 0.0
         self._trouble = ""
+        self._over = False
 
     @property
     def port(self) -> int:
@@ -44,16 +45,17 @@ class Front:
     def step(self, report: Report) -> None:
         """Tell how we are, as often as is needed to be believed."""
         now = time.monotonic()
-        if now >= self._reread:
+        if now >= self._reread and not self._over:
             self._reread = now + REREAD_S
             self._read()
-        if self._child is None and self._files is not None and now >= self._start:
+        if self._child is None and self._files is not None and now >= self._start and not self._over:
             self._begin(self._files, now)
         if self._child is not None and (report != self._told or now >= self._tell):
             self._say(self._child.socket, report, now)
 
     def close(self) -> None:
         """Nobody answers any more."""
+        self._over = True
         self._end()
         self.listening.close()
 

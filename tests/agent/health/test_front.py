@@ -83,6 +83,14 @@ def test_one_that_dies_is_started_again(told: Told) -> None:
     told.until(GOOD, lambda: told.answers("/readyz")[0] == 200)
 
 
+def test_one_that_is_closed_begins_nothing(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaperone.agent.health.front.AGAIN_S", 0.0)
+    told.until(GOOD, lambda: told.front.pid > 0)
+    told.front.close()
+    told.front.step(BAD)
+    assert told.front.pid == 0 and told.said == []
+
+
 def test_a_renewed_certificate_is_shown(told: Told, parent: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chaperone.agent.health.front.REREAD_S", 0.0)
     monkeypatch.setattr("chaperone.agent.health.front.AGAIN_S", 0.0)

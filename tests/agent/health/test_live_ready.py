@@ -13,6 +13,7 @@ from support.collector_double import CollectorDouble
 from support.kernel import cgroup, skip_without_kernel
 from support.tls_directories import authority, tls_directory
 
+from chaperone.agent.health.front import AGAIN_S
 from chaperone.collector.identity.certificates import Subject
 from chaperone.proto.records import SessionEnded, SessionStarted
 
@@ -47,8 +48,10 @@ def test_an_agent_says_that_it_is_ready_when_it_records(tmp_path: Path) -> None:
             while 'outcome="seen"} 3' not in asked(port, "/metrics", tls)[1]:
                 assert agent.poll() is None and time.monotonic() < deadline
                 time.sleep(0.1)
+            time.sleep(AGAIN_S)  # nothing of it begins again while the agent ends
             agent.send_signal(signal.SIGTERM)
             said = agent.communicate(timeout=120)[1]
+            assert agent.returncode == 0, said
     collector.stop()
     assert "chaperone agent: ready: a self-probe was recorded" in said
     assert answered(port) == 0
