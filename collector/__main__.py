@@ -51,6 +51,7 @@ from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.judged import JudgedPipeline
 from chaperone.collector.pipeline.people import QUESTIONS as DECIDING
 from chaperone.collector.pipeline.people import People
+from chaperone.collector.pipeline.successor import Successor
 from chaperone.collector.pipeline.tally import TalliedJournal, TalliedPipeline, Tally, alert_family, troubles_family
 from chaperone.collector.policing import Policing
 from chaperone.collector.rules.ruleset import Rules
@@ -289,16 +290,17 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
             kills.heard(record.hold, record.result)
 
     pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds, observe)
-    past = await store.past()
-    pipeline.recall(past, await store.docket(policies.rules.horizon_ns))
-    modes.recall(past)
+    succession = Successor(store, pipeline, modes, lambda: policies.rules.horizon_ns)
+    if not store.is_shared:
+        await succession.go_on()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
     journal = AlertedJournal(store, alerter)
     tally = Tally()
     intake = PipelineIntake(TalliedPipeline(pipeline, tally), rows, TalliedJournal(journal, tally), Clock)
+    intake.succession = succession if store.is_shared else None
     parts.office.on_change = intake.look
     reviews = _reviews(settings.listening)
-    limits = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1)]
+    limits = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1), ("grpc.http2.max_ping_strikes", 0)]
     server = grpc.aio.server(options=limits, interceptors=[Guard(reviews)])
     capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
     capture.select(selection_of(policies.rules.policies))

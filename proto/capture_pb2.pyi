@@ -43,18 +43,20 @@ class Downward(_message.Message):
     def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., hold_from: _Optional[_Union[HoldFrom, _Mapping]] = ..., settings: _Optional[_Union[Settings, _Mapping]] = ..., leftover_refused: _Optional[_Union[LeftoverRefused, _Mapping]] = ..., glass: _Optional[_Union[Glass, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("contract", "agent", "boot_id", "node", "version")
+    __slots__ = ("contract", "agent", "boot_id", "node", "version", "call")
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     BOOT_ID_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
     contract: int
     agent: str
     boot_id: str
     node: str
     version: str
-    def __init__(self, contract: _Optional[int] = ..., agent: _Optional[str] = ..., boot_id: _Optional[str] = ..., node: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+    call: int
+    def __init__(self, contract: _Optional[int] = ..., agent: _Optional[str] = ..., boot_id: _Optional[str] = ..., node: _Optional[str] = ..., version: _Optional[str] = ..., call: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("contract", "version", "next_batch", "collector_key", "selection")

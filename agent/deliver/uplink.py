@@ -15,9 +15,10 @@ from pathlib import Path
 import grpc
 
 from chaperone.agent.deliver.leftovers import Leftovers
-from chaperone.agent.deliver.line import UNIX, line
+from chaperone.agent.deliver.line import line
 from chaperone.agent.deliver.local_line import RefusedError, local_socket, talking
 from chaperone.agent.deliver.outbox import Outbox
+from chaperone.agent.deliver.route import UNIX, Stop, route
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.capture_pb2_grpc import CaptureStub
 
@@ -47,7 +48,8 @@ class Cargo:
 
 
 class Uplink:
-    """Empties an outbox, and what earlier agents left, into a collector. `trouble` names what is wrong while nothing can be sent."""
+    """Empties an outbox, and what earlier agents left, into a collector: of the targets (with commas between) the one that route.py puts
+    first, as long as it answers. `trouble` names what is wrong while nothing can be sent."""
 
     def __init__(self, target: str, hello: wire.Hello, cargo: Cargo, tls: Path | None = None) -> None:
         self.target, self.tls, self.hello, self.cargo, self.outbox = target, tls, hello, cargo, cargo.outbox
@@ -71,10 +73,12 @@ class Uplink:
         return empty
 
     def _run(self) -> None:
-        failures = 0
+        failures, ahead = 0, list[Stop]()
         while not self._stopping.is_set():
+            ahead = ahead or route(self.target.split(","), self.hello.node or self.hello.boot_id)
             try:
-                failures = 0 if self._converse() else failures + 1
+                is_welcome = self._converse(ahead.pop(0))
+                failures, ahead = (0, []) if is_welcome else (failures + 1, ahead)
             except grpc.RpcError as error:
                 failures += 1
                 self.trouble = _sentence(error)
@@ -87,10 +91,11 @@ class Uplink:
                 self.trouble = f"the certificate to show to the collector can't be read: {error.filename}: {error.strerror}"
             self._stopping.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
 
-    def _converse(self) -> bool:
+    def _converse(self, stop: Stop) -> bool:
         """One call until it ends. True if the collector welcomed us."""
+        self.hello.call += 1
         conversation = _Conversation(self.hello, self.cargo, self._stopping)
-        with self._talking(conversation.messages()) as answers:
+        with self._talking(stop, conversation.messages()) as answers:
             try:
                 for answer in answers:
                     conversation.take(answer)
@@ -102,14 +107,14 @@ class Uplink:
         return conversation.welcomed.is_set()
 
     @contextmanager
-    def _talking(self, messages: Iterator[wire.Upward]) -> Iterator[Iterator[wire.Downward]]:
+    def _talking(self, stop: Stop, messages: Iterator[wire.Upward]) -> Iterator[Iterator[wire.Downward]]:
         """Say these; what is answered."""
-        local = local_socket(Path(self.target.removeprefix(UNIX))) if self.target.startswith(UNIX) else None
+        local = local_socket(Path(stop.target.removeprefix(UNIX))) if stop.target.startswith(UNIX) else None
         if local is not None:
             with talking(local, messages) as answers:
                 yield answers
             return
-        with line(self.target, self.tls) as channel:
+        with line(stop, self.tls) as channel:
             yield CaptureStub(channel).Stream(messages)
 
     def _heard(self, answer: wire.Downward) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from chaperone.collector.ingest.ledger import Ledger
 from chaperone.collector.ingest.outgoing import Outgoing
-from chaperone.collector.ingest.service import Arrival, Durable, Taken
+from chaperone.collector.ingest.service import Arrival, Durable, Greeting, Standing, Taken
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Note, Record
@@ -60,6 +60,18 @@ class Journal(Protocol):
         ...
 
 
+class Succession(Protocol):
+    """Where several collectors share a store: who goes on with what."""
+
+    async def greet(self, agent: str, call: int, step: int) -> Any:
+        """An agent calls: its {next_batch, is_taken_over}; it is ours from now on."""
+        ...
+
+    async def inherit(self, agent: str, boot: str) -> Callable[[], None]:
+        """What the store has of an agent of this boot; called in the pipeline's thread, we go on from there."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Through:
     """What a batch came to."""
@@ -82,6 +94,7 @@ class PipelineIntake:
 
     def __init__(self, pipeline: Takes, rows: list[Any], journal: Journal, clock: Callable[[str, int, int], Any]) -> None:
         self._pipeline, self._rows, self._journal, self._clock = pipeline, rows, journal, clock
+        self.succession: Succession | None = None  # nobody else writes to the store
         self.outgoing, self._clocks = Outgoing(), dict[str, Any]()  # the clocks of agents, as they last said
         self._looking: asyncio.TimerHandle | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
@@ -94,9 +107,20 @@ class PipelineIntake:
         """Why nothing can be taken now."""
         return self._journal.refusal()
 
-    async def next_batch(self, agent: str) -> int:
-        """The lowest batch number of an agent that is not durable."""
-        return await self._journal.next_batch(agent)
+    async def greet(self, greeting: Greeting) -> Standing:
+        """How far an agent is. One that another collector had meanwhile is taken over from the store, once all that we had is there."""
+        agent = greeting.agent
+        if self.succession is None:
+            return Standing(await self._journal.next_batch(agent))
+        await self._journal.commit([])
+        found = await self.succession.greet(agent, greeting.call, greeting.step)
+        if not found.is_taken_over:
+            return Standing(found.next_batch)
+        go_on = await self.succession.inherit(agent, greeting.boot)
+        await asyncio.get_running_loop().run_in_executor(self._thread, go_on)
+        self._ledgers.pop(agent, None)
+        self._lowest.pop(agent, None)
+        return Standing(found.next_batch, is_taken_over=True)
 
     async def take(self, arrival: Arrival) -> Taken:
         """A batch's records through the pipeline; a bad batch leaves a note. Who hangs up meanwhile loses nothing of it."""

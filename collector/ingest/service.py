@@ -53,6 +53,25 @@ class Taken:
     through: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """An agent calls, or what it left is passed on. `call`: how often it has called, 0 if it does not count; `step`: how far from the
+    call before this is at least."""
+
+    agent: str
+    boot: str
+    call: int = 0
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The lowest batch that is not durable; whether another collector had the agent meanwhile."""
+
+    next_batch: int
+    is_taken_over: bool = False
+
+
 class Intake(Protocol):
     """What takes batches and makes them durable: pipeline and store, put together by __main__."""
 
@@ -65,8 +84,8 @@ class Intake(Protocol):
         """Why nothing can be taken now; "" when it can."""
         ...
 
-    async def next_batch(self, agent: str) -> int:
-        """The lowest batch number of an agent that is not durable."""
+    async def greet(self, greeting: Greeting) -> Standing:
+        """How far an agent is. It is ours from now on."""
         ...
 
     async def take(self, arrival: Arrival) -> Taken:
@@ -94,6 +113,8 @@ class _Agent:
     boot: str = ""
     node: str = ""
     taken: int = 0  # the highest number the pipeline has had
+    call: int = 0  # how often it has called, as it says
+    heard: object = None  # the call in which it was last asked how far it is
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -140,7 +161,7 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         with self._activity:
             try:
                 agent = await self._greeted(upward)
-                yield pb.Downward(welcome=await self._welcome(agent))
+                yield pb.Downward(welcome=await self._welcome(agent, agent.call))
                 async for answer in self._answers(agent, upward):
                     yield answer
             except RefusedError as refused:
@@ -158,7 +179,7 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
             reason = f"{theirs}, this collector {ours}: upgrade the older of the two"
             raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, reason)
         agent = self._agent(hello)
-        agent.node = hello.node
+        agent.node, agent.call = hello.node, hello.call
         return agent
 
     def _agent(self, said: pb.Hello | pb.Leftover) -> _Agent:
@@ -166,9 +187,11 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"ids of agents and boots have 1 to {AGENT_LIMIT} characters")
         return self._agents.setdefault(said.agent, _Agent(said.agent, said.boot_id or said.agent))
 
-    async def _welcome(self, agent: _Agent) -> pb.Welcome:
-        durable = await self._intake.next_batch(agent.name)
-        agent.taken = max(agent.taken, durable - 1)
+    async def _welcome(self, agent: _Agent, call: int, step: int = 1) -> pb.Welcome:
+        async with agent.turn:
+            standing = await self._intake.greet(Greeting(agent.name, agent.boot, call, step))
+            durable = standing.next_batch
+            agent.taken = durable - 1 if standing.is_taken_over else max(agent.taken, durable - 1)
         return pb.Welcome(
             contract=CONTRACT, version=version(), next_batch=durable, collector_key=self._opener.public, selection=self._selection
         )
@@ -193,17 +216,18 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         try:
             async for message in upward:
                 if message.WhichOneof("message") == "batch":
-                    taken = await self._taken(agent, message.batch)
+                    taken = await asyncio.shield(self._taken(agent, message.batch))  # before the agent is greeted anew
                     await under_way.put(_UnderWay(message.batch.number, taken), len(message.batch.records))
-                elif message.WhichOneof("message") == "leftover" and (answer := await self._left(message.leftover)):
+                elif message.WhichOneof("message") == "leftover" and (answer := await self._left(agent, message.leftover, under_way)):
                     await under_way.put(answer, len(message.leftover.frame))
         except Exception as error:  # noqa: BLE001 - raised where the call is answered, behind the acks of what came before
             await under_way.put(error)
         else:
             await under_way.put(None)
 
-    async def _left(self, leftover: pb.Leftover) -> _UnderWay | pb.Downward | None:
-        """Take a dead agent's batch. None: it is damaged, which is said at the end; what follows will show what was in it."""
+    async def _left(self, heir: _Agent, leftover: pb.Leftover, call: object) -> _UnderWay | pb.Downward | None:
+        """Take a dead agent's batch, which its heir passes on in a call. None: it is damaged, which is said at the end; what
+        follows will show what was in it."""
         try:
             batch = self._opener.batch(leftover)
         except SealError as error:
@@ -212,7 +236,9 @@ class CaptureService(capture_pb2_grpc.CaptureServicer):
         if batch is None:
             self._damages.add(agent.name, leftover.number)
             return None
-        await self._welcome(agent)  # as far as it had come when another collector heard it
+        if agent.heard is not call:
+            await self._welcome(agent, 0, max(1, heir.call))  # as far as it had come when another collector heard it
+            agent.heard = call
         async with agent.turn:
             number = agent.taken + 1 if leftover.HasField("last") else batch.number
             if number <= agent.taken:

@@ -64,6 +64,11 @@ class Courts:
         while len(self._ended) > ENDED:
             self._forget(next(iter(self._ended)))
 
+    def forget(self, session: str) -> None:
+        """Nothing more of it is judged here."""
+        self._parties.pop(session, None)
+        self._ended.pop(session, None)
+
     def use(self, rules: Rules) -> None:
         """Other rules are the collector's own now."""
         self._own, self._of = _court(rules), {}

@@ -7,7 +7,7 @@ rules remember since are stored with the verdicts, so that the same session judg
 Memory is one value per workload (or, where the API tells its service account, per service account), at most SCOPES of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -157,6 +157,14 @@ class Judge:
             events, memory = tuple(entry[1] for entry in sat), tuple(change for entry in sat for change in entry[2])
             self._sink.append(sitting_row(Sitting(session, scope, digest, events, memory)))
 
+    def forget(self, sessions: Iterable[str]) -> None:
+        """Another collector has judged these since."""
+        for session in sessions:
+            self._remember(scope_of_session(self._moments.session_of(session)), Memory())
+            self._courts.forget(session)
+            self._moments.forget(session)
+            self._said.pop(session, None)
+
     def recall(self, past: Past, docket: Docket) -> None:
         """Go on where an earlier collector ended."""
         for found in past.sessions:
@@ -282,7 +290,11 @@ class Judge:
 
 def scope_of(event: Event) -> str:
     """Whose memory an event belongs to."""
-    session = event.session
+    return scope_of_session(event.session)
+
+
+def scope_of_session(session: Document) -> str:
+    """Whose memory its events belong to."""
     account = (session.get("lookedUp") or {}).get("serviceAccount", "")
     return str(account or session.get("workload") or session.get("id", ""))
 

@@ -1,6 +1,7 @@
 """A pipeline whose rows go through a judge: what ingest gives batches to, and has orders from."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import msgpack
 
@@ -56,9 +57,17 @@ class JudgedPipeline:
         brought, self._brought = self._brought, []
         return [*marks, *brought], unmarked
 
-    def recall(self, past: Past, docket: Docket) -> None:
+    def take_over(self, agent: str, past: Past, docket: Docket) -> None:
+        """Another collector had this agent: go on where that one was."""
+        self._judge.forget(self._pipeline.forget(agent))
+        news = {one.session["id"] for one in past.sessions if not self._pipeline.has(one.session["id"])}
+        past = replace(past, sessions=[one for one in past.sessions if one.session["id"] in news])
+        calls = [call for call in docket.calls if call["session"] in news]
+        self.recall(past, Docket([one for one in docket.sittings if one["session"] in news], calls), agent)
+
+    def recall(self, past: Past, docket: Docket, agent: str = "") -> None:
         """Go on where an earlier collector ended."""
         for name, texts in past.brought.items():
             self._judge.bring(name.removeprefix(BROUGHT), msgpack.unpackb(texts, unicode_errors="surrogatepass"))
-        self._pipeline.recall(past)
+        self._pipeline.recall(past, agent)
         self._judge.recall(past, docket)

@@ -108,6 +108,11 @@ class Moments:
         while len(self._sessions) > SESSIONS:
             self._forget(next(iter(self._sessions)))
 
+    def forget(self, session: str) -> None:
+        """Nothing more of it happens here."""
+        self._forget(session)
+        self._calls = {id_: call for id_, call in self._calls.items() if call[0].get("session") != session}
+
     def _session(self, row: Row) -> Iterator[Event]:
         if "ended" in row.document:
             self._forget(row.session)

@@ -33,6 +33,7 @@ UNOPENED = "bytes came that belong to no open stream"
 
 @dataclass(slots=True)
 class _Session:
+    agent: str = ""  # who says what happens in it
     apiservers: frozenset[str] = frozenset()
     processes: dict[ProcessId, dict[str, Any]] = field(default_factory=dict)
     streams: set[StreamId] = field(default_factory=set)
@@ -56,7 +57,7 @@ class Pipeline:
         self._sessions: dict[SessionId, _Session] = {}
         self._streams: dict[StreamId, Stream] = {}
         self._homes: dict[ProcessId, SessionId] = {}
-        self._over: frozenset[StreamId] = frozenset()  # all of them is stored; an agent may say it once more
+        self._over: dict[str, frozenset[StreamId]] = {}  # by agent: all of them is stored; it may say it once more
         self._touched: dict[StreamId, None] = {}
         self._marked: set[StreamId] = set()
         self._known_marks: list[StreamMark] = []
@@ -84,17 +85,35 @@ class Pipeline:
         known, self._known_marks = self._known_marks + known, []
         return marks + known, {*touched} - {mark.stream for mark in marks}
 
-    def recall(self, past: Past) -> None:
-        """Go on with sessions of which an earlier collector stored the beginning. A stream without a mark is joined where it is."""
-        self._over = past.over
+    def forget(self, agent: str) -> list[SessionId]:
+        """Another collector has had this agent since: nothing of its sessions is as it was. Which these are."""
+        gone = [id_ for id_, session in self._sessions.items() if session.agent == agent]
+        for stream in [stream for stream, found in self._streams.items() if found.home.session in gone]:
+            self._holds.over(stream)
+            for known in (self._streams, self._touched, self._closing):
+                known.pop(stream, None)
+            self._marked.discard(stream)
+        self._homes = {process: session for process, session in self._homes.items() if session not in gone}
+        for id_ in gone:
+            del self._sessions[id_]
+        return gone
+
+    def has(self, session: SessionId) -> bool:
+        """Whether it goes on here."""
+        return session in self._sessions
+
+    def recall(self, past: Past, agent: str = "") -> None:
+        """Go on with sessions of which an earlier collector stored the beginning: all, or an agent's. A stream without a mark is joined
+        where it is."""
+        self._over[agent] = past.over
         going_on = {found.session["id"]: found for found in past.sessions}
-        self._known_marks = knowledge.left_over(going_on, past.known)
+        self._known_marks += knowledge.left_over(going_on, past.known)
         self._known_marks += [StreamMark(name) for name in past.names if name.removeprefix(NAMES) not in going_on]
         for found in past.sessions:
             id_ = SessionId(found.session["id"])
             known = knowledge.recalled(id_, past.known)
             names = Names.recalled(past.names.get(f"{NAMES}{id_}"))
-            session = self._sessions[id_] = _Session(frozenset(found.session.get("apiservers", ())), known=known, names=names)
+            session = self._sessions[id_] = _Session(agent, frozenset(found.session.get("apiservers", ())), known=known, names=names)
             session.processes.update((ProcessId(process["id"]), process) for process in found.processes)
             self._homes.update(dict.fromkeys(session.processes, id_))
             for stream in found.streams:
@@ -238,10 +257,10 @@ class Pipeline:
             self._note(records.Note(id_, time, "collector", text, complete=False), offset)
 
     def _session(self, id_: SessionId) -> _Session:
-        return self._sessions.setdefault(id_, _Session())
+        return self._sessions.setdefault(id_, _Session(self._agent))
 
     def _is_over(self, record: _OfStream | records.StreamOpened) -> bool:
-        return record.stream in self._over
+        return any(record.stream in self._over.get(agent, ()) for agent in ("", self._agent))
 
     def _mark(self, id_: StreamId) -> StreamMark | None:
         stream = self._streams.get(id_)

@@ -28,12 +28,14 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """One batch's rows: with them and the marks, all of `agent` below `next_batch` is stored. No agent: the collector's own."""
+    """One batch's rows: with them and the marks, all of `agent` below `next_batch` is stored, as of its `turn`. No agent: the collector's
+    own."""
 
     rows: list[Row]
     agent: str = ""
     next_batch: int = 0
     marks: Sequence[StreamMark] = ()
+    turn: int = 0
 
 
 @dataclass(slots=True)
@@ -97,9 +99,9 @@ class Committer:
             for row in portion.rows:
                 self._writer.append(row)
             for mark in portion.marks:
-                self._writer.mark(mark)
+                self._writer.mark(mark, portion.turn)
             if portion.agent:
-                self._writer.advance(portion.agent, portion.next_batch)
+                self._writer.advance(portion.agent, portion.next_batch, portion.turn)
         self._writer.flush()
 
     async def _gather(self) -> None:

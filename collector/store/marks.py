@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from chaperone.collector.store.engine import Engine
 
 LAYOUT = 1
+TURN = 1 << 40  # marks in one turn (store/turns.py)
 _NONCE = 12
 
 
@@ -36,16 +37,18 @@ class Marks:
     def __init__(self, engine: Engine, key: bytes) -> None:
         self._engine = engine
         self._cipher = AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=b"chaperone marks 1").derive(key))
-        self._stored = {row["stream"] for row in engine.rows("SELECT DISTINCT stream FROM marks")}
-        self._taken = int(engine.rows("SELECT max(taken) AS last FROM marks")[0]["last"])
+        known = [] if engine.is_shared else engine.rows("SELECT DISTINCT stream FROM marks")
+        self._stored = {row["stream"] for row in known}  # of a shared database: those of streams that are ours
+        self._taken = int(engine.rows(f"SELECT max(taken % {TURN}) AS last FROM marks")[0]["last"])
 
-    def write(self, marks: Iterable[StreamMark]) -> None:
-        """Durable when this returns. A stream that began and ended since the last time leaves nothing."""
+    def write(self, marks: Iterable[tuple[StreamMark, int]]) -> None:
+        """Each with the turn of its agent. Durable when this returns. A stream that began and ended since the last time leaves nothing."""
         rows = []
-        for mark in marks:
+        for mark, turn in marks:
             if mark.state is not None or mark.stream in self._stored:
                 self._taken += 1
-                rows.append({"stream": mark.stream, "taken": self._taken, "layout": LAYOUT, "state": self._sealed(mark)})
+                taken = turn * TURN + self._taken
+                rows.append({"stream": mark.stream, "taken": taken, "layout": LAYOUT, "state": self._sealed(mark)})
         self._engine.insert("marks", rows)
         self._stored.update(row["stream"] for row in rows)
         self._stored.difference_update(row["stream"] for row in rows if not row["state"])
@@ -61,6 +64,7 @@ class Marks:
     def _latest(self, condition: str, values: dict[str, Any]) -> dict[str, bytes]:
         rows = self._engine.rows(f"SELECT stream, layout, state FROM marks WHERE {condition} ORDER BY taken", values)
         latest = {row["stream"]: row for row in rows}
+        self._stored.update(latest)
         found = {stream: self._opened(stream, row["state"]) for stream, row in latest.items() if row["state"] and row["layout"] == LAYOUT}
         return {stream: state for stream, state in found.items() if state is not None}
 

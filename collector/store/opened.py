@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from chaperone.collector.rules.verdict import Ends
 from chaperone.collector.settings import version
-from chaperone.collector.store import queries, writer
+from chaperone.collector.store import queries
 from chaperone.collector.store.approvals import approval_row, recent_approvals
 from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
@@ -26,6 +26,8 @@ from chaperone.collector.store.recall import Docket, Past, docket, past
 from chaperone.collector.store.rows import Row
 from chaperone.collector.store.schema import migrate, migrate_shared
 from chaperone.collector.store.server import Address, Server
+from chaperone.collector.store.turns import Standing, Turns
+from chaperone.collector.store.writer import Writer
 
 T = TypeVar("T")
 
@@ -35,7 +37,7 @@ class Store:
 
     def __init__(self, engine: Engine, marks: Marks, thread: ThreadPoolExecutor, pace: Pace) -> None:
         self._engine, self._marks, self._thread, self._since = engine, marks, thread, time.monotonic()
-        self._committer = Committer(writer.Writer(engine, marks), self.run, pace)
+        self._committer, self._turns = Committer(Writer(engine, marks), self.run, pace), Turns(engine)
 
     async def run(self, function: Callable[[], T]) -> T:
         """A function in the store's thread."""
@@ -48,19 +50,28 @@ class Store:
     def commit(self, rows: list[Row], agent: str = "", next_batch: int = 0, marks: Sequence[StreamMark] = ()) -> Awaitable[str]:
         """Rows in the order of the calls; what is awaited says "" once they are durable, or why they are not yet: then they
         are kept and tried again."""
-        return self._committer.put(Portion(rows, agent, next_batch, marks))
+        return self._committer.put(Portion(rows, agent, next_batch, marks, self._turns.of(agent)))
 
     async def next_batch(self, agent: str) -> int:
         """The lowest batch number of an agent that is not durable."""
-        return await self.run(lambda: writer.next_batch(self._engine, agent))
+        return await self.run(lambda: self._turns.last(agent)[1])
 
-    async def past(self) -> Past:
-        """What an earlier collector stored of sessions that go on."""
-        return await self.run(lambda: past(self._engine, self._marks))
+    @property
+    def is_shared(self) -> bool:
+        """Whether other collectors write to the same database."""
+        return self._engine.is_shared
 
-    async def docket(self, horizon_ns: int) -> Docket:
+    async def greet(self, agent: str, call: int, step: int = 1) -> Standing:
+        """An agent calls: how far it is, and that it is ours from now on."""
+        return await self.run(lambda: self._turns.begin(agent, call, step))
+
+    async def past(self, boot: str = "") -> Past:
+        """What an earlier collector stored of sessions that go on: all, or those of one boot of a node."""
+        return await self.run(lambda: past(self._engine, self._marks, boot))
+
+    async def docket(self, horizon_ns: int, boot: str = "") -> Docket:
         """What an earlier collector judged of them."""
-        return await self.run(lambda: docket(self._engine, horizon_ns))
+        return await self.run(lambda: docket(self._engine, horizon_ns, boot))
 
     async def approvals(self) -> list[dict[str, Any]]:
         """Those that may still matter to a request."""

@@ -13,7 +13,7 @@ from typing import Any
 from chaperone.collector.store.arrivals import lately
 from chaperone.collector.store.bodies import with_bodies
 from chaperone.collector.store.clock import STEADY, clocks
-from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.engine import Engine, Parameter
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.summary import merged
 from chaperone.proto.ids import StreamId
@@ -23,7 +23,11 @@ NAMES = "names/"  # what the mark of the names that a session knows begins with
 BROUGHT = "policies/"  # what the mark of a session's own policies begins with
 
 _LATELY = "arrived + {rows:UInt64} > (SELECT max(arrived) FROM records)"
-_OPEN = f"SELECT session FROM records WHERE kind = 'session' GROUP BY session HAVING max(phase) < 4 OR max({_LATELY}) ORDER BY session"
+_ITS = "({boot:String} = '' OR boot = {boot:String})"
+_OPEN = (
+    f"SELECT session FROM records WHERE kind = 'session' AND {_ITS} GROUP BY session HAVING max(phase) < 4 OR max({_LATELY})"
+    " ORDER BY session"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +60,26 @@ class Past:
     names: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
-def past(engine: Engine, marks: Marks) -> Past:
-    """All of it."""
-    sessions = open_sessions(engine, lately(engine))
+def past(engine: Engine, marks: Marks, boot: str = "") -> Past:
+    """All of it, or that of one boot of a node."""
+    sessions = open_sessions(engine, lately(engine), boot)
     streams = [stream["id"] for session in sessions for stream in session.streams]
-    over = frozenset(map(StreamId, _over(engine, "stream", lately(engine))))
-    return Past(sessions, marks.of(streams), over, *map(marks.starting, (KNOWN, BROUGHT, NAMES)))
+    over = frozenset(map(StreamId, _over(engine, "stream", lately(engine), boot)))
+    owners = [session.session["id"] for session in sessions] if boot else [""]
+    known, brought, names = (_starting(marks, prefix, owners) for prefix in (KNOWN, BROUGHT, NAMES))
+    return Past(sessions, marks.of(streams), over, known, brought, names)
 
 
-def docket(engine: Engine, horizon_ns: int) -> Docket:
+def docket(engine: Engine, horizon_ns: int, boot: str = "") -> Docket:
     """What was judged of late, and the calls that may be judged further. `horizon_ns`: how long the longest rule remembers."""
-    recent = f"({_LATELY} OR {STEADY} >= (SELECT max({STEADY}) FROM records WHERE kind = 'judged') - {{horizon:Int64}})"
-    statement = f"SELECT document FROM records WHERE kind = 'judged' AND {recent} ORDER BY arrived LIMIT 1 BY session, id"
-    rows = engine.rows(statement, {"rows": lately(engine), "horizon": horizon_ns, **clocks(engine)})
+    given: dict[str, Parameter] = {"rows": lately(engine), "boot": boot}
     open_ = f"SELECT session FROM ({_OPEN})"
+    recent = f"({_LATELY} OR {STEADY} >= (SELECT max({STEADY}) FROM records WHERE kind = 'judged') - {{horizon:Int64}})"
+    whose = f"({{boot:String}} = '' OR session IN ({open_}))"
+    statement = f"SELECT document FROM records WHERE kind = 'judged' AND {recent} AND {whose} ORDER BY arrived LIMIT 1 BY session, id"
+    rows = engine.rows(statement, {**given, "horizon": horizon_ns, **clocks(engine)})
     newest = f"SELECT document, phase FROM records WHERE kind = 'call' AND session IN ({open_}) ORDER BY {_NEWEST} LIMIT 1 BY session, id"
-    calls = engine.rows(f"SELECT document FROM ({newest}) WHERE phase < 4", {"rows": lately(engine)})
+    calls = engine.rows(f"SELECT document FROM ({newest}) WHERE phase < 4", given)
     documents = [json.loads(row["document"]) for row in calls]
     return Docket([json.loads(row["document"]) for row in rows], with_bodies(engine, documents))
 
@@ -79,15 +87,19 @@ def docket(engine: Engine, horizon_ns: int) -> Docket:
 _NEWEST = "session, id, phase DESC, position DESC"
 
 
-def open_sessions(engine: Engine, reach: int = 0) -> list[OpenSession]:
+def open_sessions(engine: Engine, reach: int = 0, boot: str = "") -> list[OpenSession]:
     """Every session that has not ended, or only within the last `reach` arrivals; of it the same processes, and open streams."""
-    ended = _over(engine, "process", reach)
-    return [_open_session(engine, row["session"], ended) for row in engine.rows(_OPEN, {"rows": reach})]
+    ended = _over(engine, "process", reach, boot)
+    return [_open_session(engine, row["session"], ended) for row in engine.rows(_OPEN, {"rows": reach, "boot": boot})]
 
 
-def _over(engine: Engine, kind: str, reach: int) -> set[str]:
-    statement = f"SELECT id FROM records WHERE kind = {{kind:String}} AND phase = 4 AND {_LATELY}"
-    return {row["id"] for row in engine.rows(statement, {"kind": kind, "rows": reach})}
+def _starting(marks: Marks, prefix: str, owners: list[str]) -> dict[str, bytes]:
+    return {name: state for owner in owners for name, state in marks.starting(f"{prefix}{owner}").items()}
+
+
+def _over(engine: Engine, kind: str, reach: int, boot: str) -> set[str]:
+    statement = f"SELECT id FROM records WHERE kind = {{kind:String}} AND phase = 4 AND {_ITS} AND {_LATELY}"
+    return {row["id"] for row in engine.rows(statement, {"kind": kind, "rows": reach, "boot": boot})}
 
 
 def _open_session(engine: Engine, session: str, ended: set[str]) -> OpenSession:

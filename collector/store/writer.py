@@ -22,21 +22,21 @@ class Writer:
         self._engine, self._table, self._offsets = engine, marks, Offsets(engine)
         self._arrivals = Arrivals(engine)
         self._rows: dict[tuple[object, ...], Row] = {}
-        self._agents: dict[str, int] = {}
-        self._marks: dict[str, StreamMark] = {}
+        self._agents: dict[tuple[str, int], int] = {}
+        self._marks: dict[str, tuple[StreamMark, int]] = {}
 
     def append(self, row: Row) -> None:
         """Take a row. Of a call's versions in one flush the latest says it all, so it takes the place of the earlier ones."""
         is_exchange = row.kind in (Kind.CALL, Kind.EXCHANGE)
         self._rows[(row.session, row.id) if is_exchange else (row.kind, row.session, row.id, row.phase, row.position)] = row
 
-    def mark(self, mark: StreamMark) -> None:
-        """The state of a stream behind all rows taken so far; it takes the place of the one before."""
-        self._marks[mark.stream] = mark
+    def mark(self, mark: StreamMark, turn: int = 0) -> None:
+        """The state of a stream behind all rows taken so far; it takes the place of the one before. `turn`: its agent's."""
+        self._marks[mark.stream] = mark, turn
 
-    def advance(self, agent: str, next_batch: int) -> None:
+    def advance(self, agent: str, next_batch: int, turn: int = 0) -> None:
         """All that `agent` sent below `next_batch` is among the rows taken so far."""
-        self._agents[agent] = max(next_batch, self._agents.get(agent, 0))
+        self._agents[agent, turn] = max(next_batch, self._agents.get((agent, turn), 0))
 
     def flush(self) -> None:
         """Write all that was taken: bodies, clocks, records, marks, then how far each agent is. On an error all of it stays to be
@@ -47,7 +47,8 @@ class Writer:
         self._offsets.write(self._rows.values())
         self._engine.insert("records", lines)
         self._table.write(self._marks.values())
-        self._engine.insert("agents", [{"agent": agent, "next_batch": number} for agent, number in self._agents.items()])
+        far = [{"agent": agent, "turn": turn, "next_batch": number} for (agent, turn), number in self._agents.items()]
+        self._engine.insert("turns", far)
         self._arrivals.took(first, len(lines))
         self._rows.clear()
         self._marks.clear()
@@ -68,12 +69,6 @@ class Writer:
             return []
         known = self._engine.rows("SELECT DISTINCT digest FROM bodies WHERE digest IN {digests:Array(String)}", {"digests": list(bodies)})
         return [body for digest, body in bodies.items() if digest not in {row["digest"] for row in known}]
-
-
-def next_batch(engine: Engine, agent: str) -> int:
-    """The lowest batch number of `agent` that is not durable."""
-    rows = engine.rows("SELECT max(next_batch) AS next FROM agents WHERE agent = {agent:String}", {"agent": agent})
-    return max(1, int(rows[0]["next"]))
 
 
 def _line(row: Row, document: dict[str, Any], arrived: int) -> dict[str, Any]:

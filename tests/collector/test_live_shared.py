@@ -18,6 +18,10 @@ def batches(name: str, calls: int) -> list[pb.Upward]:
     return [batch(number, group) for number, group in enumerate([one.begun(), *exchanges, one.ended()], 1)]
 
 
+def again(call: int) -> pb.Upward:
+    return pb.Upward(hello=pb.Hello(contract=1, agent="moving", boot_id="boot", node="node", version="test", call=call))
+
+
 def uris(store: Path) -> list[str]:
     return sorted(call["requestURI"] for call in ask(store, "calls.list"))
 
@@ -41,6 +45,34 @@ def test_a_collector_that_was_killed_left_all_that_it_acked(tmp_path: Path, shar
     with collector(tmp_path / "other", *shared.options):
         assert len(uris(tmp_path / "other")) == 2
         assert send(tmp_path / "other", [hello("one")])[0].welcome.next_batch == 5
+
+
+def test_an_agent_that_goes_from_one_to_the_other_and_back_loses_nothing(tmp_path: Path, shared: Shared) -> None:
+    """Its stream is open all the while, and both collectors live on with what they knew of it."""
+    said, number = batches("moving", 9), 0
+    with collector(tmp_path / "one", *shared.options), collector(tmp_path / "other", *shared.options):
+        for call, store in enumerate(("one", "other", "one", "other"), 1):
+            part = said[number : number + 3]
+            answers = send(tmp_path / store, [again(call), *part])
+            assert answers[0].welcome.next_batch == number + 1
+            number += len(part)
+            assert acked(answers)[-1] == number
+        [session] = ask(tmp_path / "one", "sessions.list")
+        assert (session["complete"], session["missing"], session["calls"]) == (True, [], 9)
+        assert uris(tmp_path / "other") == [f"/api/v1/namespaces/default/pods?n={n}" for n in range(9)]
+        verdicts = ask(tmp_path / "other", "verdicts.list")
+        assert len({verdict["id"] for verdict in verdicts}) == len(verdicts)
+
+
+def test_what_the_one_before_did_not_store_is_said_again(tmp_path: Path, shared: Shared) -> None:
+    said = batches("again", 4)
+    killed = start(tmp_path / "one", *shared.options)
+    with collector(tmp_path / "other", *shared.options):
+        assert acked(send(tmp_path / "one", [again(1), *said[:2]]))[-1] == 2
+        kill(killed)
+        assert acked(send(tmp_path / "other", [again(2), *said[2:]]))[-1] == 6
+        [session] = ask(tmp_path / "other", "sessions.list")
+        assert (session["complete"], session["missing"], session["calls"]) == (True, [], 4)
 
 
 def test_a_collector_with_other_keys_does_not_start(tmp_path: Path, shared: Shared, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from support.collector_double import CollectorDouble
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
+from chaperone.agent.deliver.route import route
 from chaperone.agent.deliver.uplink import Cargo, Uplink
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import StreamId
@@ -147,3 +148,24 @@ def test_which_pods_are_governed_is_passed_on(collector: CollectorDouble) -> Non
     send(outbox, 0)
     assert uplink.finish(10) is True
     assert told == [one, other]
+
+
+def test_of_several_collectors_one_is_called_as_long_as_it_answers_then_the_next(tmp_path: Path) -> None:
+    doubles = {f"unix:{tmp_path}/{name}": CollectorDouble(tmp_path / name) for name in ("one", "other")}
+    for double in doubles.values():
+        double.start()
+    outbox = Outbox(Limits())
+    targets = ",".join(doubles)
+    first, second = (doubles[stop.target] for stop in route(targets.split(","), "b"))
+    uplink = Uplink(targets, wire.Hello(contract=1, agent="a", boot_id="b"), Cargo(outbox))
+    uplink.start()
+    send(outbox, 0, 1)
+    assert outbox.wait_empty(10)
+    assert (positions(first), second.hellos) == ([0, 1], [])
+    first.stop()
+    second.batches = dict(first.batches)  # as a store that both share
+    send(outbox, 2)
+    assert uplink.finish(10) is True
+    assert positions(second) == [0, 1, 2]
+    assert second.hellos[0].call > first.hellos[0].call == 1
+    second.stop()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chaperone.collector.ingest.intake import PipelineIntake
-from chaperone.collector.ingest.service import Arrival
+from chaperone.collector.ingest.service import Arrival, Greeting, Standing
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Note, Record
@@ -125,7 +125,7 @@ def test_a_bad_batch_leaves_a_note_and_advances_nobody() -> None:
 
 
 def test_what_the_journal_knows_is_handed_on() -> None:
-    assert through(Kept(), lambda intake: intake.next_batch("a")) == 7
+    assert through(Kept(), lambda intake: intake.greet(Greeting("a", "boot"))) == Standing(7)
 
 
 def test_an_agent_is_only_advanced_to_what_no_stream_needs_again() -> None:
@@ -232,3 +232,30 @@ def run(rows: Rows, journal: Kept, work: Callable[[PipelineIntake], Awaitable[No
         asyncio.run(_awaited(work(intake)))
     finally:
         intake.close()
+
+
+class Elsewhere:
+    """Another collector had the agent before it called for the third time."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    async def greet(self, agent: str, call: int, step: int) -> Standing:
+        return Standing(4, is_taken_over=call == 3)
+
+    async def inherit(self, agent: str, boot: str) -> Callable[[], None]:
+        self.done.append(f"read {agent} of {boot}")
+        return lambda: self.done.append("went on")
+
+
+def test_an_agent_that_another_collector_had_is_taken_over_from_the_store() -> None:
+    elsewhere, journal = Elsewhere(), Kept()
+
+    async def greeted(intake: PipelineIntake) -> list[Standing]:
+        intake.succession = elsewhere
+        await intake.take(Arrival("a", 1, 0, lambda: [note("1")]))
+        return [await intake.greet(Greeting("a", "boot", call)) for call in (2, 3)]
+
+    assert through(journal, greeted) == [Standing(4), Standing(4, is_taken_over=True)]
+    assert elsewhere.done == ["read a of boot", "went on"]
+    assert [agent for _, agent, _ in journal.commits] == ["a", "", ""]

@@ -13,7 +13,7 @@ from support.collectors import acked, batch, hello
 
 from chaperone.collector.ingest.leftovers import Opener
 from chaperone.collector.ingest.outgoing import Outgoing
-from chaperone.collector.ingest.service import Arrival, CaptureService, Taken
+from chaperone.collector.ingest.service import Arrival, CaptureService, Greeting, Standing, Taken
 from chaperone.collector.settings import CollectorSettings
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.capture_pb2_grpc import CaptureStub, add_CaptureServicer_to_server
@@ -38,8 +38,8 @@ class Intake:
     def refusal(self) -> str:
         return self.full
 
-    async def next_batch(self, agent: str) -> int:
-        return self.stored
+    async def greet(self, greeting: Greeting) -> Standing:
+        return Standing(self.stored)
 
     async def take(self, arrival: Arrival) -> Taken:
         arrival.records()
@@ -244,8 +244,13 @@ def test_a_fault_of_ours_ends_the_call_and_quotes_nothing(tmp_path: Path) -> Non
 class Living(Intake):
     """Remembers how far each agent is, as a store does."""
 
-    async def next_batch(self, agent: str) -> int:
-        return self.stored if agent == "dead" else 1
+    def __init__(self, stored: int = 1) -> None:
+        super().__init__(stored)
+        self.greeted: list[Greeting] = []
+
+    async def greet(self, greeting: Greeting) -> Standing:
+        self.greeted.append(greeting)
+        return Standing(self.stored if greeting.agent == "dead" else 1)
 
 
 def heirloom(*numbers: int, last: bool = False, records: list[Any] | None = None) -> list[pb.Upward]:
@@ -378,3 +383,10 @@ def test_an_agent_that_calls_is_told_at_once_what_it_has_missed(tmp_path: Path) 
 
     _, told = served(tmp_path, Intake(), talk)
     assert told.glass.id == "agent-1 on node"
+
+
+def test_a_dead_agent_is_asked_for_once_in_a_call_of_its_heir(tmp_path: Path) -> None:
+    intake = Living()
+    found = inherited(tmp_path, intake, *heirloom(1, 2, 3))
+    assert len(acked(found)) >= 1
+    assert [(one.agent, one.call, one.step) for one in intake.greeted] == [("heir", 0, 1), ("dead", 0, 1)]

@@ -26,7 +26,7 @@ class Remembers:
     def append(self, row: Row) -> None:
         self.held.append(row)
 
-    def advance(self, agent: str, next_batch: int) -> None:
+    def advance(self, agent: str, next_batch: int, _turn: int) -> None:
         self.agents[agent] = next_batch
 
     def flush(self) -> None:

@@ -23,7 +23,7 @@ def embedded(tmp_path: Path) -> Iterator[Embedded]:
     opened.close()
 
 
-TABLES = {"records", "bodies", "agents", "marks", "clocks", "calls", "approvals"}
+TABLES = {"records", "bodies", "agents", "marks", "clocks", "turns", "calls", "approvals"}
 
 
 def test_a_new_store_gets_every_step_and_records_the_last(embedded: Embedded, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from support.made_rows import OFFSET, body_row, call_row, session_rows
 
 from chaperone.collector.store.engine import Engine, StoreError
 from chaperone.collector.store.marks import Marks
-from chaperone.collector.store.writer import Writer, next_batch
+from chaperone.collector.store.turns import Turns
+from chaperone.collector.store.writer import Writer
 from chaperone.collector.wire.exchange import Phase
 
 KEY = b"k" * 32
@@ -76,12 +77,12 @@ def test_arrival_goes_on_after_a_restart(engine: Engine) -> None:
 
 
 def test_how_far_an_agent_is_survives_and_never_goes_back(engine: Engine) -> None:
-    assert next_batch(engine, "a") == 1
+    assert Turns(engine).last("a")[1] == 1
     for number in (5, 3):
         writer = Writer(engine, Marks(engine, KEY))
         writer.advance("a", number)
         writer.flush()
-    assert (next_batch(engine, "a"), next_batch(engine, "b")) == (5, 1)
+    assert (Turns(engine).last("a")[1], Turns(engine).last("b")[1]) == (5, 1)
 
 
 def test_a_flush_that_fails_keeps_everything_for_the_next(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,12 +99,12 @@ def test_a_flush_that_fails_keeps_everything_for_the_next(engine: Engine, monkey
     monkeypatch.setattr(engine, "insert", fails_at_records)
     with pytest.raises(StoreError):
         writer.flush()
-    assert next_batch(engine, "a") == 1
+    assert Turns(engine).last("a")[1] == 1
     monkeypatch.undo()
     writer.flush()
     assert engine.rows("SELECT count() AS n FROM records") == [{"n": 3}]
     assert engine.rows("SELECT count() AS n FROM bodies") == [{"n": 1}]
-    assert next_batch(engine, "a") == 2
+    assert Turns(engine).last("a")[1] == 2
 
 
 def test_an_answer_code_beyond_its_column_is_left_to_the_document(engine: Engine) -> None:
