@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class Under:
     place: Path
     server: ApiServer
     collector: "subprocess.Popen[bytes]"
+    started: "list[subprocess.Popen[Any]]" = field(default_factory=list)
 
     def agent(self, on_failure: str = "deny", timeout_s: str = "20") -> "subprocess.Popen[str]":
         """One that is ready."""
@@ -66,6 +67,7 @@ class Under:
         process = subprocess.Popen(
             [sys.executable, "-m", "chaperone.agent", *options], pass_fds=(told,), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        self.started.append(process)
         os.close(told)
         with os.fdopen(ready) as line:
             assert line.readline(), process.communicate()
@@ -74,7 +76,8 @@ class Under:
     def client(self, number: int) -> "subprocess.Popen[bytes]":
         enter = f'echo 0 > {self.path / "cgroup.procs"} && exec "$@"'
         told = [self.server.port, self.server.ca, self.server.token, self.place / "end", self.place / f"result{number}"]
-        return subprocess.Popen(["/bin/sh", "-c", enter, "sh", sys.executable, "-c", PROGRAM, *map(str, told)])
+        self.started.append(subprocess.Popen(["/bin/sh", "-c", enter, "sh", sys.executable, "-c", PROGRAM, *map(str, told)]))
+        return self.started[-1]
 
     def said(self, number: int) -> list[tuple[str, int]]:
         """What a client was answered so far; 0: its connection ended."""
@@ -102,7 +105,14 @@ def under(tmp_path: Path, server: ApiServer, on_failure: str = "deny") -> Iterat
     skip_without_kernel()
     (tmp_path / "policy.yaml").write_text(HEAD.replace("deny", on_failure) + RULES)
     with cgroup() as path, collector(tmp_path / "store", "--policy", str(tmp_path / "policy.yaml")) as process:
-        yield Under(path, tmp_path, server, process)
+        it = Under(path, tmp_path, server, process)
+        try:
+            yield it
+        finally:
+            process.send_signal(signal.SIGCONT)
+            for each in it.started:
+                each.kill()
+                each.communicate()
 
 
 def frozen(process: "subprocess.Popen[Any]", seconds: float) -> None:
