@@ -21,7 +21,7 @@ from chaperone.agent.probe.stack import Stacks
 from chaperone.agent.ready import readable
 from chaperone.agent.settings import Settings
 from chaperone.agent.sockets.connections import Connections, Kernel
-from chaperone.agent.sockets.values import SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied
+from chaperone.agent.sockets.values import SocketAnswer, SocketClosing, SocketDenied, SocketHello, SocketOpened, SocketTied
 from chaperone.agent.strict.strict import SUBJECT, Strict
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import (
@@ -297,7 +297,7 @@ class Recording:
                 yield from self.streams.closed(value)
             case ProcessExec() | ProcessFork() | ProcessExit():
                 yield self._process(value)
-            case SocketOpened() | SocketTied() | SocketHello() | SocketClosing() | SocketAnswer():
+            case SocketOpened() | SocketTied() | SocketHello() | SocketClosing() | SocketAnswer() | SocketDenied():
                 self.enforcement.saw(value)
                 yield from self.connections.take(value)
 

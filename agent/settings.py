@@ -42,6 +42,7 @@ class SessionOptions:
     on_failure: str = ""  # "allow" or "deny": what becomes of a held call that nobody decides
     verdict_timeout_s: str = ""  # after so many seconds
     hold_limit_s: str = ""  # or after so many where somebody is asked
+    uncovered: str = ""  # "deny": TLS that no probe tells of does not leave
     pid: str = ""  # CMD's process, traced before it begins
     scan: str = ""  # "on": what goes to others than the API server is recorded too
     record: str = ""  # "strict": held or ended rather than not recorded

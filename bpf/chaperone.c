@@ -13,6 +13,7 @@
 #include "copy.h"
 #include "account.h"
 #include "tie.h"
+#include "vouch.h"
 #include "hold.h"
 #include "openssl.c"
 #include "gnutls.c"
@@ -20,3 +21,4 @@
 #include "process.c"
 #include "groups.c"
 #include "sockets.c"
+#include "lock.c"

@@ -33,6 +33,7 @@ static int gnutls_enter(struct pt_regs *ctx, u32 direction) {
   struct call_key key = openssl_call(ctx, ctx->sp);
   struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, ctx->dx, ctx->sp, slot, direction, ctx->dx, ctx->ip};
   calls.update(&key, &call);
+  begin_handshake(slot, ctx->di);
   if (direction == DIRECTION_OUT) {
     struct stream_key at = stream_key_of(call.handle);
     if (corked.lookup(&at) || unsent.lookup(&at)) return 0; /* told later; told before */
@@ -157,6 +158,7 @@ int on_gnutls_deinit_entry(struct pt_regs *ctx) {
   struct stream_key key = stream_key_of(ctx->di);
   corked.delete(&key);
   unsent.delete(&key);
+  end_handshake(slot, ctx->di);
   close_stream(ctx->di, slot);
   return 0;
 }

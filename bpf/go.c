@@ -23,6 +23,7 @@ static int go_enter(struct pt_regs *ctx, u32 direction) {
   struct call_key key = go_call(ctx, goroutine_depth(ctx));
   struct call call = {bpf_ktime_get_boot_ns(), ctx->ax, ctx->bx, 0, ctx->sp, slot, direction, ctx->cx, ctx->ip};
   calls.update(&key, &call);
+  begin_handshake(slot, ctx->ax);
   hold_entry(&key, &call, LIBRARY_GO);
   return 0;
 }
@@ -56,6 +57,15 @@ int on_go_read_return(struct pt_regs *ctx) { return go_leave(ctx); }
 /* func (c *Conn) Close() error. Bytes that a program still reads from a closed Conn's buffer are another stream. */
 int on_go_close_entry(struct pt_regs *ctx) {
   u32 slot = watched();
-  if (slot) close_stream(ctx->ax, slot);
+  if (!slot) return 0;
+  end_handshake(slot, ctx->ax);
+  close_stream(ctx->ax, slot);
+  return 0;
+}
+
+/* func (c *Conn) handshakeContext(ctx context.Context) error */
+int on_go_handshake_entry(struct pt_regs *ctx) {
+  u32 slot = watched();
+  if (slot) begin_handshake(slot, ctx->ax);
   return 0;
 }

@@ -18,6 +18,14 @@ static void not_held(struct enforcing *how) {
   if (how->is_strict) bpf_send_signal(KILL_SIGNAL);
 }
 
+/* One that may go on all the same: what it writes may leave. */
+static void not_held_at_entry(struct enforcing *how, struct call *call) {
+  not_held(how);
+  if (how->is_strict || call->direction != DIRECTION_OUT) return;
+  struct object object = object_of(call->handle);
+  owe(&object, -call->size);
+}
+
 struct place {
   u64 position;
   u64 size;
@@ -70,7 +78,7 @@ static void hold_entry(struct call_key *key, struct call *call, u32 library) {
   if (call->direction == DIRECTION_IN && (!from || !from->owed)) return;
   struct stream *stream = stream_of(&at, call, call->time, library);
   if (!stream) {
-    not_held(how);
+    not_held_at_entry(how, call);
     return;
   }
   int is_in = call->direction == DIRECTION_IN;
@@ -81,7 +89,7 @@ static void hold_entry(struct call_key *key, struct call *call, u32 library) {
   if (calls.update(key, call) || !hold(key, call, stream, &place)) {
     call->held = 0;
     calls.update(key, call);
-    not_held(how);
+    not_held_at_entry(how, call);
   }
 }
 
@@ -119,6 +127,7 @@ static u64 forgotten(u64 value) {
 static u64 returned(struct call_key *key, struct call *call, u64 size, u32 library) {
   struct enforcing *how = enforced(call->slot);
   if (!how) return forgotten(size);
+  if (call->direction == DIRECTION_OUT) end_handshake(call->slot, call->handle);
   if (call->direction == DIRECTION_IN && call->sent) return 0; /* paid by user space: nothing of it came from the server */
   int is_held = !call->held; /* it got here although nobody let it go: something took the signal away */
   if (is_held && call->direction == DIRECTION_IN) is_held = hold_read(key, call, size, library);

@@ -30,6 +30,7 @@ struct pending {
   __u64 handle;
   __u64 size;
   __u64 time;
+  __u64 cookie; /* of the socket on which its first record was seen to leave; 0: none yet */
   __u32 pid;
   __u32 pad;
 };
@@ -45,6 +46,39 @@ struct enforcing {
   __u64 is_enforced; /* each write waits for its order, from position 0 of every stream on */
   __u64 is_strict;   /* what cannot be held is killed */
   __u64 unheld;      /* calls that had to be held and were not */
+  __u64 covers;      /* TLS that no probe tells of does not leave: handshakes are to be vouched for */
+};
+
+/* The second lock (lock.c): the agent's signs of life. */
+struct lock_state {
+  __u64 beat;    /* boot time of the last one, ns */
+  __u64 dropped; /* packets */
+  __u64 open;    /* until this boot time nothing is dropped, whoever lives (break-glass) */
+};
+
+/* Of a workload that is locked. */
+struct lock_workload {
+  __u64 is_strict; /* no TLS leaves while no agent lives */
+  __u64 covers;    /* TLS that no probe tells of does not leave */
+};
+
+/* A TLS object as the lock names it, or (pid 0, handle: id of the cgroup) all of a workload that have no socket yet. */
+struct object {
+  __u64 handle;
+  __u32 pid;
+  __u32 pad;
+};
+
+/* Bytes of an object that may have left, all in all; `pooled`: of these, what was given to its workload's since its socket was not known. */
+struct released {
+  __u64 bytes;
+  __u64 pooled;
+};
+
+/* Bytes of an object that have; `ties`: sockets that turned out to be its, one after another. */
+struct spent {
+  __s64 bytes;
+  __u64 ties;
 };
 
 #endif

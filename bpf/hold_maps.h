@@ -15,5 +15,18 @@ BPF_HASH(hold_positions, struct stream_key, struct hold_from, 65536);
 /* 0 -> a value on its way from one line to the next; see hold.h. */
 BPF_PERCPU_ARRAY(forgetting, u64, 1);
 
+/* TLS object -> bytes that may have left; by agent/hold/ledger.py, from its first order until a while after its end. */
+BPF_HASH(released, struct object, struct released, 65536);
+
+/* TLS object -> what has left of it; by lock.c, and by hold.h where a call could not be held and may go on. LRU: beyond the limit who was
+ * quiet longest begins anew. */
+BPF_TABLE("lru_hash", struct object, struct spent, spent, 65536);
+
+/* Process -> how many of its TLS objects have begun a handshake and written nothing; by vouch.h. LRU: processes end. */
+BPF_TABLE("lru_hash", u32, u64, shaking, 4096);
+
+/* TLS object -> 1 while it is counted there. LRU, as that. */
+BPF_TABLE("lru_hash", struct object, u8, shaken, 16384);
+
 /* Never filled, as those of maps.h. */
 BPF_ARRAY(layout_held, struct held, 1);

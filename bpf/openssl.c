@@ -17,6 +17,7 @@ static int openssl_enter(struct pt_regs *ctx, u32 direction, u64 length) {
   struct call_key key = openssl_call(ctx, ctx->sp);
   struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, length, ctx->sp, slot, direction, size, ctx->ip};
   calls.update(&key, &call);
+  begin_handshake(slot, ctx->di);
   hold_entry(&key, &call, LIBRARY_OPENSSL);
   return 0;
 }
@@ -109,6 +110,17 @@ int on_ssl_sendfile_return(struct pt_regs *ctx) {
 /* void SSL_free(SSL *ssl). An object that others still refer to is taken for freed: no TLS client we know shares one. */
 int on_ssl_free_entry(struct pt_regs *ctx) {
   u32 slot = watched();
-  if (slot) close_stream(ctx->di, slot);
+  if (!slot) return 0;
+  end_handshake(slot, ctx->di);
+  close_stream(ctx->di, slot);
+  return 0;
+}
+
+/* int SSL_do_handshake(SSL *ssl)
+ * int SSL_connect(SSL *ssl)
+ * int gnutls_handshake(gnutls_session_t session) */
+int on_ssl_handshake_entry(struct pt_regs *ctx) {
+  u32 slot = watched();
+  if (slot) begin_handshake(slot, ctx->di);
   return 0;
 }

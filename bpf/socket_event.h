@@ -4,7 +4,8 @@
 
 #include "event.h"
 
-enum socket_kind { KIND_SOCKET_OPENED = 32, KIND_SOCKET_TIED, KIND_SOCKET_HELLO, KIND_SOCKET_CLOSING, KIND_SOCKET_ANSWER };
+enum socket_kind { KIND_SOCKET_OPENED = 32, KIND_SOCKET_TIED, KIND_SOCKET_HELLO, KIND_SOCKET_CLOSING, KIND_SOCKET_ANSWER, KIND_SOCKET_DENIED };
+enum denied { DENIED_HELLO = 1, DENIED_BYTES, DENIED_BEYOND };
 enum broken { BROKEN_NOT, BROKEN_HOLE, BROKEN_LATE, BROKEN_CROWDED };
 
 #define HELLO_LIMIT 2048 /* bytes of a hello that are kept; a power of two */
@@ -52,6 +53,16 @@ struct socket_closing {
   __u64 cookie;
 };
 
+/* A packet did not leave, nor will any later one of that socket (lock.c). DENIED_HELLO: TLS of nobody whose calls are known; DENIED_BYTES:
+ * TLS that no call is known of; DENIED_BEYOND: more than was let go of the calls that are. */
+struct socket_denied {
+  struct head head;
+  __u64 cookie;
+  __u64 size; /* of the packet's payload */
+  __u32 why;
+  __u32 pad;
+};
+
 /* What a name server sent: a datagram, or a piece of a TCP connection that began with an answer. `data` follows: ANSWER_SHORT or
  * ANSWER_LIMIT bytes, of which `kept` count. */
 struct socket_answer {
@@ -71,6 +82,17 @@ struct flow_key {
   __u32 pad;
 };
 
+/* Where the parser of a direction's records is. */
+struct walk {
+  __u32 next;   /* sequence number */
+  __u32 remain; /* bytes of the current record's body to come */
+  __u32 at;     /* place in the current packet, and its end */
+  __u32 end;
+  __u8 header[5];
+  __u8 have; /* bytes of the header that have come */
+  __u8 pad[2];
+};
+
 /* One direction of a connection: what it carried, and where its records' parser is. */
 struct flow {
   __u64 wire;      /* payload bytes, each once */
@@ -79,19 +101,15 @@ struct flow {
   __u64 awaited;   /* size of the write whose record may be in the current packet */
   __u32 records;
   __u32 handshake_records;
-  __u32 next;   /* sequence number */
-  __u32 remain; /* bytes of the current record's body to come */
-  __u32 at;     /* place in the current packet, and its end */
-  __u32 end;
+  struct walk walk;
   __u16 first[SIZES]; /* the first sizes behind the handshake */
   __u16 last[SIZES];  /* the last sizes, as a ring: that of record n lies at n % SIZES */
-  __u8 header[5];
-  __u8 have;   /* bytes of the header that have come */
-  __u8 tls;    /* 1: begins with a TLS handshake */
-  __u8 broken; /* enum broken: the counts of records are not whole */
+  __u16 cipher;       /* OUT: the suite that its server chose, once that is known */
+  __u8 tls;           /* 1: begins with a TLS handshake */
+  __u8 broken;        /* enum broken: the counts of records are not whole */
   __u8 closing;
   __u8 answers; /* 1: TCP from a name server, which began with an answer */
-  __u8 pad[6];
+  __u8 pad[2];
 };
 
 #endif

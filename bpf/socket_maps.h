@@ -21,4 +21,5 @@ BPF_ARRAY(layout_socket_opened, struct socket_opened, 1);
 BPF_ARRAY(layout_socket_tied, struct socket_tied, 1);
 BPF_ARRAY(layout_socket_hello, struct socket_hello, 1);
 BPF_ARRAY(layout_socket_closing, struct socket_closing, 1);
+BPF_ARRAY(layout_socket_denied, struct socket_denied, 1);
 BPF_ARRAY(layout_socket_answer, struct socket_answer, 1);

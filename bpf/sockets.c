@@ -137,6 +137,16 @@ static void tell_hello(struct __sk_buff *skb, struct span *span, struct flow *fl
   events.ringbuf_submit(hello, wake());
 }
 
+#define SERVER_HELLO 2
+
+/* The suite in a ServerHello (RFC 8446 §4.1.3): record head 5, message head 4, version 2, random 32, a session id behind its size. */
+static void note_cipher(struct __sk_buff *skb, struct span *span, struct flow *out) {
+  u8 type = 0, size = 0, cipher[2] = {};
+  if (bpf_skb_load_bytes(skb, span->at + 5, &type, 1) || type != SERVER_HELLO) return;
+  if (bpf_skb_load_bytes(skb, span->at + 43, &size, 1) || bpf_skb_load_bytes(skb, span->at + 44 + size, cipher, 2)) return;
+  out->cipher = cipher[0] << 8 | cipher[1];
+}
+
 static void tell_closing(struct span *span, struct flow *out) {
   if (!out || out->closing) return;
   out->closing = 1;
@@ -148,17 +158,17 @@ static void tell_closing(struct span *span, struct flow *out) {
 
 /* Move `at` behind what was counted before. A hole inside a body leaves the records' count whole; 0: nothing new. */
 static int is_new(struct flow *flow, struct span *span) {
-  s32 ahead = span->sequence - flow->next;
+  s32 ahead = span->sequence - flow->walk.next;
   u32 size = span->end - span->at;
   if (ahead > 0) {
-    if (flow->remain >= ahead && !flow->have) flow->remain -= ahead;
+    if (flow->walk.remain >= ahead && !flow->walk.have) flow->walk.remain -= ahead;
     else flow->broken = BROKEN_HOLE;
   } else if (size <= -ahead) {
     return 0;
   } else {
     span->at += -ahead;
   }
-  flow->next = span->sequence + size;
+  flow->walk.next = span->sequence + size;
   return 1;
 }
 
@@ -167,7 +177,7 @@ static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
   struct flow *flow = flow_at(&key);
   if (flow || !slot_of(skb)) return flow;
   struct flow fresh = {};
-  fresh.next = span->sequence + (span->flags & SYN ? 1 : 0);
+  fresh.walk.next = span->sequence + (span->flags & SYN ? 1 : 0);
   if (span->protocol == TCP && !(span->flags & SYN)) fresh.broken = BROKEN_LATE;
   begin_flow(&key, &fresh);
   if (span->direction == DIRECTION_OUT) tell_opened(skb, span);
@@ -179,8 +189,8 @@ static int take_payload(struct __sk_buff *skb, struct span *span, struct flow *f
   if (!flow->wire && span->protocol == TCP) tell_hello(skb, span, flow);
   if (span->direction == DIRECTION_IN) look_for_answer(skb, span, flow);
   flow->wire += span->end - span->at;
-  flow->at = span->at;
-  flow->end = span->end;
+  flow->walk.at = span->at;
+  flow->walk.end = span->end;
   flow->awaited = span->direction == DIRECTION_OUT ? awaited() : 0;
   return flow->tls && !flow->broken;
 }
@@ -197,6 +207,7 @@ static int look(struct __sk_buff *skb, u32 direction) {
   if (!flow) return 0;
   if (span.flags & (FIN | RST)) tell_closing(&span, direction == DIRECTION_OUT ? flow : back);
   if (span.at >= span.end || (span.protocol == TCP && !is_new(flow, &span))) return 0;
+  if (direction == DIRECTION_IN && back && !flow->wire && span.protocol == TCP) note_cipher(skb, &span, back);
   return take_payload(skb, &span, flow);
 }
 

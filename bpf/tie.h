@@ -14,7 +14,7 @@ struct tie {
 /* By task pointer: cgroup_skb programs know no pid before 6.12, but the current task everywhere. */
 static void about_to_write(u64 handle, u64 size) {
   u64 task = bpf_get_current_task();
-  struct pending pending = {handle, size, bpf_ktime_get_boot_ns(), bpf_get_current_pid_tgid() >> 32, 0};
+  struct pending pending = {handle, size, bpf_ktime_get_boot_ns(), 0, bpf_get_current_pid_tgid() >> 32, 0};
   struct pending *before = writing.lookup(&task); /* written over where it is: to insert takes twice as long */
   if (before) *before = pending;
   else writing.update(&task, &pending);
@@ -28,11 +28,17 @@ static int is_record_of(u32 length, u64 size) {
   return length > 1000 && length < whole;
 }
 
-/* The size of the write that the current task has just begun; 0: none. */
-static u64 awaited(void) {
+/* The write that the current task has just begun; 0: none. */
+static struct pending *just_begun(void) {
   u64 task = bpf_get_current_task();
   struct pending *pending = writing.lookup(&task);
-  return pending && bpf_ktime_get_boot_ns() - pending->time <= TIE_NS ? pending->size : 0;
+  return pending && bpf_ktime_get_boot_ns() - pending->time <= TIE_NS ? pending : 0;
+}
+
+/* Its size, if none of its records was met yet. */
+static u64 awaited(void) {
+  struct pending *pending = just_begun();
+  return pending && !pending->cookie ? pending->size : 0;
 }
 #define MET (1ULL << 63) /* the size of no write */
 
@@ -42,7 +48,7 @@ static void tell_tied(u64 cookie) {
   struct pending *pending = writing.lookup(&task);
   if (!pending) return;
   struct tie tie = {pending->handle, cookie, pending->pid};
-  pending->size = 0;
+  pending->cookie = cookie;
   if (ties.lookup(&tie)) return;
   struct socket_tied tied = {};
   tied.head = head_of_task(task, KIND_SOCKET_TIED, 0);

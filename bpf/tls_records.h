@@ -10,7 +10,7 @@
 
 /* `back`: the other direction. What a server encrypts before the client's first encrypted record is its handshake (1.3). */
 static void count_record(struct flow *flow, struct flow *back) {
-  u32 length = flow->remain;
+  u32 length = flow->walk.remain;
   flow->bytes += length;
   flow->records++;
   if (back && !back->records) {
@@ -25,39 +25,45 @@ static void count_record(struct flow *flow, struct flow *back) {
 }
 
 /* A header, or as much of it as is there. */
-static void take_header(struct __sk_buff *skb, struct flow *flow) {
-  if (flow->have == 0 && flow->at + 5 <= flow->end) {
-    bpf_skb_load_bytes(skb, flow->at, flow->header, 5);
-    flow->have = 5;
-    flow->at += 5;
+static void take_header(struct __sk_buff *skb, struct walk *walk) {
+  if (walk->have == 0 && walk->at + 5 <= walk->end) {
+    bpf_skb_load_bytes(skb, walk->at, walk->header, 5);
+    walk->have = 5;
+    walk->at += 5;
     return;
   }
   for (int byte = 0; byte < 5; byte++)
-    if (flow->have == byte && flow->at < flow->end) {
-      bpf_skb_load_bytes(skb, flow->at, &flow->header[byte], 1);
-      flow->have++;
-      flow->at++;
+    if (walk->have == byte && walk->at < walk->end) {
+      bpf_skb_load_bytes(skb, walk->at, &walk->header[byte], 1);
+      walk->have++;
+      walk->at++;
     }
 }
 
-static void skip_body(struct flow *flow) {
-  u32 left = flow->end - flow->at;
-  u32 body = left < flow->remain ? left : flow->remain;
-  flow->at += body;
-  flow->remain -= body;
+static void skip_body(struct walk *walk) {
+  u32 left = walk->end - walk->at;
+  u32 body = left < walk->remain ? left : walk->remain;
+  walk->at += body;
+  walk->remain -= body;
+}
+
+/* On to the next record's body; 0: the packet has no more. */
+static int next_record(struct __sk_buff *skb, struct walk *walk) {
+  skip_body(walk);
+  if (walk->at >= walk->end) return 0;
+  take_header(skb, walk);
+  if (walk->have < 5) return 0;
+  walk->have = 0;
+  walk->remain = walk->header[3] << 8 | walk->header[4];
+  return 1;
 }
 
 /* The next records of the current packet; 0: there are no more. */
 static int take_records(struct __sk_buff *skb, struct flow *flow, struct flow *back) {
   for (int i = 0; i < RECORDS; i++) {
-    skip_body(flow);
-    if (flow->at >= flow->end) return 0;
-    take_header(skb, flow);
-    if (flow->have < 5) return 0;
-    flow->have = 0;
-    flow->remain = flow->header[3] << 8 | flow->header[4];
-    if (flow->header[0] == APPLICATION_DATA) count_record(flow, back);
+    if (!next_record(skb, &flow->walk)) return 0;
+    if (flow->walk.header[0] == APPLICATION_DATA) count_record(flow, back);
   }
-  skip_body(flow);
-  return flow->at < flow->end;
+  skip_body(&flow->walk);
+  return flow->walk.at < flow->walk.end;
 }

@@ -79,7 +79,7 @@ class Selection(_message.Message):
     def __init__(self, selectors: _Optional[_Iterable[_Union[PodSelector, _Mapping]]] = ...) -> None: ...
 
 class PodSelector(_message.Message):
-    __slots__ = ("mode", "namespaces", "service_accounts", "containers", "nodes", "labels", "only_raises", "on_failure", "verdict_timeout_s", "hold_limit_s", "record", "scan")
+    __slots__ = ("mode", "namespaces", "service_accounts", "containers", "nodes", "labels", "only_raises", "on_failure", "verdict_timeout_s", "hold_limit_s", "record", "scan", "uncovered")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +99,7 @@ class PodSelector(_message.Message):
     HOLD_LIMIT_S_FIELD_NUMBER: _ClassVar[int]
     RECORD_FIELD_NUMBER: _ClassVar[int]
     SCAN_FIELD_NUMBER: _ClassVar[int]
+    UNCOVERED_FIELD_NUMBER: _ClassVar[int]
     mode: str
     namespaces: _containers.RepeatedScalarFieldContainer[str]
     service_accounts: _containers.RepeatedScalarFieldContainer[str]
@@ -111,7 +112,8 @@ class PodSelector(_message.Message):
     hold_limit_s: str
     record: str
     scan: str
-    def __init__(self, mode: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., service_accounts: _Optional[_Iterable[str]] = ..., containers: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., only_raises: _Optional[bool] = ..., on_failure: _Optional[str] = ..., verdict_timeout_s: _Optional[str] = ..., hold_limit_s: _Optional[str] = ..., record: _Optional[str] = ..., scan: _Optional[str] = ...) -> None: ...
+    uncovered: str
+    def __init__(self, mode: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., service_accounts: _Optional[_Iterable[str]] = ..., containers: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., only_raises: _Optional[bool] = ..., on_failure: _Optional[str] = ..., verdict_timeout_s: _Optional[str] = ..., hold_limit_s: _Optional[str] = ..., record: _Optional[str] = ..., scan: _Optional[str] = ..., uncovered: _Optional[str] = ...) -> None: ...
 
 class Batch(_message.Message):
     __slots__ = ("number", "wall_offset_ns", "records", "size")

@@ -10,7 +10,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,14 +70,30 @@ def kill_group(cgroup: Path) -> None:
     _freeze(cgroup, b"0")
 
 
-def socket_ended(pids: list[int], cookie: int) -> str:
+def socket_ended(pids: Iterable[int], cookie: int) -> str:
     """Shut a TCP socket down for both sides, through whichever of these processes has it."""
+    return _done(pids, cookie, _shut)
+
+
+def socket_reset(pids: Iterable[int], cookie: int) -> str:
+    """The same where what it still has to send must not leave: shut down alone, it would say its end behind that."""
+    return _done(pids, cookie, _reset)
+
+
+def _done(pids: Iterable[int], cookie: int, act: Callable[[socket.socket], str]) -> str:
     for pid in pids:
         with suppress(OSError):
             if found := socket_of(pid, cookie):
                 with found:
-                    return _shut(found)
+                    return act(found)
     return "no process of its workload has its socket any more"
+
+
+def _reset(found: socket.socket) -> str:
+    """Who waits for it is woken first. connect(2) to AF_UNSPEC dissolves a connection, and says RST."""
+    said = _shut(found)
+    nowhere = ctypes.create_string_buffer(16)  # struct sockaddr: AF_UNSPEC is 0
+    return said if _libc.connect(found.fileno(), nowhere, len(nowhere)) == 0 else f"{said}, but the other side is not told"
 
 
 def _shut(found: socket.socket) -> str:

@@ -13,12 +13,12 @@ from chaperone.agent.deliver.place import Streams
 from chaperone.agent.hold.guardian import Guardian
 from chaperone.agent.hold.holds import Holds
 from chaperone.agent.hold.lane import OrderError
-from chaperone.agent.hold.lock import Lock
+from chaperone.agent.hold.lock import Lock, take_off
 from chaperone.agent.hold.orders import order_of
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.hold.waiting import World
 from chaperone.agent.settings import SessionOptions
-from chaperone.agent.sockets.values import SocketOpened, SocketValue
+from chaperone.agent.sockets.values import SocketDenied, SocketOpened, SocketValue
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Tls, TlsHeld
 from chaperone.agent.workload.processes import members, now_ns
@@ -28,6 +28,7 @@ from chaperone.proto.records import Direction, Record
 
 LOG = logging.getLogger("chaperone.agent.hold")
 TICK_S = 0.02
+DENY = "deny"
 SECOND = 1_000_000_000
 DRAINING_NS = 2 * SECOND  # for what was begun before a suspension
 
@@ -58,22 +59,24 @@ class Enforcement:
             self._guardian = Guardian(self.tracer.kernel)
             self._ticking = threading.Thread(target=self._tick, name="deadlines", daemon=True)
             self._ticking.start()
-        if terms.denies:
-            self._lock = self._lock or Lock(now_ns())
-            self._lock.put_on(cgroup)
+        self._lock = self._lock or Lock(self.tracer.kernel, now_ns())
+        self._lock.put_on(cgroup, terms.denies, terms.covers)
         world = World(
             self.tracer.kernel, self._said.put, self.tracer.files.exit_of, cgroup, lambda text: self._regrets.put((workload, text))
         )
         holds = Holds(world, terms)
         self.holds = {**self.holds, workload: holds}  # a new one: other threads go through it
-        self.tracer.enforce(workload, terms.denies)
+        self.tracer.enforce(workload, terms.denies, terms.covers)
         if pid:
             holds.seize(pid)
 
     def end(self, workload: int) -> None:
         """Enforce it no more; who waits there goes on, or ends, as its policy says."""
-        self._wanted.pop(workload, None)
+        wanted = self._wanted.pop(workload, None)
         self._end(workload)
+        if wanted is not None:
+            with suppress(OSError):  # the cgroup is gone
+                take_off(wanted[0])
 
     def enforces(self, workload: int) -> bool:
         """Whether it is enforced, or would be."""
@@ -156,7 +159,7 @@ class Enforcement:
     def saw(self, value: SocketValue) -> None:
         """What the kernel told of a socket; of a workload's own ones only where that is known."""
         for workload, holds in self.holds.items():
-            if not isinstance(value, SocketOpened) or value.workload == workload:
+            if not isinstance(value, SocketOpened | SocketDenied) or value.workload == workload:
                 holds.saw(value)
 
     def closed(self, tls: Tls, streams: Streams) -> None:
@@ -174,14 +177,14 @@ class Enforcement:
             holds.let_go(tid)
 
     def close(self) -> None:
-        """Let everybody go. The lock comes first: nothing undecided leaves meanwhile where failure means deny."""
+        """Let everybody go. The lock comes first: nothing undecided leaves meanwhile where failure means deny, nor afterwards."""
         self._over.set()
         if self._ticking is not None:
             self._ticking.join()
         if self._lock is not None:
             self._lock.close()
-        for workload in list(self.holds):
-            self.end(workload)
+        for workload, holds in list(self.holds.items()):
+            self._end(workload) if holds.terms.denies else self.end(workload)
         if self._guardian is not None:
             self._guardian.close()
 
@@ -214,9 +217,10 @@ def terms_of(options: SessionOptions) -> Terms | None:
         return None
     default = Terms()
     return Terms(
-        options.on_failure == "deny",
+        options.on_failure == DENY,
         _ns(options.verdict_timeout_s) or default.verdict_timeout,
         _ns(options.hold_limit_s) or default.hold_limit,
+        covers=options.uncovered == DENY,
     )
 
 

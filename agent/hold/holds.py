@@ -16,6 +16,7 @@ import logging
 import os
 import signal
 
+from chaperone.agent.ending.ends import socket_reset
 from chaperone.agent.gate import memory
 from chaperone.agent.gate.layout import Thread
 from chaperone.agent.hold import pending, ptrace
@@ -23,16 +24,18 @@ from chaperone.agent.hold.acts import Acts
 from chaperone.agent.hold.disconnect import Sockets
 from chaperone.agent.hold.lane import NEVER, Lane, OrderError
 from chaperone.agent.hold.layout import HeldRecord, HoldFrom, Pending
+from chaperone.agent.hold.ledger import Ledger
 from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.hold.patience import Patience
 from chaperone.agent.hold.ptrace import FOLLOW, Kind, Option, Stop
 from chaperone.agent.hold.seizer import Seizer
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.hold.waiting import Waiting, World
-from chaperone.agent.sockets.values import SocketValue
+from chaperone.agent.sockets.values import SocketDenied, SocketValue
+from chaperone.agent.trace.governed import group_id
 from chaperone.agent.trace.layout import StreamKey
 from chaperone.agent.trace.values import Site, TlsHeld
-from chaperone.agent.workload.processes import now_ns
+from chaperone.agent.workload.processes import members, now_ns
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Direction, Hold, Outcome
 
@@ -58,6 +61,7 @@ class Holds:
         self.patience = Patience()
         self.sockets = Sockets()
         self.acts = Acts(world, self._announce, self.sockets)
+        self.ledger = Ledger(world.kernel, group_id(world.cgroup), terms.covers)
         self._by_key: dict[tuple[int, ...], Lane] = {}
         self._stopped: dict[int, HeldRecord] = {}
         self._at_gate: set[int] = set()
@@ -86,8 +90,10 @@ class Holds:
         self.seizer.call(lambda: self._hold_from(stream, direction, position))
 
     def saw(self, value: SocketValue) -> None:
-        """What the kernel told of a socket."""
+        """What the kernel told of a socket. One that says no more is ended, so that nobody waits for it."""
         self.sockets.saw(value)
+        if isinstance(value, SocketDenied):
+            self.seizer.later(lambda: self._end_socket(value))
 
     def let_go(self, tid: int) -> None:
         """A thread that stopped at the gate may go on."""
@@ -205,6 +211,7 @@ class Holds:
             tls = held.tls
             self.lanes[stream] = lane = Lane(StreamKey(tls.started, tls.handle, tls.pid, tls.image), begin)
             self._by_key[_key(lane.key)] = lane
+            self.ledger.begin(lane.key)
         return self.lanes[stream]
 
     def _ask(self, waiting: Waiting) -> None:
@@ -235,6 +242,8 @@ class Holds:
             "a process that another tracer has (a debugger) cannot be held: what it sends is allowed or ended, as onFailure says"
         )
         name, moved = ("timeout-deny", b"") if self.terms.denies else ("timeout-allow", waiting.data)
+        if not self.terms.denies:
+            self.ledger.leaves(waiting.lane.key, waiting.held.position + waiting.held.size)
         self._say(waiting, name, "its process cannot be traced", moved)
 
     def _known(self, waiting: Waiting) -> Order | None:
@@ -290,6 +299,7 @@ class Holds:
             if self._kept() > KEPT_LIMIT:
                 raise OrderError(f"more than {KEPT_LIMIT} bytes are gathered")
             result, moved = self.acts.perform(raw, waiting, order)
+            self._count(waiting, order, moved)
             waiting.lane.drop(waiting.held.direction, order.released)
         except ProcessLookupError:
             self.seizer.gone(raw.tid)
@@ -302,6 +312,14 @@ class Holds:
         self._mark(raw.tid, waiting.lane)
         self._let_go(raw)
         self._say(waiting, said or order.name, result, moved)
+
+    def _count(self, waiting: Waiting, order: Order, moved: bytes) -> None:
+        """What the second lock is to let leave. A write that comes again was counted when it was decided about."""
+        held = waiting.held
+        if held.direction is not Direction.OUT or order.name is Name.KILL:
+            return
+        gained = len(moved) - held.size if waiting.record is not None else 0
+        self.ledger.leaves(waiting.lane.key, held.position + held.size, gained)
 
     def _mark(self, tid: int, lane: Lane) -> None:
         """Without us nobody could go on with what is kept of a stream: its process may not live on as if all had left."""
@@ -336,7 +354,7 @@ class Holds:
             self.world.kernel.store("calls", raw.call, raw.key)
         if raw.site == Site.WRITE:
             leaving = raw.call.sent or raw.call.size
-            pending = Pending(raw.call.handle, leaving, now_ns(), raw.head.pid)
+            pending = Pending(raw.call.handle, leaving, now_ns(), pid=raw.head.pid)
             self.world.kernel.store("writing", pending, ctypes.c_uint64(raw.task))
         self.world.kernel.remove("held_threads", raw.tid)
 
@@ -447,6 +465,7 @@ class Holds:
         """Tell the kernel what of a stream is held."""
         values = HoldFrom(owed=bool(lane.owed))
         values.positions[:] = [max(0, position - lane.begin) for position in lane.positions]
+        self.ledger.unheld(lane.key, values.positions[Direction.OUT])
         self.world.kernel.store("hold_positions", values, lane.key)
 
     def _forget(self, stream: StreamId) -> None:
@@ -454,6 +473,12 @@ class Holds:
             if lane.writer:
                 self.seizer.mark(lane.writer, dies_with_us=False)
             self._by_key.pop(_key(lane.key), None)
+            self.ledger.end(lane.key, now_ns())
+
+    def _end_socket(self, denied: SocketDenied) -> None:
+        with contextlib.suppress(OSError):
+            LOG.warning("socket %d: the second lock keeps it silent: %s", denied.cookie, denied.why.name.lower())
+            socket_reset(members(self.world.cgroup), denied.cookie)
 
     def _kept(self) -> int:
         return sum(lane.size for lane in self.lanes.values())

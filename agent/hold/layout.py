@@ -4,17 +4,23 @@ struct call_key { __u64 thread, depth; __u32 pid, pad; };
 struct call    { __u64 time, handle, buffer, length, stack; __u32 slot, direction; __u64 size, ip, sent, held; };
 struct held    { struct head head; struct call_key key; struct call call; __u64 born, position, size, task; __u32 tid;
                  __u16 site, library; };
-struct pending { __u64 handle, size, time; __u32 pid, pad; };
+struct pending { __u64 handle, size, time, cookie; __u32 pid, pad; };
 struct hold_from { __u64 positions[2], owed; };
-struct enforcing { __u64 is_enforced, is_strict, unheld; };
+struct enforcing { __u64 is_enforced, is_strict, unheld, covers; };
+struct lock_state { __u64 beat, dropped, open; };
+struct lock_workload { __u64 is_strict, covers; };
+struct object { __u64 handle; __u32 pid, pad; };
+struct released { __u64 bytes, pooled; };
+struct spent { __s64 bytes; __u64 ties; };
 """
 
 import ctypes
-from ctypes import c_uint16, c_uint32, c_uint64
+from ctypes import c_int64, c_uint16, c_uint32, c_uint64
 
 from chaperone.agent.trace.layout import Head
 
 HELD = 80  # head.kind
+STALE_NS = 3_000_000_000  # without a sign of life for so long, an agent is dead to the second lock
 
 
 class CallKey(ctypes.Structure):
@@ -61,7 +67,7 @@ class HeldRecord(ctypes.Structure):
 class Pending(ctypes.Structure):
     """`struct pending`."""
 
-    _fields_ = (("handle", c_uint64), ("size", c_uint64), ("time", c_uint64), ("pid", c_uint32), ("pad", c_uint32))
+    _fields_ = (("handle", c_uint64), ("size", c_uint64), ("time", c_uint64), ("cookie", c_uint64), ("pid", c_uint32), ("pad", c_uint32))
 
 
 class HoldFrom(ctypes.Structure):
@@ -73,7 +79,37 @@ class HoldFrom(ctypes.Structure):
 class Enforcing(ctypes.Structure):
     """`struct enforcing`."""
 
-    _fields_ = (("is_enforced", c_uint64), ("is_strict", c_uint64), ("unheld", c_uint64))
+    _fields_ = (("is_enforced", c_uint64), ("is_strict", c_uint64), ("unheld", c_uint64), ("covers", c_uint64))
+
+
+class LockState(ctypes.Structure):
+    """`struct lock_state`. `beat`, `open`: boot times in ns; `dropped`: packets."""
+
+    _fields_ = (("beat", c_uint64), ("dropped", c_uint64), ("open", c_uint64))
+
+
+class LockWorkload(ctypes.Structure):
+    """`struct lock_workload`."""
+
+    _fields_ = (("is_strict", c_uint64), ("covers", c_uint64))
+
+
+class Object(ctypes.Structure):
+    """`struct object`."""
+
+    _fields_ = (("handle", c_uint64), ("pid", c_uint32), ("pad", c_uint32))
+
+
+class Released(ctypes.Structure):
+    """`struct released`."""
+
+    _fields_ = (("bytes", c_uint64), ("pooled", c_uint64))
+
+
+class Spent(ctypes.Structure):
+    """`struct spent`."""
+
+    _fields_ = (("bytes", c_int64), ("ties", c_uint64))
 
 
 MIRRORS: dict[str, type[ctypes.Structure]] = {
@@ -83,4 +119,9 @@ MIRRORS: dict[str, type[ctypes.Structure]] = {
     "pending": Pending,
     "hold_from": HoldFrom,
     "enforcing": Enforcing,
+    "lock_state": LockState,
+    "lock_workload": LockWorkload,
+    "object": Object,
+    "released": Released,
+    "spent": Spent,
 }

@@ -1,4 +1,4 @@
-"""The kernel's second lock (bpf/lock.c): where failure means deny, no TLS leaves a workload while no agent lives that could hold it.
+"""The kernel's second lock (bpf/lock.c): of an enforced workload's TLS what was let go leaves, and without us what onFailure says.
 
 Attached without a link, so that it outlives us; a later agent puts its own one on the cgroup, beating, and then takes ours off. `unlock`
 is for whoever removes agents for good.
@@ -11,23 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from chaperone.agent.gate.maps import bpf
-from chaperone.agent.trace.flatten import flatten
-from chaperone.agent.trace.governed import opened
+from chaperone.agent.hold.layout import LockState, LockWorkload
+from chaperone.agent.trace.governed import group_id, opened
 from chaperone.agent.trace.kernel import Kernel
 
-STALE_NS = 3_000_000_000
 BEAT_NS = 500_000_000
-NAME = b"lock_egress"
+NAME, NEXT = b"lock_egress", "lock_more"
 EGRESS, ALLOW_MULTI = 1, 2  # BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI
 PROG_ATTACH, PROG_DETACH, PROG_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD, PROG_QUERY = 8, 9, 13, 15, 16
 QUERIED = 64  # a cgroup takes no more programs of a kind
 INFO_SIZE, NUMBER_AT, NAME_AT, NAME_SIZE = 128, 4, 64, 16  # struct bpf_prog_info, as far as its name
-
-
-class State(ctypes.Structure):
-    """struct lock_state. `beat`, `open`: boot times in ns; `dropped`: packets."""
-
-    _fields_ = (("beat", ctypes.c_uint64), ("dropped", ctypes.c_uint64), ("open", ctypes.c_uint64))
 
 
 class _Query(ctypes.Structure):
@@ -50,16 +43,19 @@ class _Info(ctypes.Structure):
 
 
 class Lock:
-    """One program and one beat for all workloads of an agent that want it."""
+    """One program and one beat for all enforced workloads of an agent. `kernel`: of its tracer."""
 
-    def __init__(self, now: int) -> None:
-        self._kernel = Kernel(flatten("lock.c"), {"LOCK_STALE_NS": STALE_NS})
+    def __init__(self, kernel: Kernel, now: int) -> None:
+        self._kernel = kernel
         self._beaten = 0
         self.beat(now)
         self._program = self._kernel.load_cgroup_skb(NAME.decode())
+        self._kernel.store("lock_going_on", ctypes.c_uint32(self._kernel.load_cgroup_skb(NEXT)))
 
-    def put_on(self, cgroup: Path) -> None:
-        """Lock a workload while we are silent, if it isn't yet; what an earlier agent put on it is taken off. OSError."""
+    def put_on(self, cgroup: Path, is_strict: bool, covers: bool = False) -> None:
+        """Lock a workload; what an earlier agent put on it is taken off. `is_strict`: it says no TLS while we are silent; `covers`: none,
+        ever, that no probe tells of. OSError."""
+        self._kernel.store("lock_workloads", LockWorkload(is_strict, covers), ctypes.c_uint64(group_id(cgroup)))
         with opened(cgroup) as directory:
             before = list(ours(directory))
             if _number(self._program) in map(_number, before):  # attaching it twice is an error (EINVAL)
@@ -84,16 +80,15 @@ class Lock:
     @property
     def dropped(self) -> int:
         """Packets that did not leave."""
-        state = self._kernel.entry("lock_state", State)
+        state = self._kernel.entry("lock_state", LockState)
         return int(state.dropped) if state else 0
 
     def close(self) -> None:
         """Leave the locks where they are, locked at once, and say nothing more."""
         self._change("beat", 0)
-        self._kernel.close()
 
     def _change(self, field: str, time: int) -> None:
-        state = self._kernel.entry("lock_state", State) or State()
+        state = self._kernel.entry("lock_state", LockState) or LockState()
         setattr(state, field, time)
         self._kernel.store("lock_state", state)
 

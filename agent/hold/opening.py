@@ -10,11 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from chaperone.agent.gate.maps import Map
-from chaperone.agent.hold.lock import State, call_bpf, describe, detached, everywhere, ours
+from chaperone.agent.hold.layout import LockState
+from chaperone.agent.hold.lock import call_bpf, describe, detached, everywhere, ours
 from chaperone.agent.trace.governed import opened
 
 MAP_GET_FD_BY_ID = 14
-MAPS = 16  # of one program; it has two
+MAPS = 64  # of one program
 COUNT_AT, IDS_AT = 52, 56  # struct bpf_prog_info: nr_map_ids, map_ids
 NAME, VALUE_SIZE_AT, NAME_AT, NAME_SIZE = b"lock_state", 12, 24, 16  # struct bpf_map_info
 
@@ -41,8 +42,8 @@ def _open(cgroup: Path, until: int) -> int:
 
 def _set(descriptor: int, until: int) -> None:
     try:
-        states = Map(descriptor, ctypes.c_uint32, State)  # type: ignore[type-var]
-        state = states.get(ctypes.c_uint32(0)) or State()
+        states = Map(descriptor, ctypes.c_uint32, LockState)  # type: ignore[type-var]
+        state = states.get(ctypes.c_uint32(0)) or LockState()
         state.open = until
         states.put(ctypes.c_uint32(0), state)
     finally:
@@ -56,7 +57,7 @@ def _states(program: int) -> Iterator[int]:
             descriptor = call_bpf(MAP_GET_FD_BY_ID, number, 0, 0)
             raw = describe(descriptor)
             name = raw[NAME_AT : NAME_AT + NAME_SIZE].partition(b"\0")[0]
-            if name == NAME and int.from_bytes(raw[VALUE_SIZE_AT : VALUE_SIZE_AT + 4], "little") == ctypes.sizeof(State):
+            if name == NAME and int.from_bytes(raw[VALUE_SIZE_AT : VALUE_SIZE_AT + 4], "little") == ctypes.sizeof(LockState):
                 yield descriptor
             else:
                 os.close(descriptor)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`denies`: what becomes of a held call that nobody decides. Times in ns."""
+    """`denies`: what becomes of a held call that nobody decides. `covers`: TLS that no probe tells of does not leave. Times in ns."""
 
     denies: bool = False
     verdict_timeout: int = 2_000_000_000
     hold_limit: int = 10_000_000_000
     allow_edits: bool = False
+    covers: bool = False

@@ -16,6 +16,7 @@ from chaperone.proto import capture_pb2 as wire
 
 NEVER = "kube-system"
 DEFAULT = Terms()
+DENY = "deny"
 
 
 class Mode(IntEnum):
@@ -92,7 +93,7 @@ class Selection:
         if not several:
             return Terms()
         shortest = min(one.verdict_timeout for one in several), min(one.hold_limit for one in several)
-        return Terms(any(one.denies for one in several), *shortest)
+        return Terms(any(one.denies for one in several), *shortest, covers=any(one.covers for one in several))
 
 
 def _labelled(labels: Mapping[str, str]) -> list[Mode]:
@@ -111,9 +112,8 @@ def selectors_of(said: wire.Selection) -> tuple[Selector, ...]:
 def _selector(said: wire.PodSelector) -> Selector:
     names = {"service_accounts": said.service_accounts, "containers": said.containers, "nodes": said.nodes, "namespaces": said.namespaces}
     patterns = {name: tuple(found) for name, found in names.items()}
-    terms = Terms(
-        said.on_failure == "deny", _ns(said.verdict_timeout_s) or DEFAULT.verdict_timeout, _ns(said.hold_limit_s) or DEFAULT.hold_limit
-    )
+    limits = _ns(said.verdict_timeout_s) or DEFAULT.verdict_timeout, _ns(said.hold_limit_s) or DEFAULT.hold_limit
+    terms = Terms(said.on_failure == DENY, *limits, covers=said.uncovered == DENY)
     mode, labels, is_strict = MODES[said.mode], dict(said.labels), said.record == "strict"
     return Selector(
         mode, labels=labels, only_raises=said.only_raises, terms=terms, is_strict=is_strict, scans=said.scan == "on", **patterns

@@ -19,6 +19,8 @@ OPENSSL = {
     "SSL_write_early_data": ("on_ssl_early_entry", "on_ssl_early_return"),
     "SSL_sendfile": ("on_ssl_sendfile_entry", "on_ssl_sendfile_return"),
     "SSL_free": ("on_ssl_free_entry", ""),
+    "SSL_do_handshake": ("on_ssl_handshake_entry", ""),
+    "SSL_connect": ("on_ssl_handshake_entry", ""),
 }
 OPENSSL_NEEDS = frozenset({"SSL_write", "SSL_read", "SSL_free"})
 GNUTLS = {
@@ -32,14 +34,16 @@ GNUTLS = {
     "gnutls_record_cork": ("on_gnutls_cork_entry", ""),
     "gnutls_record_uncork": ("on_gnutls_uncork_entry", ""),
     "gnutls_deinit": ("on_gnutls_deinit_entry", ""),
+    "gnutls_handshake": ("on_ssl_handshake_entry", ""),
 }
 GNUTLS_NEEDS = frozenset({"gnutls_record_send", "gnutls_record_recv", "gnutls_deinit"})
 GO = {
     "crypto/tls.(*Conn).Write": ("on_go_write_entry", "on_go_write_return"),
     "crypto/tls.(*Conn).Read": ("on_go_read_entry", "on_go_read_return"),
     "crypto/tls.(*Conn).Close": ("on_go_close_entry", ""),
+    "crypto/tls.(*Conn).handshakeContext": ("on_go_handshake_entry", ""),
 }
-GO_NEEDS = frozenset(GO)
+GO_NEEDS = frozenset({"crypto/tls.(*Conn).Write", "crypto/tls.(*Conn).Read", "crypto/tls.(*Conn).Close"})
 
 
 class Point(NamedTuple):

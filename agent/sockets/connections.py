@@ -16,7 +16,7 @@ from chaperone.agent.sockets.peers import cookie_and_peer
 from chaperone.agent.sockets.report import QUIC, Counted, Watched, counted, is_speaking, notes_of
 from chaperone.agent.sockets.suite import quic, suite_of
 from chaperone.agent.sockets.ties import Ties, Untied
-from chaperone.agent.sockets.values import SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
+from chaperone.agent.sockets.values import SocketAnswer, SocketClosing, SocketDenied, SocketHello, SocketOpened, SocketTied, SocketValue
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
 from chaperone.proto.records import Direction, NameAnswer, Record
@@ -61,6 +61,9 @@ class Connections:
                 self._hello(self._open[cookie], value)
             case SocketClosing(cookie, time) if cookie in self._open:
                 self._closing.setdefault(cookie, time)
+            case SocketDenied(cookie) if cookie in self._open:
+                self._name_stack(self._open[cookie])
+                yield self._open[cookie].denied(value)
             case SocketAnswer(cookie) if cookie in self._open:
                 yield self._answer(self._open[cookie], value)
 

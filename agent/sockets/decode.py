@@ -9,6 +9,8 @@ from chaperone.agent.sockets.layout import (
     AnswerRecord,
     Broken,
     ClosingRecord,
+    Denied,
+    DeniedRecord,
     FlowRecord,
     HelloRecord,
     OpenedRecord,
@@ -16,7 +18,16 @@ from chaperone.agent.sockets.layout import (
     TiedRecord,
 )
 from chaperone.agent.sockets.peers import of_peer
-from chaperone.agent.sockets.values import Flow, SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
+from chaperone.agent.sockets.values import (
+    Flow,
+    SocketAnswer,
+    SocketClosing,
+    SocketDenied,
+    SocketHello,
+    SocketOpened,
+    SocketTied,
+    SocketValue,
+)
 from chaperone.proto.records import Direction
 
 PROTOCOLS = {6: "tcp", 17: "udp"}
@@ -72,10 +83,16 @@ def _answer(record: bytes) -> SocketAnswer:
     return SocketAnswer(of_peer(raw.cookie, raw.peer), raw.head.time, raw.position, raw.size, data)
 
 
+def _denied(record: bytes) -> SocketDenied:
+    raw = DeniedRecord.from_buffer_copy(record)
+    return SocketDenied(raw.cookie, raw.head.time, raw.head.workload, Denied(raw.why))
+
+
 DECODERS: dict[int, Callable[[bytes], SocketValue]] = {
     SocketKind.OPENED: _opened,
     SocketKind.TIED: _tied,
     SocketKind.HELLO: _hello,
     SocketKind.CLOSING: _closing,
     SocketKind.ANSWER: _answer,
+    SocketKind.DENIED: _denied,
 }

@@ -6,9 +6,11 @@ struct socket_tied   { struct head head; __u64 handle, cookie; };
 struct socket_hello  { struct head head; __u64 cookie; __u32 direction, kept; __u8 data[HELLO_LIMIT]; };
 struct socket_closing { struct head head; __u64 cookie; };
 struct socket_answer { struct head head; __u64 cookie, peer, position; __u32 size, kept; };
+struct socket_denied { struct head head; __u64 cookie, size; __u32 why, pad; };
 struct flow_key      { __u64 cookie, peer; __u32 direction, pad; };
-struct flow          { __u64 wire, bytes, handshake, awaited; __u32 records, handshake_records, next, remain, at, end;
-                       __u16 first[SIZES], last[SIZES]; __u8 header[5], have, tls, broken, closing, answers, pad[6]; };
+struct walk          { __u32 next, remain, at, end; __u8 header[5], have, pad[2]; };
+struct flow          { __u64 wire, bytes, handshake, awaited; __u32 records, handshake_records; struct walk walk;
+                       __u16 first[SIZES], last[SIZES], cipher; __u8 tls, broken, closing, answers, pad[2]; };
 """
 
 import ctypes
@@ -29,6 +31,7 @@ class SocketKind(IntEnum):
     HELLO = 34
     CLOSING = 35
     ANSWER = 36
+    DENIED = 37
 
 
 class Broken(IntEnum):
@@ -91,10 +94,38 @@ class AnswerRecord(ctypes.Structure):
     )
 
 
+class Denied(IntEnum):
+    """`socket_denied.why`."""
+
+    HELLO = 1
+    BYTES = 2
+    BEYOND = 3
+
+
+class DeniedRecord(ctypes.Structure):
+    """`struct socket_denied`."""
+
+    _fields_ = (("head", Head), ("cookie", c_uint64), ("size", c_uint64), ("why", c_uint32), ("pad", c_uint32))
+
+
 class FlowKey(ctypes.Structure):
     """`struct flow_key`."""
 
     _fields_ = (("cookie", c_uint64), ("peer", c_uint64), ("direction", c_uint32), ("pad", c_uint32))
+
+
+class Walk(ctypes.Structure):
+    """`struct walk`."""
+
+    _fields_ = (
+        ("next", c_uint32),
+        ("remain", c_uint32),
+        ("at", c_uint32),
+        ("end", c_uint32),
+        ("header", c_uint8 * 5),
+        ("have", c_uint8),
+        ("pad", c_uint8 * 2),
+    )
 
 
 class FlowRecord(ctypes.Structure):
@@ -107,19 +138,15 @@ class FlowRecord(ctypes.Structure):
         ("awaited", c_uint64),
         ("records", c_uint32),
         ("handshake_records", c_uint32),
-        ("next", c_uint32),
-        ("remain", c_uint32),
-        ("at", c_uint32),
-        ("end", c_uint32),
+        ("walk", Walk),
         ("first", c_uint16 * SIZES),
         ("last", c_uint16 * SIZES),
-        ("header", c_uint8 * 5),
-        ("have", c_uint8),
+        ("cipher", c_uint16),
         ("tls", c_uint8),
         ("broken", c_uint8),
         ("closing", c_uint8),
         ("answers", c_uint8),
-        ("pad", c_uint8 * 6),
+        ("pad", c_uint8 * 2),
     )
 
 
@@ -129,6 +156,8 @@ MIRRORS: dict[str, type[ctypes.Structure]] = {
     "socket_hello": HelloRecord,
     "socket_closing": ClosingRecord,
     "socket_answer": AnswerRecord,
+    "socket_denied": DeniedRecord,
     "flow_key": FlowKey,
+    "walk": Walk,
     "flow": FlowRecord,
 }

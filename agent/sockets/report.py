@@ -8,15 +8,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from chaperone.agent.sockets.coverage import Coverage, Plaintext, coverage
+from chaperone.agent.sockets.layout import Denied
 from chaperone.agent.sockets.peers import cookie_and_peer
 from chaperone.agent.sockets.suite import Suite
-from chaperone.agent.sockets.values import Flow, SocketOpened
+from chaperone.agent.sockets.values import Flow, SocketDenied, SocketOpened
 from chaperone.proto.ids import ConnectionId, ProcessId, SessionId, connection_id
 from chaperone.proto.records import Connection, Direction, Note, ProcessSeen, Record
 
 UNKNOWN = Suite("", -1)
 DISPLACED = Coverage("unproven", 0, why="the kernel's counts were displaced by those of other connections")
 
+DENIED = {
+    Denied.HELLO: "TLS from an uninstrumented process or library was not let begin (uncovered: deny)",
+    Denied.BYTES: "TLS that no probe reads was not let out (uncovered: deny), its connection ended",
+    Denied.BEYOND: "more than was let go was kept from leaving, its connection ended",
+}
 QUIC = "QUIC"
 NOT_READ = Coverage("unproven", 0, why="QUIC is not read")
 
@@ -83,6 +89,10 @@ class Watched:
         text = f"{what}: {self.who()} to {self.where()}; its plaintext is not recorded"
         yield self.record()
         yield Note(self.session, time, "connection", text, complete=not self.is_apiserver())
+
+    def denied(self, value: SocketDenied) -> Note:
+        """The second lock keeps it silent."""
+        return Note(self.session, value.time, "enforcement", f"{DENIED[value.why]}: {self.who()} to {self.where()}")
 
     def who(self) -> str:
         """Program, pid and TLS stack."""

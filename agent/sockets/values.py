@@ -4,6 +4,7 @@ whose sockets speak with many, that and the peer (peers.py).
 
 from dataclasses import dataclass
 
+from chaperone.agent.sockets.layout import Denied
 from chaperone.proto.records import Direction
 
 
@@ -67,7 +68,17 @@ class SocketAnswer:
     data: bytes
 
 
-SocketValue = SocketOpened | SocketTied | SocketHello | SocketClosing | SocketAnswer
+@dataclass(frozen=True, slots=True)
+class SocketDenied:
+    """The second lock dropped a packet of this socket, and drops all later ones. `workload`: whose it is."""
+
+    cookie: int
+    time: int
+    workload: int
+    why: Denied
+
+
+SocketValue = SocketOpened | SocketTied | SocketHello | SocketClosing | SocketAnswer | SocketDenied
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "layout_socket_tied": (None, "socket_tied"),
     "layout_socket_hello": (None, "socket_hello"),
     "layout_socket_closing": (None, "socket_closing"),
+    "layout_socket_denied": (None, "socket_denied"),
     "layout_socket_answer": (None, "socket_answer"),
     "layout_group_seen": (None, "group_seen"),
     "layout_group_made": (None, "group_made"),
@@ -50,6 +51,10 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "writing": (None, "pending"),
     "hold_positions": ("stream_key", "hold_from"),
     "enforcing": (None, "enforcing"),
+    "lock_state": (None, "lock_state"),
+    "lock_workloads": (None, "lock_workload"),
+    "released": ("object", "released"),
+    "spent": ("object", "spent"),
 }
 MIRRORS = layout.MIRRORS | sockets.MIRRORS | gate.MIRRORS | groups.MIRRORS | hold.MIRRORS
 CGROUP_SKB, CGROUP_SOCK_ADDR = 8, 18  # BPF_PROG_TYPE_*

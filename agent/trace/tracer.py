@@ -25,7 +25,7 @@ from typing import Self
 from chaperone.agent.gate.gate import Gate
 from chaperone.agent.gate.held import Held
 from chaperone.agent.groups.values import GroupEntered
-from chaperone.agent.hold.layout import Enforcing
+from chaperone.agent.hold.layout import STALE_NS, Enforcing
 from chaperone.agent.probe.apart import Parser
 from chaperone.agent.sockets.hooks import SocketHooks
 from chaperone.agent.sockets.values import Flow
@@ -85,7 +85,8 @@ class Tracer:
 
     def __enter__(self) -> Self:
         """Compile, load, attach the process hooks. OSError or RuntimeError, with a sentence, when that cannot be."""
-        defines = {"RING_PAGES": self.settings.ring_pages, "SPINNERS": self.settings.spinners, "PEER_SEED": secrets.randbits(63)}
+        defines = {"RING_PAGES": self.settings.ring_pages, "SPINNERS": self.settings.spinners}
+        defines |= {"PEER_SEED": secrets.randbits(63), "LOCK_STALE_NS": STALE_NS}
         self.parser = Parser()
         self.parser.start()
         self.kernel = _load({**offsets(Btf.of_kernel()), **defines})
@@ -128,9 +129,11 @@ class Tracer:
         """Stop its threads to read their memory also where they had more than their share of the ring."""
         self.kernel.store("strict", ctypes.c_uint32(1), workload)
 
-    def enforce(self, workload: int, is_strict: bool | None) -> None:
-        """Hold each write of its TLS objects until somebody lets it go; `is_strict`: kill what cannot be held. None: hold nothing."""
-        self.kernel.store("enforcing", Enforcing(is_enforced=is_strict is not None, is_strict=bool(is_strict)), workload)
+    def enforce(self, workload: int, is_strict: bool | None, covers: bool = False) -> None:
+        """Hold each write of its TLS objects until somebody lets it go; `is_strict`: kill what cannot be held. None: hold nothing.
+        `covers`: note who shakes hands, for the second lock."""
+        how = Enforcing(is_enforced=is_strict is not None, is_strict=bool(is_strict), covers=covers)
+        self.kernel.store("enforcing", how, workload)
 
     def unheld(self, workload: int) -> int:
         """Calls that had to be held and could not."""

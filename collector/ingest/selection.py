@@ -35,7 +35,7 @@ def _selectors(policies: Iterable[Policy]) -> Iterator[pb.PodSelector]:
         if policy.terms.egress_scan is Scan.ON:
             said.scan = str(Scan.ON)
         if terms:
-            said.on_failure = str(terms.on_failure)
+            said.on_failure, said.uncovered = str(terms.on_failure), str(terms.uncovered)
             said.verdict_timeout_s, said.hold_limit_s = (str(ns / SECOND) for ns in (terms.verdict_timeout_ns, terms.hold_limit_ns))
         yield said
 

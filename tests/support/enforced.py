@@ -14,13 +14,15 @@ from support.tls_server import TlsServer
 
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.hold.holds import Holds
+from chaperone.agent.hold.lock import Lock
 from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.hold.waiting import World
-from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied
+from chaperone.agent.sockets.values import SocketClosing, SocketDenied, SocketHello, SocketOpened, SocketTied
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import ProcessExec, TlsBytes, TlsHeld, Value
 from chaperone.agent.workload.lineage import Lineage
+from chaperone.agent.workload.processes import now_ns
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Direction, Hold, Outcome, Record
 from chaperone.proto.refusals import Refusal
@@ -56,7 +58,9 @@ class Enforced:
         self.holds = Holds(World(self.tracer.kernel, self.said.append, self.tracer.files.exit_of, self.path), self.terms)
         self.lineage = Lineage("boot", {self.workload: SessionId("s")})
         self.streams = Streams(self.lineage)
-        self.tracer.enforce(self.workload, self.terms.denies)
+        self.tracer.enforce(self.workload, self.terms.denies, self.terms.covers)
+        self.lock = Lock(self.tracer.kernel, now_ns())
+        self.lock.put_on(self.path, self.terms.denies, self.terms.covers)
 
     def run(self, argv: list[str], decide: Decide = passed, seized: bool = True) -> tuple[int, str]:
         """Run a program in the workload; its status and what it printed."""
@@ -74,6 +78,7 @@ class Enforced:
 
     def step(self, decide: Decide) -> int:
         """Serve what came; how much that was."""
+        self.lock.beat(now_ns())
         values = self.tracer.poll(5)
         for value in values:
             self.values.append(value)
@@ -81,7 +86,7 @@ class Enforced:
                 self.lineage.executed(value)
             elif isinstance(value, TlsHeld):
                 self._held(value, decide)
-            elif isinstance(value, SocketOpened | SocketHello | SocketTied | SocketClosing):
+            elif isinstance(value, SocketOpened | SocketHello | SocketTied | SocketClosing | SocketDenied):
                 self.holds.saw(value)
         self.holds.look()
         return len(values)

@@ -17,6 +17,7 @@ HEAD = """apiVersion: chaperone.dev/v1
 kind: Policy
 metadata: {name: agents}
 onFailure: deny
+uncovered: deny
 verdictTimeout: 20s
 rules:
 """

@@ -22,13 +22,15 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from chaperone.agent.hold.lock import Lock
+from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.workload.processes import now_ns
-lock = Lock(now_ns())
-lock.put_on(Path(sys.argv[1]))
-print("on", flush=True)
-while True:
-    lock.beat(now_ns())
-    time.sleep(0.1)
+with Tracer() as tracer:
+    lock = Lock(tracer.kernel, now_ns())
+    lock.put_on(Path(sys.argv[1]), True)
+    print("on", flush=True)
+    while True:
+        lock.beat(now_ns())
+        time.sleep(0.1)
 """
 SOON_S, NEVER_S = 30, 1.0
 

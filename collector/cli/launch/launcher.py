@@ -134,7 +134,8 @@ def _governing(terms: Terms | None) -> dict[str, str]:
     if terms is None:
         return {}
     limits = {"verdict_timeout_s": terms.verdict_timeout_ns, "hold_limit_s": terms.hold_limit_ns}
-    return {"mode": str(terms.mode), "on_failure": str(terms.on_failure)} | {name: str(ns / SECOND) for name, ns in limits.items()}
+    said = {"mode": str(terms.mode), "on_failure": str(terms.on_failure), "uncovered": str(terms.uncovered)}
+    return said | {name: str(ns / SECOND) for name, ns in limits.items()}
 
 
 def _attend(run: Run, waiting: child.Child, agent: Agent, conclusion: Conclusion) -> tuple[int, int, tuple[str, ...]]:

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from chaperone.agent.ending import ends as module
-from chaperone.agent.ending.ends import ENDED, SO_COOKIE, group_ended, process_ended, socket_ended, tcp_of
+from chaperone.agent.ending.ends import ENDED, SO_COOKIE, group_ended, process_ended, socket_ended, socket_reset, tcp_of
 from chaperone.agent.workload.processes import TICK_NS, started_ns
 from chaperone.collector.cli.launch.cgroup import RunCgroup, own_group
 
@@ -133,6 +134,20 @@ def _theirs(pid: int) -> int:
     finally:
         os.close(descriptor)
     raise AssertionError
+
+
+def test_what_waits_to_be_sent_is_dropped_where_it_must_not_leave() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as ours:
+        served, _ = listening.accept()
+        with served:
+            ours.setblocking(False)
+            with suppress(BlockingIOError):
+                while ours.send(bytes(1 << 20)):
+                    continue  # until nobody takes any more
+            assert socket_reset([os.getpid()], cookie_of(ours)) == ENDED
+            with pytest.raises(ConnectionResetError):
+                while served.recv(1 << 20):
+                    continue
 
 
 def test_the_tcp_sockets_of_a_process_are_those_that_have_a_peer() -> None:

@@ -12,8 +12,10 @@ import pytest
 from support.kernel import cgroup, skip_without_kernel
 from support.locking import HELLO, HOLDER, RECORD, talking
 
-from chaperone.agent.hold.lock import STALE_NS, Lock, _attached, take_off, unlock
+from chaperone.agent.hold.layout import STALE_NS
+from chaperone.agent.hold.lock import Lock, _attached, take_off, unlock
 from chaperone.agent.trace.governed import opened
+from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.workload.processes import now_ns
 
 pytestmark = pytest.mark.kernel
@@ -50,15 +52,14 @@ class Agent:
 
 
 @pytest.fixture
-def agent(path: Path) -> Iterator[Agent]:
-    made = Agent(Lock(now_ns()))
-    made.lock.put_on(path)
+def agent(path: Path, tracer: Tracer) -> Iterator[Agent]:
+    made = Agent(Lock(tracer.kernel, now_ns()))
+    made.lock.put_on(path, is_strict=True)
     beating = threading.Thread(target=made.beat)
     beating.start()
     yield made
     made.is_over = True
     beating.join()
-    made.lock.close()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -109,7 +110,7 @@ def test_others_are_not_concerned(path: Path, agent: Agent) -> None:
         talk.comes(HELLO)
 
 
-def test_it_outlives_its_agent_and_the_next_one_takes_it_over(path: Path) -> None:
+def test_it_outlives_its_agent_and_the_next_one_takes_it_over(path: Path, tracer: Tracer) -> None:
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None and holder.stdout.readline() == "on\n"
     with talking(path) as talk:
@@ -121,8 +122,8 @@ def test_it_outlives_its_agent_and_the_next_one_takes_it_over(path: Path) -> Non
         time.sleep(STALE_NS / 1e9 + 0.5)
         talk.say(RECORD)
         talk.nothing_comes()
-        following = Lock(now_ns())
-        following.put_on(path)
+        following = Lock(tracer.kernel, now_ns())
+        following.put_on(path, is_strict=True)
         assert on(path) == 1
         beating = Agent(following)
         thread = threading.Thread(target=beating.beat)
@@ -130,7 +131,6 @@ def test_it_outlives_its_agent_and_the_next_one_takes_it_over(path: Path) -> Non
         talk.comes(RECORD)
         beating.is_over = True
         thread.join()
-        following.close()
         assert on(path) == 1
 
 
@@ -158,11 +158,11 @@ def test_a_cgroup_that_is_gone_is_an_error(tmp_path: Path) -> None:
 
 def test_all_below_are_unlocked(path: Path, agent: Agent) -> None:
     with cgroup(path) as inner:
-        agent.lock.put_on(inner)
+        agent.lock.put_on(inner, is_strict=True)
         assert unlock([path]) == 2
         assert (on(path), on(inner)) == (0, 0)
 
 
 def test_putting_it_on_twice_is_putting_it_on(path: Path, agent: Agent) -> None:
-    agent.lock.put_on(path)
+    agent.lock.put_on(path, is_strict=True)
     assert on(path) == 1

@@ -9,7 +9,7 @@ import pytest
 from support.kernel import cgroup, skip_without_kernel
 from support.locking import HELLO, HOLDER, RECORD, talking
 
-from chaperone.agent.hold.lock import STALE_NS
+from chaperone.agent.hold.layout import STALE_NS
 from chaperone.agent.hold.opening import open_all
 from chaperone.agent.workload.processes import now_ns
 

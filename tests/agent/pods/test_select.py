@@ -83,7 +83,7 @@ def test_selectors_come_from_the_collector() -> None:
     )
     said.labels["app"] = "agent"
     said.scan = "on"
-    said.on_failure, said.verdict_timeout_s, said.hold_limit_s = "deny", "3.0", "nonsense"
+    said.on_failure, said.verdict_timeout_s, said.hold_limit_s, said.uncovered = "deny", "3.0", "nonsense", "deny"
     unknown = wire.PodSelector(mode="some later mode")
     assert selectors_of(wire.Selection(selectors=[said, unknown])) == (
         Selector(
@@ -94,14 +94,14 @@ def test_selectors_come_from_the_collector() -> None:
             ("n",),
             {"app": "agent"},
             only_raises=True,
-            terms=Terms(True, 3_000_000_000),
+            terms=Terms(True, 3_000_000_000, covers=True),
             scans=True,
         ),
     )
 
 
 def test_each_term_of_several_policies_is_at_its_strictest() -> None:
-    first, second = Terms(denies=True, verdict_timeout=9, hold_limit=4), Terms(verdict_timeout=5, hold_limit=8)
+    first, second = Terms(denies=True, verdict_timeout=9, hold_limit=4), Terms(verdict_timeout=5, hold_limit=8, covers=True)
     selection = Selection(
         (
             Selector(Mode.ENFORCE, terms=first),
@@ -110,5 +110,5 @@ def test_each_term_of_several_policies_is_at_its_strictest() -> None:
             Selector(Mode.RECORD, terms=Terms(verdict_timeout=1)),
         )
     )
-    assert selection.terms_of(pod()) == Terms(True, 5, 4)
+    assert selection.terms_of(pod()) == Terms(True, 5, 4, covers=True)
     assert Selection().terms_of(pod(govern="enforce")) == Terms()

@@ -39,14 +39,14 @@ def test_a_library_gets_entries_and_returns(tmp_path: Path) -> None:
     found = points_of(tmp_path / "lib", LIBRARY)
     assert Point("SSL_write", "on_ssl_write_entry", 0x40) in found
     assert Point("SSL_write", "on_ssl_return", 0x40, at_return=True) in found
-    assert [point.function for point in found if point.at_return] == [name for name in OPENSSL if name != "SSL_free"]
-    assert len(found) == 13
+    assert [point.function for point in found if point.at_return] == [name for name, (_, at_return) in OPENSSL.items() if at_return]
+    assert len(found) == 15
 
 
 def test_returns_are_attached_before_entries(tmp_path: Path) -> None:
     programs = [point.program for data in (LIBRARY, GO_PROGRAM) for point in points_of(tmp_path / "file", data)]
     kinds = ["return" if program.endswith("_return") else "entry" for program in programs]
-    assert kinds == ["return"] * 6 + ["entry"] * 7 + ["return"] * 3 + ["entry"] * 3
+    assert kinds == ["return"] * 6 + ["entry"] * 9 + ["return"] * 3 + ["entry"] * 3
 
 
 def test_what_can_only_be_stated_is_probed_too() -> None:
@@ -73,7 +73,13 @@ def test_a_go_program_is_probed_behind_the_stack_check_and_at_each_return(tmp_pa
     read = HEADERS + len(LARGE_FRAME)
     assert Point("crypto/tls.(*Conn).Read", "on_go_read_entry", read + 6) in found
     assert [point.offset for point in found if point.program == "on_go_read_return"] == [read + 18, read + 22]
-    assert {point.function for point in found} == set(GO)
+    assert {point.function for point in found} == set(TLS)
+
+
+def test_a_go_programs_handshakes_are_told_of_where_they_are_found(tmp_path: Path) -> None:
+    shaking = {**TLS, "crypto/tls.(*Conn).handshakeContext": LARGE_FRAME}
+    assert {point.function for point in points_of(tmp_path / "go", elf_file(*go_functions(shaking)))} == set(GO)
+    assert any(point.program == "on_go_handshake_entry" for point in points_in(KUBECTL))
 
 
 def test_a_go_program_with_another_crypto_tls_is_not_covered(tmp_path: Path) -> None:

@@ -6,9 +6,19 @@ import pytest
 
 from chaperone.agent.sockets import connections as module
 from chaperone.agent.sockets.connections import QUIET_NS, SETTLE_NS, SUSPECT_NS, Connections, Kernel
+from chaperone.agent.sockets.layout import Denied
 from chaperone.agent.sockets.peers import of_peer
 from chaperone.agent.sockets.suite import Suite
-from chaperone.agent.sockets.values import Flow, SocketAnswer, SocketClosing, SocketHello, SocketOpened, SocketTied, SocketValue
+from chaperone.agent.sockets.values import (
+    Flow,
+    SocketAnswer,
+    SocketClosing,
+    SocketDenied,
+    SocketHello,
+    SocketOpened,
+    SocketTied,
+    SocketValue,
+)
 from chaperone.agent.workload.lineage import Lineage
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import Bound, Chunk, Connection, Direction, NameAnswer, Note, ProcessSeen, Record, StreamOpened
@@ -181,6 +191,15 @@ def test_what_a_name_server_sent_is_passed_on_with_its_connection(kept: Kept) ->
     assert begun.cookie == 9
     assert kept.take(SocketAnswer(name, 8, 0, 3, b"ab")) == [NameAnswer(begun.connection, SESSION, 8, 0, 3, b"ab", "udp")]
     assert kept.take(SocketAnswer(9, 8, 0, 3, b"ab")) == []
+
+
+def test_what_the_second_lock_kept_is_said(kept: Kept) -> None:
+    kept.take(OPENED)
+    [note] = kept.take(SocketDenied(9, 20, 1, Denied.HELLO))
+    assert isinstance(note, Note)
+    said = "TLS from an uninstrumented process or library was not let begin (uncovered: deny)"
+    assert (note.subject, note.text, note.complete) == ("enforcement", f"{said}: /usr/bin/wget (pid {PID}) to 127.0.0.1:6443", True)
+    assert kept.take(SocketDenied(10, 20, 1, Denied.BEYOND)) == []
 
 
 def test_what_is_said_of_an_unknown_socket_is_left_out(kept: Kept) -> None:

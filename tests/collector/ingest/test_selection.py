@@ -24,7 +24,8 @@ def said(more: str, rule: str = RULE) -> list[dict[str, object]]:
 
 
 def test_a_policy_that_acts_has_its_pods_enforced_on_its_terms() -> None:
-    more = "selector: {namespaces: [demo, x-*], labels: {app: agent}, serviceAccounts: ['demo:bot']}\nonFailure: deny\nverdictTimeout: 3s"
+    more = "selector: {namespaces: [demo, x-*], labels: {app: agent}, serviceAccounts: ['demo:bot']}\n"
+    more += "onFailure: deny\nuncovered: deny\nverdictTimeout: 3s"
     assert said(more) == [
         {
             "mode": "enforce",
@@ -32,6 +33,7 @@ def test_a_policy_that_acts_has_its_pods_enforced_on_its_terms() -> None:
             "service_accounts": ["demo:bot"],
             "labels": {"app": "agent"},
             "on_failure": "deny",
+            "uncovered": "deny",
             "verdict_timeout_s": "3.0",
             "hold_limit_s": "10.0",
         }

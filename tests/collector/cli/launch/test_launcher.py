@@ -59,6 +59,7 @@ def test_the_agent_is_told_to_hold_what_cmd_sends_where_a_policy_acts(tmp_path: 
     launched(tmp_path, "true", environment={"RUN_POLICIES": str(policy)})
     about = json.loads((tmp_path / "log").read_text())["about"]
     assert (about["mode"], about["on_failure"], about["verdict_timeout_s"], about["hold_limit_s"]) == ("enforce", "deny", "0.5", "10.0")
+    assert about["uncovered"] == "alert"
     policy.write_text(EXAMPLE.replace("enforce: enforce", "enforce: observe"))
     launched(tmp_path, "true", environment={"RUN_POLICIES": str(policy)})
     assert "mode" not in json.loads((tmp_path / "log").read_text())["about"]
