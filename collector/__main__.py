@@ -84,6 +84,7 @@ MESSAGE_LIMIT = 256 << 20  # a batch of the largest size, badly compressed
 IN_CLUSTER = "in-cluster"
 RENEW_S = 600  # a certificate in use is looked at so often
 STOP_GRACE_S = 2.0
+HEIRS_S = 0.2  # a pod takes longer to begin
 TELL_S = 20.0  # for alerts that wait, before an idle collector ends
 PR_SET_DUMPABLE = 4
 DEFAULT_NAMESPACE = "chaperone"  # ours, where we are in no pod
@@ -290,6 +291,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
             kills.heard(record.hold, record.result)
 
     pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds, observe)
+    judge.heirs.recall(await store.heirs())
     succession = Successor(store, pipeline, modes, lambda: policies.rules.horizon_ns)
     if not store.is_shared:
         await succession.go_on()
@@ -303,14 +305,16 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     limits = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", -1), ("grpc.http2.max_ping_strikes", 0)]
     server = grpc.aio.server(options=limits, interceptors=[Guard(reviews)])
     capture = CaptureService(intake, settings, activity, Opener(directory.spool_key()))
-    capture.select(selection_of(policies.rules.policies))
     capture.greet = glasses.greet
+
+    select = partial(_select, capture, policies, judge)
 
     def use(rules: Rules) -> None:
         judge.use(rules)
-        capture.select(selection_of(rules.policies))
+        select()
 
-    watching = asyncio.create_task(policies.watch(use))
+    select()
+    watching, inheriting = asyncio.create_task(policies.watch(use)), asyncio.create_task(_tell_heirs(judge, select))
     api = parts.pods.access if parts.pods else None
     survey = Survey(Sources(store.ask, capture.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
     surveying, lifting = asyncio.create_task(survey.watch()), _lifting(settings.startup)
@@ -330,6 +334,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     finally:
         metrics.close()
         watching.cancel()
+        inheriting.cancel()
         surveying.cancel()
         lifting.cancel()
         objects.close()
@@ -340,6 +345,21 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         if reviews:
             await reviews.close()
         (directory.path / SOCKET).unlink(missing_ok=True)
+
+
+def _select(capture: CaptureService, policies: PolicyFiles, judge: Judge) -> None:
+    """Tell agents which pods are governed now."""
+    capture.select(selection_of(policies.rules.policies, judge.heirs))
+
+
+async def _tell_heirs(judge: Judge, tell: Callable[[], None]) -> None:
+    """Whenever something more is known that governed workloads made, until cancelled."""
+    known = judge.heirs.changes
+    while True:
+        await asyncio.sleep(HEIRS_S)
+        if judge.heirs.changes != known:
+            known = judge.heirs.changes
+            tell()
 
 
 def _policing(settings: CollectorSettings, police: Policing) -> ExitStack:

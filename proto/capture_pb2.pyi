@@ -73,13 +73,15 @@ class Welcome(_message.Message):
     def __init__(self, contract: _Optional[int] = ..., version: _Optional[str] = ..., next_batch: _Optional[int] = ..., collector_key: _Optional[bytes] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ...) -> None: ...
 
 class Selection(_message.Message):
-    __slots__ = ("selectors",)
+    __slots__ = ("selectors", "heirs")
     SELECTORS_FIELD_NUMBER: _ClassVar[int]
+    HEIRS_FIELD_NUMBER: _ClassVar[int]
     selectors: _containers.RepeatedCompositeFieldContainer[PodSelector]
-    def __init__(self, selectors: _Optional[_Iterable[_Union[PodSelector, _Mapping]]] = ...) -> None: ...
+    heirs: _containers.RepeatedCompositeFieldContainer[PodSelector]
+    def __init__(self, selectors: _Optional[_Iterable[_Union[PodSelector, _Mapping]]] = ..., heirs: _Optional[_Iterable[_Union[PodSelector, _Mapping]]] = ...) -> None: ...
 
 class PodSelector(_message.Message):
-    __slots__ = ("mode", "namespaces", "service_accounts", "containers", "nodes", "labels", "only_raises", "on_failure", "verdict_timeout_s", "hold_limit_s", "record", "scan", "uncovered")
+    __slots__ = ("mode", "namespaces", "service_accounts", "containers", "nodes", "labels", "only_raises", "on_failure", "verdict_timeout_s", "hold_limit_s", "record", "scan", "uncovered", "owners")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +102,7 @@ class PodSelector(_message.Message):
     RECORD_FIELD_NUMBER: _ClassVar[int]
     SCAN_FIELD_NUMBER: _ClassVar[int]
     UNCOVERED_FIELD_NUMBER: _ClassVar[int]
+    OWNERS_FIELD_NUMBER: _ClassVar[int]
     mode: str
     namespaces: _containers.RepeatedScalarFieldContainer[str]
     service_accounts: _containers.RepeatedScalarFieldContainer[str]
@@ -113,7 +116,8 @@ class PodSelector(_message.Message):
     record: str
     scan: str
     uncovered: str
-    def __init__(self, mode: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., service_accounts: _Optional[_Iterable[str]] = ..., containers: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., only_raises: _Optional[bool] = ..., on_failure: _Optional[str] = ..., verdict_timeout_s: _Optional[str] = ..., hold_limit_s: _Optional[str] = ..., record: _Optional[str] = ..., scan: _Optional[str] = ..., uncovered: _Optional[str] = ...) -> None: ...
+    owners: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, mode: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., service_accounts: _Optional[_Iterable[str]] = ..., containers: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., only_raises: _Optional[bool] = ..., on_failure: _Optional[str] = ..., verdict_timeout_s: _Optional[str] = ..., hold_limit_s: _Optional[str] = ..., record: _Optional[str] = ..., scan: _Optional[str] = ..., uncovered: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Batch(_message.Message):
     __slots__ = ("number", "wall_offset_ns", "records", "size")

@@ -45,6 +45,7 @@ class Selector:
     terms: Terms = DEFAULT
     scans: bool = False  # what goes to others than the API server is recorded too
     is_strict: bool = False  # who is recorded at all is held or ended rather than not recorded
+    owners: frozenset[str] = frozenset()  # as in capture.proto
 
     def concerns(self, pod: PodFacts, container: str) -> bool:
         """Does it fit?"""
@@ -57,7 +58,8 @@ class Selector:
             (pod.node, self.nodes),
         )
         is_labelled = all(name in pod.labels and fnmatchcase(pod.labels[name], pattern) for name, pattern in self.labels.items())
-        return is_labelled and all(_fits(fact, patterns) for fact, patterns in facts)
+        is_owned = not self.owners or not self.owners.isdisjoint(_owners(pod))
+        return is_labelled and is_owned and all(_fits(fact, patterns) for fact, patterns in facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +102,19 @@ def _labelled(labels: Mapping[str, str]) -> list[Mode]:
     return [MODES[labels[GOVERN]]] if labels.get(GOVERN) in MODES else []
 
 
+def _owners(pod: PodFacts) -> tuple[str, ...]:
+    """All by which its maker may be named."""
+    maker, _, _ = pod.owner.rpartition("-")
+    return pod.owner, f"{maker}-", f"Pod/{pod.name}"
+
+
 def _fits(fact: str, patterns: tuple[str, ...]) -> bool:
     return not patterns or not fact or any(fnmatchcase(fact, pattern) for pattern in patterns)
 
 
 def selectors_of(said: wire.Selection) -> tuple[Selector, ...]:
     """Those that a collector names; of a mode that we do not know: none."""
-    return tuple(_selector(one) for one in said.selectors if one.mode in MODES)
+    return tuple(_selector(one) for one in (*said.selectors, *said.heirs) if one.mode in MODES)
 
 
 def _selector(said: wire.PodSelector) -> Selector:
@@ -115,8 +123,9 @@ def _selector(said: wire.PodSelector) -> Selector:
     limits = _ns(said.verdict_timeout_s) or DEFAULT.verdict_timeout, _ns(said.hold_limit_s) or DEFAULT.hold_limit
     terms = Terms(said.on_failure == DENY, *limits, covers=said.uncovered == DENY)
     mode, labels, is_strict = MODES[said.mode], dict(said.labels), said.record == "strict"
+    owners, scans = frozenset(said.owners), said.scan == "on"
     return Selector(
-        mode, labels=labels, only_raises=said.only_raises, terms=terms, is_strict=is_strict, scans=said.scan == "on", **patterns
+        mode, labels=labels, only_raises=said.only_raises, terms=terms, is_strict=is_strict, scans=scans, owners=owners, **patterns
     )
 
 

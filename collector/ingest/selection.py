@@ -4,10 +4,12 @@ A policy governs pods if its selector asks for something. One without a selector
 were it otherwise, the rules that come with Chaperone would have every pod of a cluster recorded.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from chaperone.collector.rules.acting import strictest
 from chaperone.collector.rules.document import Policy
+from chaperone.collector.rules.heirs import Heir
+from chaperone.collector.rules.ruleset import with_mode
 from chaperone.collector.rules.selector import EVERYTHING
 from chaperone.collector.rules.terms import Keeping, Mode, Scan, Terms
 from chaperone.collector.times import SECOND
@@ -16,9 +18,33 @@ from chaperone.proto import capture_pb2 as pb
 FIELDS = {"namespaces": "namespaces", "serviceAccounts": "service_accounts", "containers": "containers", "nodes": "nodes"}
 
 
-def selection_of(policies: Iterable[Policy]) -> pb.Selection:
-    """As agents are told."""
-    return pb.Selection(selectors=list(_selectors(policies)))
+def selection_of(policies: Iterable[Policy], heirs: Iterable[Heir] = ()) -> pb.Selection:
+    """As agents are told. `heirs`: what governed workloads made."""
+    known = tuple(policies)
+    return pb.Selection(selectors=list(_selectors(known)), heirs=list(_heirs(heirs, known)))
+
+
+def _heirs(heirs: Iterable[Heir], policies: Sequence[Policy]) -> Iterator[pb.PodSelector]:
+    """All of one namespace that are governed alike in one."""
+    alike: dict[tuple[str, Mode, tuple[tuple[str, Mode], ...]], list[str]] = {}
+    for heir in heirs:
+        alike.setdefault((heir.namespace, heir.mode, heir.policies), []).append(heir.owner)
+    by_name = {policy.name: policy for policy in policies}
+    for (namespace, mode, names), owners in alike.items():
+        found = [with_mode(by_name[name], each) for name, each in names if name in by_name]
+        said = pb.PodSelector(mode=str(mode), namespaces=[namespace], owners=owners)
+        if any(policy.terms.record is Keeping.STRICT for policy in found):
+            said.record = str(Keeping.STRICT)
+        if any(policy.terms.egress_scan is Scan.ON for policy in found):
+            said.scan = str(Scan.ON)
+        if terms := strictest(found):
+            _on_terms(said, terms)
+        yield said
+
+
+def _on_terms(said: pb.PodSelector, terms: Terms) -> None:
+    said.mode, said.on_failure, said.uncovered = str(Mode.ENFORCE), str(terms.on_failure), str(terms.uncovered)
+    said.verdict_timeout_s, said.hold_limit_s = (str(ns / SECOND) for ns in (terms.verdict_timeout_ns, terms.hold_limit_ns))
 
 
 def _selectors(policies: Iterable[Policy]) -> Iterator[pb.PodSelector]:
@@ -26,8 +52,7 @@ def _selectors(policies: Iterable[Policy]) -> Iterator[pb.PodSelector]:
         terms = strictest([policy])
         if policy.terms.mode is Mode.OFF or (policy.selector == EVERYTHING and terms is None and not _asks(policy.terms)):
             continue
-        mode = str(Mode.ENFORCE if terms else Mode.RECORD)
-        said = pb.PodSelector(mode=mode, labels=dict(policy.selector.labels), only_raises=policy.selector == EVERYTHING)
+        said = pb.PodSelector(mode=str(Mode.RECORD), labels=dict(policy.selector.labels), only_raises=policy.selector == EVERYTHING)
         for name, patterns in policy.selector.patterns:
             getattr(said, FIELDS[name]).extend(patterns)
         if policy.terms.record is Keeping.STRICT:
@@ -35,8 +60,7 @@ def _selectors(policies: Iterable[Policy]) -> Iterator[pb.PodSelector]:
         if policy.terms.egress_scan is Scan.ON:
             said.scan = str(Scan.ON)
         if terms:
-            said.on_failure, said.uncovered = str(terms.on_failure), str(terms.uncovered)
-            said.verdict_timeout_s, said.hold_limit_s = (str(ns / SECOND) for ns in (terms.verdict_timeout_ns, terms.hold_limit_ns))
+            _on_terms(said, terms)
         yield said
 
 

@@ -10,6 +10,7 @@ from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.changes import Named
 from chaperone.collector.rules.document import Policy, policies
 from chaperone.collector.rules.event import Document
+from chaperone.collector.rules.heirs import Heirs
 from chaperone.collector.rules.ruleset import Rules, concerning, joined, named
 from chaperone.collector.rules.selector import EVERYTHING
 from chaperone.collector.rules.terms import Bodies, Mode
@@ -43,6 +44,7 @@ class Courts:
 
     def __init__(self, rules: Rules) -> None:
         self._own = _court(rules)
+        self.heirs = Heirs()
         self._parties: dict[str, Party] = {}
         self._ended: dict[str, None] = {}
         self._of: dict[Key, Court] = {}
@@ -56,6 +58,18 @@ class Courts:
         """A session began with these policies; what is wrong with them. Then the collector's own judge it alone."""
         self._parties[session["id"]], problems = self._seat(session, tuple(texts))
         return problems
+
+    def seat_heirs(self) -> list[str]:
+        """Sessions that are judged by others since somebody is known to have made their pods."""
+        before = {id_: party.key for id_, party in self._parties.items()}
+        concerned = {id_: party for id_, party in self._parties.items() if self.heirs.inherited(party.document)}
+        self._parties |= {id_: self._seat(party.document, party.texts)[0] for id_, party in concerned.items()}
+        return [id_ for id_ in concerned if self._parties[id_].key != before[id_]]
+
+    def document(self, session: str) -> Document:
+        """A session's; {} of one that nobody introduced."""
+        party = self._parties.get(session)
+        return party.document if party else {}
 
     def dismiss(self, session: str) -> None:
         """It ended; for a while what of it comes later is judged as before."""
@@ -83,7 +97,7 @@ class Courts:
         return {name: rule for court in (*self._of.values(), self._own) for name, rule in court.named.items()}
 
     def _seat(self, session: Document, texts: tuple[str, ...]) -> tuple[Party, list[str]]:
-        chosen = concerning(self._own.rules, session)
+        chosen = concerning(self._own.rules, session, self.heirs.inherited(session))
         rules, problems = _joined(chosen, texts)
         key = texts, tuple((policy.name, policy.terms.mode) for policy in chosen.policies)
         if key not in self._of:

@@ -25,12 +25,15 @@ from chaperone.collector.rules.acting import acts
 from chaperone.collector.rules.document import Rule
 from chaperone.collector.rules.evaluate import evaluate
 from chaperone.collector.rules.event import Document, Event, Subject
+from chaperone.collector.rules.heirs import Heirs
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.memory import Memory
 from chaperone.collector.rules.ruleset import Rules
-from chaperone.collector.rules.terms import Terms
+from chaperone.collector.rules.selector import raised
+from chaperone.collector.rules.terms import Mode, Terms
 from chaperone.collector.rules.verdict import Action, Enforce, Moment, Verdict
 from chaperone.collector.store import facts
+from chaperone.collector.store.heirs import heir_row
 from chaperone.collector.store.recall import Docket, Past
 from chaperone.collector.store.rows import Kind, Row, Sink
 from chaperone.collector.store.verdicts import Judgement, Sitting, judgement, sitting_row, verdict_row
@@ -82,9 +85,16 @@ class Judge:
         try:
             if row.kind is Kind.SESSION:
                 self._session(row)
+            elif row.kind is Kind.CALL:
+                self._inherit(row)
             self._waiting += self._moments.of(row)
         except Exception as error:  # noqa: BLE001 - a row that can't be judged must still be recorded
             self._fail(row.session, f"{row.kind} {row.id}", error)
+
+    @property
+    def heirs(self) -> Heirs:
+        """What governed workloads have made."""
+        return self._courts.heirs
 
     def use(self, rules: Rules) -> None:
         """These rules from the next batch on. What rules remember that judge as before is kept. Any thread may call it."""
@@ -184,6 +194,17 @@ class Judge:
             self._over.append(row.session)
         else:
             self._convene(row.document)
+
+    def _inherit(self, row: Row) -> None:
+        """What the call of a workload made is governed as the workload is."""
+        session = self._courts.document(row.session)
+        policies = [policy for policy in self._courts.of(row.session).rules.policies if policy.terms.mode is not Mode.OFF]
+        is_enforced = self.is_acting(row.session) or raised(Mode.RECORD, session) is Mode.ENFORCE
+        mode = Mode.ENFORCE if is_enforced else Mode.RECORD
+        if heir := self.heirs.take(row.document, mode, [(policy.name, policy.terms.mode) for policy in policies]):
+            self._sink.append(heir_row(heir, row))
+            for id_ in self._courts.seat_heirs():
+                self._say_policies(self._courts.document(id_))
 
     def _convene(self, session: Document) -> None:
         """Which rules a session has."""

@@ -7,11 +7,12 @@ from hashlib import blake2b
 from chaperone.collector.rules.document import CountOf, Policy, Rule
 from chaperone.collector.rules.evaluate import subjects, then_moment
 from chaperone.collector.rules.event import Document, Event, Subject
-from chaperone.collector.rules.selector import raised
+from chaperone.collector.rules.selector import STRICTNESS, raised
 from chaperone.collector.rules.terms import Mode, Scan, Terms, strictest
 from chaperone.collector.rules.verdict import Moment
 
 Spot = tuple[Subject, Moment]
+NONE: Mapping[str, Mode] = {}
 RESOURCES = 1_000  # resources times spots that are remembered
 SPOTS: tuple[Spot, ...] = (
     *((Subject.CALL, moment) for moment in (Moment.REQUEST, Moment.RESPONSE, Moment.END)),
@@ -66,9 +67,14 @@ def arranged(policies: Iterable[Policy]) -> Rules:
     return ruleset((rule for policy in kept for rule in policy.rules if policy.terms.mode is not Mode.OFF), kept)
 
 
-def concerning(rules: Rules, session: Document) -> Rules:
-    """What of them concerns a session: policies whose selector fits it, each in the mode that its pod's label may raise."""
-    chosen = tuple(_raised(policy, session) for policy in rules.policies if policy.selector.concerns(session))
+def concerning(rules: Rules, session: Document, inherited: Mapping[str, Mode] = NONE) -> Rules:
+    """What of them concerns a session: policies whose selector fits it, or who made its pod, each in the mode that its pod's label, or
+    its maker's mode, may raise."""
+    chosen = tuple(
+        _raised(policy, session, inherited.get(policy.name))
+        for policy in rules.policies
+        if policy.selector.concerns(session) or policy.name in inherited
+    )
     return rules if chosen == rules.policies else arranged(chosen)
 
 
@@ -101,9 +107,13 @@ def print_of(rule: Rule) -> str:
     return _digest(repr((rule.name, rule.when, rule.moment, rule.window, rule.then, rule.exceptions, rule.on_unknown)))
 
 
-def _raised(policy: Policy, session: Document) -> Policy:
-    mode = raised(policy.terms.mode, session)
-    if mode is policy.terms.mode:
+def _raised(policy: Policy, session: Document, inherited: Mode | None) -> Policy:
+    return with_mode(with_mode(policy, raised(policy.terms.mode, session)), inherited or policy.terms.mode)
+
+
+def with_mode(policy: Policy, mode: Mode) -> Policy:
+    """It in this mode, if that is stricter than its own."""
+    if STRICTNESS.index(mode) <= STRICTNESS.index(policy.terms.mode):
         return policy
     return replace(policy, terms=replace(policy.terms, mode=mode), rules=tuple(replace(rule, mode=mode) for rule in policy.rules))
 

@@ -15,7 +15,7 @@ from chaperone.collector.rules.terms import Mode
 KEYS = ("namespaces", "labels", "serviceAccounts", "containers", "nodes")
 MODE_LABEL = "chaperone.dev/govern"
 _FACTS = {"namespaces": "namespace", "serviceAccounts": "serviceAccount", "containers": "container"}
-_STRICTNESS = (Mode.OFF, Mode.RECORD, Mode.ENFORCE)
+STRICTNESS = (Mode.OFF, Mode.RECORD, Mode.ENFORCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def raised(mode: Mode, session: Document) -> Mode:
     """A policy's mode for this session: the label chaperone.dev/govern of its pod can raise it and never lowers it."""
     label = (session.get("labels") or {}).get(MODE_LABEL, "") if "lookedUp" in session else ""
     wanted = Mode(label) if label in list(Mode) else mode
-    return max(mode, wanted, key=_STRICTNESS.index)
+    return max(mode, wanted, key=STRICTNESS.index)
 
 
 def _patterns(place: Place) -> tuple[str, ...]:

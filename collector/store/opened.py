@@ -18,6 +18,7 @@ from chaperone.collector.store.embedded import Embedded
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.glass import glass_list, word_row
 from chaperone.collector.store.governed import governed
+from chaperone.collector.store.heirs import heirs
 from chaperone.collector.store.kills import kill_row, living
 from chaperone.collector.store.marks import Marks, StreamMark
 from chaperone.collector.store.objects import object_before
@@ -100,6 +101,10 @@ class Store:
     async def known_policies(self) -> dict[str, str]:
         """What the last collector judged by: texts by source."""
         return await self.run(lambda: known_policies(self._engine))
+
+    async def heirs(self) -> list[dict[str, Any]]:
+        """What governed workloads made."""
+        return await self.run(lambda: heirs(self._engine))
 
     async def living(self, target: Ends, prefix: str) -> tuple[str, str]:
         """The whole id of something that goes on, and its session. QuestionError."""

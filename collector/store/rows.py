@@ -29,6 +29,7 @@ class Kind(StrEnum):
     ACCESS = "access"  # that somebody asked for a recording (store/access.py)
     GLASS = "glass"  # that for a while nothing is enforced on a node (store/glass.py)
     POLICY = "policy"  # a change of what judges (store/policies.py)
+    HEIR = "heir"  # what a governed workload made, whose pods are governed as it is (store/heirs.py)
     KILL = "kill"  # that somebody, or a rule, ended something (store/kills.py)
     APPROVAL = "approval"  # a request that waits for people (store/approvals.py)
     JUDGED = "judged"  # what was judged, in which order, and what rules remember since

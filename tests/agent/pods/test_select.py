@@ -112,3 +112,15 @@ def test_each_term_of_several_policies_is_at_its_strictest() -> None:
     )
     assert selection.terms_of(pod()) == Terms(True, 5, 4, covers=True)
     assert Selection().terms_of(pod(govern="enforce")) == Terms()
+
+
+def test_pods_that_governed_workloads_made_are_known_by_their_owner() -> None:
+    heirs = [wire.PodSelector(mode="enforce", namespaces=["demo"], owners=["Job/a", "ReplicaSet/web-", "Pod/tool"], on_failure="deny")]
+    selection = Selection(selectors_of(wire.Selection(heirs=heirs)))
+
+    def mode(owner: str, name: str = "p", namespace: str = "demo") -> Mode | None:
+        return selection.mode_of(PodFacts(("u",), namespace, name, owner=owner), {})
+
+    assert {mode("Job/a"), mode("ReplicaSet/web-5d8"), mode("", "tool")} == {Mode.ENFORCE}
+    assert {mode("Job/b"), mode("ReplicaSet/web-x-5d8"), mode("ReplicaSet/web"), mode(""), mode("Job/a", namespace="x")} == {Mode.OFF}
+    assert selection.terms_of(PodFacts(("u",), "demo", "p", owner="Job/a")).denies
