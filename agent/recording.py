@@ -343,7 +343,7 @@ class Recording:
         for record in records:
             kept = self.undecided.put(record)
             if is_awaited(record):
-                self.outbox.flush()
+                self.outbox.hurry()
             for more in self.connections.ties.saw(kept):
                 self.undecided.put(more)
 

@@ -25,6 +25,7 @@ STRICT = 2  # times the memory is what sessions may fill that are held before it
 FACT_SIZE = 200  # bytes that a record without payload is taken for
 CACHE = 4 << 20  # bytes of batches that are kept in memory although they are on disk: a collector that is there gets these
 BATCH_LIMIT = 16 << 20  # bytes of records in one batch, whatever a collector asks for
+SEEING_OFF_S = 0.002
 RETRY_S = 1.0  # before a disk that refused a batch is asked again
 
 
@@ -72,7 +73,8 @@ class Outbox:
         self._open, self._closed = _Open(), deque[_Closed]()
         self._unspooled = deque[_Closed]()  # of these, the ones at the end that are in memory alone
         self._held = self._spooled = self._cached = 0  # bytes that wait in memory alone; on disk; of these in memory too
-        self._number = 0
+        self._number = self._seen_off = 0
+        self._is_asked = False  # whether somebody waits for a batch to send
         self._retry = 0.0
         self._shares = Shares()
 
@@ -124,10 +126,24 @@ class Outbox:
             if self._open.records:
                 self._close()
 
-    def after(self, number: int, timeout_s: float) -> wire.Batch | None:
-        """The first batch with a higher number, waiting that long for one."""
+    def hurry(self) -> None:
+        """Close the open batch now, since somebody waits for what is answered, and see it off: whoever sends it could not run while our
+        caller does its other work. The disk has it at the next `tick` or batch."""
         with self._changed:
+            if self._open.records:
+                self._number_open()
+                if self._is_asked:
+                    self._changed.wait_for(lambda: self._seen_off >= self._number, SEEING_OFF_S)
+
+    def after(self, number: int, timeout_s: float) -> wire.Batch | None:
+        """The first batch with a higher number, waiting that long for one. Who asks has sent those before it."""
+        with self._changed:
+            if number > self._seen_off:
+                self._seen_off = number
+                self._changed.notify_all()
+            self._is_asked = True
             self._changed.wait_for(lambda: self._number > number, timeout_s)
+            self._is_asked = False
             if not self._closed or self._number <= number:
                 return None
             return self._batch(self._closed[max(0, number + 1 - self._closed[0].number)])
@@ -204,6 +220,11 @@ class Outbox:
         return True
 
     def _close(self) -> None:
+        self._number_open()
+        if self.spool:
+            self._to_disk(self.spool)
+
+    def _number_open(self) -> None:
         done, self._open = self._open, _Open()
         data = pack(done.records)
         self._number += 1
@@ -221,7 +242,6 @@ class Outbox:
             for record in done.records:
                 if isinstance(record, SessionStarted):
                     self.spool.begin(record.session)
-            self._to_disk(self.spool)
         self._changed.notify_all()
 
     def _to_disk(self, spool: Spool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import threading
 import time
 from pathlib import Path
 
@@ -161,6 +162,61 @@ def test_more_than_memory_waits_on_disk_and_comes_out_whole(tmp_path: Path) -> N
     assert drained(outbox) == put
     outbox.acknowledge(1 << 40)
     assert outbox.unacknowledged() == (0, 0)
+
+
+def test_what_somebody_waits_for_goes_out_before_it_is_on_disk(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "a", 1 << 30)
+    outbox = Outbox(Limits(), spool)
+    on_disk = [spool.size]
+    outbox.put(chunk(0, 300))
+    outbox.hurry()
+    assert outbox.after(0, 0) is not None
+    on_disk.append(spool.size)
+    outbox.acknowledge(0)
+    outbox.tick()
+    on_disk.append(spool.size)
+    assert on_disk[0] == on_disk[1] < on_disk[2]
+    outbox.put(chunk(300, 300))
+    outbox.hurry()
+    outbox.acknowledge(2)  # before the disk has it
+    outbox.tick()
+    assert outbox.unacknowledged() == (0, 0) and spool.size == on_disk[2]
+    outbox.put(chunk(600, 300))
+    assert [record.position for record in _closed(outbox, 2)] == [600]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_what_somebody_waits_for_is_seen_off_if_anybody_sends(monkeypatch: pytest.MonkeyPatch, is_asked: bool) -> None:
+    monkeypatch.setattr(module, "SEEING_OFF_S", 30)
+    outbox, sent = Outbox(Limits()), list[int]()
+
+    def send() -> None:
+        while len(sent) < 3 and (batch := outbox.after(len(sent), 30)) is not None:
+            sent.append(batch.number)
+
+    sending = threading.Thread(target=send)
+    if is_asked:
+        sending.start()
+        while not outbox._is_asked:
+            time.sleep(0.001)
+    began = time.monotonic()
+    for number in (1, 2):
+        outbox.put(chunk(number, 1))
+        outbox.hurry()
+        assert sent == ([*range(1, number + 1)] if is_asked else [])
+    assert time.monotonic() - began < 20, "nobody is waited for who does not send"
+    outbox.put(chunk(3, 1))
+    outbox.flush()
+    if is_asked:
+        sending.join(30)
+        assert sent == [1, 2, 3]
+
+
+def _closed(outbox: Outbox, number: int) -> list[Record]:
+    outbox.flush()
+    batch = outbox.after(number, 0)
+    assert batch is not None
+    return list(unpack(zstandard.ZstdDecompressor().decompress(batch.records)))
 
 
 def test_of_what_is_on_disk_memory_keeps_a_bounded_part(tmp_path: Path) -> None:
