@@ -120,7 +120,7 @@ class Recording:
         for number, session in self.sessions.items() if self.is_strict else ():
             self.keep(number, session)
         self.gate = tracer.open_gate()
-        self.enforcement = Enforcement(tracer)
+        self.enforcement = Enforcement(tracer, settings.allows_edits)
         self.glass = Suspension(GlassWatch(settings.glass, self.lineage.boot_id), settings.node, self)
         self.gate.on_let_go = self.enforcement.let_go
         self.gate.tracers = lambda: self.enforcement.tracers()

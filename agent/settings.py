@@ -90,6 +90,7 @@ class Settings:
     health: tuple[str, int] | None = None  # where whoever asks is told how we are
     self_probe_s: float = SELF_PROBE_S
     glass: Path = glass.FILE  # while it says so, nothing is enforced
+    allows_edits: bool = False  # the collector may have bytes of its own written and read
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver 
         options.health,
         options.self_probe,
         options.break_glass,
+        options.allow_edits,
     )
 
 
@@ -275,6 +277,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--self-probe", type=float, default=SELF_PROBE_S, metavar="SECONDS", help="with --health: from one self-probe to the next")
     broken = f"while this file says so, nothing is enforced [default: ${glass.PLACE}, else {glass.FILE}]"
     add("--break-glass", type=Path, default=glass.place(), metavar="FILE", help=broken)
+    edits = "let a collector have bytes of its own written and read by who is held [default: only refusals made here, and stars]"
+    add("--allow-edits", action="store_true", help=edits)
     add("--deliver", action="store_true", help="deliver what dead agents left in the spool, then end")
     add("--ended", type=_ended, action="append", default=[], metavar="SESSION=STATUS:WHY", help="with --deliver: how a session ended")
     add("--node", default=platform.node(), help="name of this node")

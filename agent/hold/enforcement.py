@@ -34,10 +34,10 @@ DRAINING_NS = 2 * SECOND  # for what was begun before a suspension
 
 
 class Enforcement:
-    """`orders` go to whichever workload waits for them."""
+    """`orders` go to whichever workload waits for them. `allows_edits`: also bytes of the collector's own."""
 
-    def __init__(self, tracer: Tracer) -> None:
-        self.tracer = tracer
+    def __init__(self, tracer: Tracer, allows_edits: bool = False) -> None:
+        self.tracer, self.allows_edits = tracer, allows_edits
         self.holds: dict[int, Holds] = {}
         self._said: SimpleQueue[Record] = SimpleQueue()
         self._regrets: SimpleQueue[tuple[int, str]] = SimpleQueue()
@@ -205,7 +205,7 @@ class Enforcement:
 
     def _ordered(self, holds: Holds, message: wire.Order) -> bool:
         try:
-            return holds.order(order_of(message, holds.terms.allow_edits))
+            return holds.order(order_of(message, self.allows_edits))
         except OrderError as error:
             LOG.warning("hold %s: %s", message.hold, error)
             return False

@@ -10,5 +10,4 @@ class Terms:
     denies: bool = False
     verdict_timeout: int = 2_000_000_000
     hold_limit: int = 10_000_000_000
-    allow_edits: bool = False
     covers: bool = False

@@ -98,6 +98,11 @@ def test_who_is_told_how_we_are_is_told_over_tls(tmp_path: Path, capsys: pytest.
     assert "--health needs --tls" in capsys.readouterr().err
 
 
+def test_nobody_else_writes_bytes_here_unless_the_node_says_so() -> None:
+    assert not settings("--cgroup", "/a").allows_edits
+    assert settings("--cgroup", "/a", "--allow-edits").allows_edits
+
+
 def test_pods_are_asked_for_where_a_pod_finds_the_api_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "namespace").write_text("chaperone\n")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")

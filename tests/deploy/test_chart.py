@@ -157,6 +157,12 @@ def test_never_two_agents_on_a_node() -> None:
     assert strategy == {"maxUnavailable": 1}, "maxSurge would run the new one beside the old one"
 
 
+def test_only_who_says_so_lets_a_collector_write() -> None:
+    for values, is_there in (({}, False), ({"agent": {"allowEdits": True}}, True)):
+        [agent] = named(rendered(values), "DaemonSet", "chaperone-agent")["spec"]["template"]["spec"]["containers"]
+        assert ("--allow-edits" in agent["args"]) is is_there
+
+
 def test_a_kubelet_asks_the_agent_where_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     objects = rendered({})

@@ -33,7 +33,7 @@ context = ssl.create_default_context(cafile=sys.argv[2])
 tls = context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))), server_hostname="127.0.0.1")
 """
 NONE = Refusal("x")
-ALLOWING, DENYING = Terms(allow_edits=True), Terms(denies=True, allow_edits=True)
+ALLOWING, DENYING = Terms(), Terms(denies=True)
 Decide = Callable[[Hold], Order | None]
 
 

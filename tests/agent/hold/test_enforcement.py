@@ -13,10 +13,12 @@ from support.deciding_collector import DecidingCollector
 from support.enforced import until
 from support.launched import deciding, launch, launching
 
-from chaperone.agent.hold.enforcement import terms_of
+from chaperone.agent.hold.enforcement import Enforcement, terms_of
 from chaperone.agent.hold.layout import STALE_NS
+from chaperone.agent.hold.orders import Order
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.settings import SessionOptions
+from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.records import Hold, Note, Outcome
 
 __all__ = ["apiserver"]
@@ -107,6 +109,28 @@ def test_terms_are_those_of_the_options() -> None:
     assert terms_of(SessionOptions(mode="enforce")) == Terms()
     told = SessionOptions(mode="enforce", on_failure="deny", verdict_timeout_s="0.5", hold_limit_s="30", uncovered="deny")
     assert terms_of(told) == Terms(denies=True, verdict_timeout=SECOND // 2, hold_limit=30 * SECOND, covers=True)
+
+
+class Asked:
+    """Holds of which all wait."""
+
+    def __init__(self) -> None:
+        self.orders: list[Order] = []
+
+    def order(self, order: Order) -> bool:
+        self.orders.append(order)
+        return True
+
+
+@pytest.mark.parametrize("allows_edits", [False, True])
+def test_bytes_of_the_collectors_own_need_the_nodes_consent(allows_edits: bool) -> None:
+    enforcement, asked = Enforcement(None, allows_edits), Asked()  # type: ignore[arg-type]
+    enforcement.holds = {1: asked}  # type: ignore[dict-item]
+    for kind in ("write", "answer"):
+        said = wire.Order(hold=kind, **{kind: {"data": b"x"}})
+        enforcement.take(wire.Downward(order=said))
+    enforcement.take(wire.Downward(order=wire.Order(hold="pass", **{"pass": wire.Pass()})))
+    assert [order.hold for order in asked.orders] == (["write", "answer", "pass"] if allows_edits else ["pass"])
 
 
 TWICE = """
