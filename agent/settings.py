@@ -261,7 +261,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--apiserver", action="append", default=[], metavar="HOST:PORT", help="with --pods: is one too (any number)")
     add("--attach", type=Path, action="append", default=[], help="probe this file from the start (any number)")
     add("--socket", type=Path, default=DEFAULT_SOCKET, help="the collector's Unix socket")
-    add("--target", default="", help="the collector as a gRPC target, instead of --socket")
+    add("--target", default="", help="the collector as a gRPC target, or several with commas between, instead of --socket")
     add("--tls", type=Path, metavar="DIR", help="tls.crt, tls.key and ca.crt, for a --target on TCP; read again at each connection")
     add("--memory", type=int, default=MEMORY_MIB, metavar="MIB", help="of records kept where the spool can't take them")
     add("--spool", type=Path, default=DEFAULT_SPOOL, metavar="DIR", help="where unconfirmed records wait, sealed")

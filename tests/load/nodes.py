@@ -4,7 +4,7 @@ import itertools
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class Node:
         hello = wire.Hello(contract=CONTRACT, agent=uuid.uuid4().hex, boot_id=boot, node=name, version="load")
         self.uplink = Uplink(target.address, hello, Cargo(self.outbox), target.tls)
         self._turn = itertools.cycle(self.pods)
-        self._put(record for pod in self.pods for record in pod.begin())
+        self.put(record for pod in self.pods for record in pod.begin())
         self.uplink.start()
 
     def is_free(self) -> bool:
@@ -67,15 +67,16 @@ class Node:
 
     def replay(self, talk: Talk) -> int:
         """In the next pod; calls."""
-        self._put(iter(next(self._turn).replay(talk, _now())))
+        self.put(iter(next(self._turn).replay(talk, _now())))
         return talk.calls
 
     def finish(self) -> bool:
         """End all sessions; whether all of it was acknowledged."""
-        self._put(record for pod in self.pods for record in pod.end(_now()))
+        self.put(record for pod in self.pods for record in pod.end(_now()))
         return self.uplink.finish(DONE_S)
 
-    def _put(self, records: Iterator[Record]) -> None:
+    def put(self, records: Iterable[Record]) -> None:
+        """As one batch."""
         for record in records:
             self.outbox.put(record)
         self.outbox.sent()
