@@ -31,7 +31,7 @@ from chaperone.agent.pods.select import Selection
 from chaperone.agent.recording import Ended, Recording, told
 from chaperone.agent.settings import Check, CleanUp, Deliver, PodSettings, Settings, parse
 from chaperone.agent.throttle import Throttle
-from chaperone.agent.trace.requirements import Problem, problems
+from chaperone.agent.trace.requirements import Problem, limits, problems
 from chaperone.agent.trace.tracer import SLICE, TAKE, Tracer, TracerSettings
 from chaperone.agent.workload.processes import boot_id, hierarchy
 from chaperone.proto import capture_pb2 as wire
@@ -82,19 +82,19 @@ def main() -> int:
 
 def check(settings: Check) -> int:
     """List what is missing; 1 if anything is. What a kernel can do is found out by loading."""
-    missing = problems() or list(refusals())
+    missing = problems() or [*refusals(), *limits()]
     if settings.output == "json":
         print(json.dumps([asdict(problem) for problem in missing]))  # noqa: T201
     for problem in missing if settings.output == "table" else []:
         print(f"{problem.what}: {problem.fix}")  # noqa: T201
-    return 1 if missing else 0
+    return 1 if any(not problem.is_limit for problem in missing) else 0
 
 
 def refusals() -> Iterator[Problem]:
     """What the kernel says when it is asked to load the probes."""
     try:
-        with Tracer():
-            pass
+        with Tracer() as tracer:
+            yield from tracer.limits()
     except (OSError, RuntimeError) as error:
         yield refusal(error)
 

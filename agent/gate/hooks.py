@@ -51,11 +51,16 @@ class ConnectHooks:
 
     def _loads(self) -> bool:
         """Whether the cgroup's programs may be loaded; if not, the tracepoint is in place."""
-        if self.is_by_cgroup:
-            try:
-                self.kernel.load_sock_addr("on_connect4", INET4_CONNECT)
-            except OSError:
-                self.is_by_cgroup = False
+        self.is_by_cgroup = self.is_by_cgroup and loads_by_cgroup(self.kernel)
         if not self.is_by_cgroup and self.tracepoint < 0:
             self.tracepoint = self.kernel.open_tracepoint("on_tcp_state", TRACEPOINT)
         return self.is_by_cgroup
+
+
+def loads_by_cgroup(kernel: Kernel) -> bool:
+    """Whether the kernel lets a cgroup's hook send signals."""
+    try:
+        kernel.load_sock_addr("on_connect4", INET4_CONNECT)
+    except OSError:
+        return False
+    return True

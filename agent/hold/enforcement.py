@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.hold.guardian import Guardian
-from chaperone.agent.hold.holds import Holds
+from chaperone.agent.hold.holds import UNTRACEABLE, Holds
 from chaperone.agent.hold.lane import OrderError
 from chaperone.agent.hold.lock import Lock, take_off
 from chaperone.agent.hold.orders import order_of
@@ -68,7 +68,7 @@ class Enforcement:
         self.holds = {**self.holds, workload: holds}  # a new one: other threads go through it
         self.tracer.enforce(workload, terms.denies, terms.covers)
         if pid:
-            holds.seize(pid)
+            self._begin_traced(workload, pid)
 
     def end(self, workload: int) -> None:
         """Enforce it no more; who waits there goes on, or ends, as its policy says."""
@@ -118,6 +118,13 @@ class Enforcement:
         for pid in members(cgroup) if workload in self.holds else ():
             with suppress(OSError):  # it ended, or another traces it
                 self.holds[workload].seize(pid)
+
+    def _begin_traced(self, workload: int, pid: int) -> None:
+        """A process that nobody has traced yet. Where even that may not be, its calls are met as they come, and said to be."""
+        try:
+            self.holds[workload].seize(pid)
+        except PermissionError:
+            self._regrets.put((workload, UNTRACEABLE))
 
     def _end(self, workload: int) -> None:
         if holds := self.holds.get(workload):

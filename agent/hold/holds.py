@@ -28,7 +28,7 @@ from chaperone.agent.hold.ledger import Ledger
 from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.hold.patience import Patience
 from chaperone.agent.hold.ptrace import FOLLOW, Kind, Option, Stop
-from chaperone.agent.hold.seizer import Seizer
+from chaperone.agent.hold.seizer import Seizer, tracer_of
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.hold.waiting import Waiting, World
 from chaperone.agent.sockets.values import SocketDenied, SocketValue
@@ -48,6 +48,9 @@ SIGNALLED_NS = 40_000_000
 SILENCE_NS = 5_000_000_000
 MISSED_NS = 5_000_000_000
 REPLACING = (Name.SKIP, Name.WRITE, "timeout-allow")  # the program believes all of it to have left
+AS_IT_SAYS = "what it sends is allowed or ended, as onFailure says"
+TRACED = f"a process that another tracer has (a debugger) cannot be held: {AS_IT_SAYS}"
+UNTRACEABLE = f"nothing can be held, since the kernel lets nobody trace (Yama's ptrace_scope 3, SELinux's deny_ptrace): {AS_IT_SAYS}"
 ENTRIES = (Site.WRITE, Site.OWED)
 
 
@@ -236,11 +239,10 @@ class Holds:
         """A thread that cannot be traced: nothing can be replaced, so it goes on or it ends."""
         self.waiting.pop(raw.tid, None)
         self._unmark(raw)
+        why = TRACED if _is_traced(raw.tid) else UNTRACEABLE
         with contextlib.suppress(ProcessLookupError):
             os.kill(raw.head.pid, signal.SIGKILL if self.terms.denies else signal.SIGCONT)
-        self.world.regret(
-            "a process that another tracer has (a debugger) cannot be held: what it sends is allowed or ended, as onFailure says"
-        )
+        self.world.regret(why)
         name, moved = ("timeout-deny", b"") if self.terms.denies else ("timeout-allow", waiting.data)
         if not self.terms.denies:
             self.ledger.leaves(waiting.lane.key, waiting.held.position + waiting.held.size)
@@ -482,6 +484,14 @@ class Holds:
 
     def _kept(self) -> int:
         return sum(lane.size for lane in self.lanes.values())
+
+
+def _is_traced(tid: int) -> bool:
+    """Whether somebody has this thread; one that is gone was nobody's whom the kernel forbids to be traced."""
+    try:
+        return tracer_of(tid) != 0
+    except ProcessLookupError:
+        return True
 
 
 def _is_under_way(lane: Lane) -> bool:

@@ -74,6 +74,7 @@ class Kernel:
             flags = [*FLAGS, *(f"-D{name}={value}" for name, value in defines.items())]
             self.bpf = _said("compile the BPF programs", lambda: BPF(text=text.encode(), cflags=flags))
         self.lib: Any = lib
+        self.defines = defines
         self.uprobe_type, self.tracepoint_type = BPF.KPROBE, BPF.RAW_TRACEPOINT
         self.descriptors: set[int] = set()
         self.closer = Closer()

@@ -11,15 +11,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 OLDEST = (5, 10)
+NOBODY_TRACES = "3"
 SYS_ADMIN, PERFMON, BPF = 1 << 21, 1 << 38, 1 << 39
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`what` is missing, and the command or change that `fix`es it."""
+    """`what` is missing, and the command or change that `fix`es it. `is_limit`: the agent works all the same, but not in everything."""
 
     what: str
     fix: str
+    is_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,15 @@ class Machine:
 def problems(machine: Machine | None = None) -> list[Problem]:
     """Every reason why the agent could not start here; empty on a machine that can."""
     return list(_problems(machine or Machine()))
+
+
+def limits(machine: Machine | None = None) -> list[Problem]:
+    """What an agent could not do here though it can start."""
+    found = machine or Machine()
+    if found.text("proc/sys/kernel/yama/ptrace_scope").strip() != NOBODY_TRACES:
+        return []
+    what = "Yama's ptrace_scope is 3: no call can be held, so nothing is enforced (onFailure decides), and big calls are stated as lost"
+    return [Problem(what, "boot with kernel.yama.ptrace_scope=2 or less: a running kernel does not go back from 3", is_limit=True)]
 
 
 def _problems(machine: Machine) -> Iterator[Problem]:

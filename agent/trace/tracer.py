@@ -24,6 +24,7 @@ from typing import Self
 
 from chaperone.agent.gate.gate import Gate
 from chaperone.agent.gate.held import Held
+from chaperone.agent.gate.hooks import loads_by_cgroup
 from chaperone.agent.groups.values import GroupEntered
 from chaperone.agent.hold.layout import STALE_NS, Enforcing
 from chaperone.agent.probe.apart import Parser
@@ -39,6 +40,7 @@ from chaperone.agent.trace.layout import Counters, Head, Stream, StreamKey
 from chaperone.agent.trace.offsets import offsets
 from chaperone.agent.trace.programs import resolved
 from chaperone.agent.trace.records import CAUSES, decode, tls_of
+from chaperone.agent.trace.requirements import Problem
 from chaperone.agent.trace.shares import Shares
 from chaperone.agent.trace.values import Attached, Lost, NotCovered, ProcessExec, ProcessExit, Tls, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.agent.workload.kept import KeptFiles
@@ -112,6 +114,13 @@ class Tracer:
     def open_gate(self) -> Gate:
         """What looks into programs by itself, and holds them while it does; to be closed before we are."""
         return Gate(self.kernel, self.files, self.kept_files)
+
+    def limits(self) -> Iterator[Problem]:
+        """What this kernel lets no program do, as its loading showed."""
+        if "FETCH_IS_REFUSED" in self.kernel.defines:
+            yield Problem(PLAIN_ADDITION, "Linux 5.12 or later", is_limit=True)
+        if not loads_by_cgroup(self.kernel):
+            yield Problem(BY_TRACEPOINT, "Linux 6.16 or later", is_limit=True)
 
     def govern(self, cgroup: str | Path) -> int:
         """Record what runs in this cgroup and all below; returns the workload's number (1 to 1024)."""
@@ -303,6 +312,10 @@ class Tracer:
             yield from self.gaps.follow(TlsClosed(_tls(key, stream), time, out_position, in_position))
         else:
             yield from self.gaps.end(_tls(key, stream), (out_position, in_position), time)
+
+
+PLAIN_ADDITION = "the kernel lets no probe add and fetch at once: writes to one Go connection without a lock may be told in a wrong order"
+BY_TRACEPOINT = "the kernel lets no cgroup's hook send signals: each TCP connect of the node, governed or not, passes a tracepoint"
 
 
 def _load(defines: dict[str, int]) -> Kernel:

@@ -32,11 +32,12 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing that recording needs; `fix`: the command or step that provides it."""
+    """One thing that recording needs; `fix`: the command or step that provides it. `limited`: it records without, but not all works."""
 
     ok: bool
     what: str
     fix: str = ""
+    limited: bool = False
 
 
 def doctor(
@@ -61,8 +62,9 @@ def agent_needs() -> Iterator[Need]:
         yield Need(False, f"the agent could not check this machine ({type(error).__name__})", "chaperone agent --check says why")
         return
     for problem in problems:
-        yield Need(False, problem["what"], problem["fix"])
-    if not problems:
+        is_limit = bool(problem.get("is_limit"))
+        yield Need(is_limit, problem["what"], problem["fix"], is_limit)
+    if all(problem.get("is_limit") for problem in problems):
         yield Need(True, "kernel, rights, bcc and cgroup2: the probes load")
 
 
@@ -80,4 +82,5 @@ def store_needs(place: Path) -> Iterator[Need]:
 
 
 def _row(need: Need) -> tuple[Cell, str, str]:
-    return Cell("ok", "good") if need.ok else Cell("missing", "bad"), need.what, need.fix
+    state = Cell("limited", "doubtful") if need.limited else Cell("ok", "good") if need.ok else Cell("missing", "bad")
+    return state, need.what, need.fix

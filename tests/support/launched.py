@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,13 +34,18 @@ def deciding(tmp_path: Path, judge: Judge = no_changes) -> Iterator[DecidingColl
         collector.stop()
 
 
-def launch(collector: DecidingCollector, server: ApiServer, *command: str, **terms: str) -> "subprocess.CompletedProcess[str]":
-    with launching(collector, server, *command, **terms) as process:
+def launch(
+    collector: DecidingCollector, server: ApiServer, *command: str, under: Sequence[str] = (), **terms: str
+) -> "subprocess.CompletedProcess[str]":
+    """`under`: what runs all of it."""
+    with launching(collector, server, *command, under=under, **terms) as process:
         said, told = process.communicate(timeout=90)
         return subprocess.CompletedProcess(command, process.returncode, said, told)
 
 
-def launching(collector: DecidingCollector, server: ApiServer, *command: str, **terms: str) -> "subprocess.Popen[str]":
+def launching(
+    collector: DecidingCollector, server: ApiServer, *command: str, under: Sequence[str] = (), **terms: str
+) -> "subprocess.Popen[str]":
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(doubled_launcher.__file__).parents[1]),
@@ -48,5 +53,5 @@ def launching(collector: DecidingCollector, server: ApiServer, *command: str, **
         "KUBECONFIG": str(server.kubeconfig),
         "ENFORCE": json.dumps({"mode": "enforce", "on_failure": "deny", **terms}),
     }
-    argv = [sys.executable, doubled_launcher.__file__, *command]
+    argv = [*under, sys.executable, doubled_launcher.__file__, *command]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)

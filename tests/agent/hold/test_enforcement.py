@@ -8,12 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from support import no_tracing
 from support.apiserver import ApiServer, apiserver
 from support.deciding_collector import DecidingCollector
 from support.enforced import until
 from support.launched import deciding, launch, launching
 
 from chaperone.agent.hold.enforcement import Enforcement, terms_of
+from chaperone.agent.hold.holds import UNTRACEABLE
 from chaperone.agent.hold.layout import STALE_NS
 from chaperone.agent.hold.orders import Order
 from chaperone.agent.hold.terms import Terms
@@ -101,6 +103,20 @@ def test_what_cannot_be_enforced_is_noted(tmp_path: Path, apiserver: ApiServer) 
         assert outcomes(collector) == ["timeout-allow"] * 4 and len(apiserver.requests()) == 4
         notes = [record.text for record in collector.records() if isinstance(record, Note) and record.subject == "enforcement"]
         assert notes == ["the collector did not decide in time three times in a row: onFailure counted at once"]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(("on_failure", "asked", "done"), [("allow", 1, "timeout-allow"), ("deny", 0, "timeout-deny")])
+def test_where_nobody_may_trace_the_policy_counts_and_that_is_said(
+    tmp_path: Path, apiserver: ApiServer, on_failure: str, asked: int, done: str
+) -> None:
+    """A filter of system calls says what Yama's ptrace_scope 3 would, which no kernel takes back."""
+    with deciding(tmp_path) as collector:
+        under = [sys.executable, no_tracing.__file__]
+        launch(collector, apiserver, *curl(apiserver, "--http1.1", apiserver.url + PODS), under=under, on_failure=on_failure)
+        assert (set(outcomes(collector)), len(apiserver.requests())) == ({done}, asked)
+        notes = [record.text for record in collector.records() if isinstance(record, Note) and record.subject == "enforcement"]
+        assert notes == [UNTRACEABLE]
 
 
 def test_terms_are_those_of_the_options() -> None:

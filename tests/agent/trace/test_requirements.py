@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chaperone.agent.trace.requirements import Machine, problems
+from chaperone.agent.trace.requirements import Machine, limits, problems
 
 MOUNTS = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n"
 
@@ -29,6 +29,15 @@ def said(machine: Machine) -> list[str]:
 
 def test_a_machine_that_has_everything_has_no_problem(machine: Machine) -> None:
     assert problems(machine) == []
+
+
+def test_where_nobody_may_trace_it_records_and_cannot_enforce(machine: Machine) -> None:
+    scope = machine.root / "proc/sys/kernel/yama/ptrace_scope"
+    scope.parent.mkdir(parents=True)
+    for value, is_limited in (("0", False), ("2", False), ("3", True)):
+        scope.write_text(f"{value}\n")
+        assert problems(machine) == []
+        assert [limit.is_limit and "nothing is enforced" in limit.what for limit in limits(machine)] == [True] * is_limited
 
 
 def test_bpf_and_perfmon_are_enough(machine: Machine) -> None:

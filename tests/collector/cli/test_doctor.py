@@ -27,6 +27,14 @@ def test_a_missing_thing_is_listed_with_its_fix_and_the_status_is_1(monkeypatch:
     assert "apt-get install python3-bpfcc" in done.output
 
 
+def test_what_works_less_is_listed_and_the_status_is_0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pretend(monkeypatch, json.dumps([{"what": "no call can be held", "fix": "boot otherwise", "is_limit": True}]))
+    done = CliRunner().invoke(app, ["--store", str(tmp_path)])
+    assert done.exit_code == 0
+    assert "limited   no call can be held" in done.output and "boot otherwise" in done.output
+    assert "the probes load" in done.output
+
+
 def test_a_machine_that_can_record_is_0_in_json_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pretend(monkeypatch, "[]")
     done = CliRunner().invoke(app, ["--store", str(tmp_path / "new"), "-o", "json"])
