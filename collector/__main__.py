@@ -100,6 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
         text = settled_text(settings.mask) if settings.mask else None
         if settings.alerts:
             read_alerting(settings.alerts)  # a bad one is said before anything starts
+        for where in filter(None, (settings.startup, settings.policy_objects)):
+            access(where, os.environ)  # so is a kubeconfig that can't be used
         with hold(settings.store, settings.shared.keys) as directory:
             if text is not None:
                 directory.remember_masking(text)

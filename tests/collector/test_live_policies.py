@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.collectors import ask, collector
 from support.pod_api import PodApi, pod_api
 from support.receivers import until
 from typer.testing import CliRunner
 
+from chaperone.collector.__main__ import main
 from chaperone.collector.cli.app import app
 from chaperone.collector.lookup.objects import PATH
 
@@ -71,6 +73,12 @@ def test_objects_are_in_force_told_and_recorded(tmp_path: Path) -> None:
         "removed policies.chaperone.dev/agents by unknown",
     ]
     assert "    -  do: alert\n    +  do: deny\n" in shown
+
+
+def test_a_kubeconfig_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--policy-objects", "--lift-startup-taint"):
+        assert main(["--store", str(tmp_path / "store"), option, "/no/such/file"]) == 1
+        assert capsys.readouterr().err == "chaperone collector: /no/such/file: No such file or directory\n"
 
 
 def _file(directory: Path) -> Path:
