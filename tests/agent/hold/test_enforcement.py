@@ -49,7 +49,7 @@ def test_kubectl_reads_under_holds_as_without(tmp_path: Path, apiserver: ApiServ
     with deciding(tmp_path) as collector:
         done = launch(collector, apiserver, "kubectl", "get", "pods", "-o", "name")
         assert (done.returncode, done.stdout) == (0, "pod/agent\npod/web-5b8b5f6f8f-gfvjk\n")
-        assert set(outcomes(collector)) <= {"pass", "skip", "write"} and len(outcomes(collector)) >= len(apiserver.requests()) > 1
+        assert set(outcomes(collector)) <= {"pass", "skip", "write"} and len(outcomes(collector)) >= len(apiserver.requests()) > 0
         streams = collector.streams.values()
         assert sorted(len(stream.requests) for stream in streams) == [len(apiserver.requests())]
 
