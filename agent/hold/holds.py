@@ -324,8 +324,9 @@ class Holds:
         self.ledger.leaves(waiting.lane.key, held.position + held.size, gained)
 
     def _mark(self, tid: int, lane: Lane) -> None:
-        """Without us nobody could go on with what is kept of a stream: its process may not live on as if all had left."""
-        is_between = lane.is_between and not lane.dead
+        """Without us nobody could go on with what is kept of a stream: its process may not live on as if all had left, nor read what was
+        meant for nobody."""
+        is_between = (lane.is_between or lane.is_replacing) and not lane.dead
         if lane.writer and (lane.writer != tid or not is_between):
             self.seizer.mark(lane.writer, dies_with_us=False)
         lane.writer = tid if is_between else 0
@@ -462,6 +463,8 @@ class Holds:
         if (lane := self.lanes.get(stream)) is not None:
             lane.positions[direction] = position
             self._announce(lane)
+            if lane.writer:
+                self._mark(lane.writer, lane)
 
     def _announce(self, lane: Lane) -> None:
         """Tell the kernel what of a stream is held."""

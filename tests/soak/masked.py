@@ -18,13 +18,14 @@ from support.apiserver import ApiServer, running
 from support.governed_run import governed, storing
 
 RULES = '- {name: stars, when: call.resource == "secrets", do: mask, enforce: enforce}\n'
-PORTION = 2_500  # reads of one run
+PORTION, REST_S = 2_500, 240  # reads of one run; what it may take besides, at a read a second
 
 
 def soak(count: int, threads: int, seed: int, rules: str = RULES) -> dict[str, Any]:
     """What one run read."""
     with tempfile.TemporaryDirectory() as name, storing(Path(name)) as place, running(place / "apiserver") as server:
-        done = governed(place, server, rules, *_command(server, count, threads, seed), PYTHONPATH=str(Path(__file__).parents[1]))
+        command, path = _command(server, count, threads, seed), str(Path(__file__).parents[1])
+        done = governed(place, server, rules, *command, wait_s=REST_S + count, PYTHONPATH=path)
         print(done.stderr.splitlines()[-1] if done.stderr else "", flush=True)
         if done.returncode:
             return {"reads": 0, "stars": 0, "leaks": [], "wrong": [f"status {done.returncode}: {done.stderr[-1000:]}"]}

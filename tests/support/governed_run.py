@@ -24,11 +24,13 @@ rules:
 SAID = 'said() { name=$1; shift; "$@" >$OUT/$name.out 2>$OUT/$name.err; echo $? >$OUT/$name.status; }'
 
 
-def governed(place: Path, server: ApiServer, rules: str, *command: str | Path, **extra: str) -> "subprocess.CompletedProcess[str]":
+def governed(
+    place: Path, server: ApiServer, rules: str, *command: str | Path, wait_s: float = 240, **extra: str
+) -> "subprocess.CompletedProcess[str]":
     """A run under a policy of these rules, to its end; `extra`: for its environment."""
     argv, environment = asked(place, rules, command), variables(place, server, extra)
     for _ in range(TRIES):
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=240, check=False)
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=wait_s, check=False)
         if NOT_READY not in done.stderr:
             break
     return done

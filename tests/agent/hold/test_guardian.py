@@ -55,6 +55,7 @@ def fate_of(state: str, on_failure: str, server, folder: Path, number: int = sig
         ("holding", "deny", ENDS, b""),
         ("gathering", "allow", ENDS, b""),
         ("gathering", "deny", ENDS, b""),
+        ("answering", "allow", ENDS, b"GET /healthz HTTP/1.1\r\n"),
         ("answering", "deny", ENDS, b"GET /healthz HTTP/1.1\r\n"),
     ],
 )
