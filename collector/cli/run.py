@@ -23,7 +23,7 @@ from chaperone.collector.ingest.masking_file import NONE, settled_text
 from chaperone.collector.ingest.policies import files_of, read_policies, text_of
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.acting import keeping, strictest
-from chaperone.collector.rules.terms import Keeping, Scan, Terms
+from chaperone.collector.rules.terms import Keeping, Terms
 from chaperone.collector.store.directory import MASKING, SOCKET
 
 CONTEXT = {"allow_interspersed_args": False}
@@ -56,8 +56,8 @@ def run(
     """
     place = directory(store)
     try:
-        texts, terms, (record, scan) = policies_of(policy or [])
-        run_ = prepare(Request(tuple(command), place / SOCKET, user, tuple(apiserver or ()), texts, terms, record, scan))
+        texts, terms, record = policies_of(policy or [])
+        run_ = prepare(Request(tuple(command), place / SOCKET, user, tuple(apiserver or ()), texts, terms, record))
         outcome = perform(run_, lambda: settled(place, mask, alerts))
     except LaunchError as error:
         _say(f"chaperone: {error.sentence}", _next(error.fix))
@@ -110,7 +110,7 @@ def _last_line(outcome: Outcome, place: Path, named: Path | None) -> str:
     return line(Ending(outcome.session, recorded, troubles, outcome.left, named))
 
 
-def policies_of(files: list[Path]) -> tuple[tuple[str, ...], Terms | None, tuple[Keeping, Scan]]:
+def policies_of(files: list[Path]) -> tuple[tuple[str, ...], Terms | None, Keeping]:
     """The texts of policy files, every one of them right, on which terms they act, and how CMD is recorded. CommandError with file,
     line and key."""
     try:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from chaperone.collector.rules import terms
 from chaperone.collector.rules.document import Policy, Rule
-from chaperone.collector.rules.terms import Keeping, Mode, Scan, Terms
+from chaperone.collector.rules.terms import Keeping, Mode, Terms
 from chaperone.collector.rules.verdict import Action, Enforce, Verdict
 
 ACTING = (Action.DENY, Action.APPROVE, Action.KILL, Action.MASK)  # what has an effect on the workload
@@ -32,8 +32,6 @@ def strictest(policies: Iterable[Policy]) -> Terms | None:
     return replace(found, hold_limit_ns=max([found.hold_limit_ns, *asking]))
 
 
-def keeping(policies: Iterable[Policy]) -> tuple[Keeping, Scan]:
-    """Whether the workload is recorded strictly, and whether also what it tells others than the API server: as any of these says that is
-    not off."""
-    found = terms.strictest(policy.terms for policy in policies if policy.terms.mode is not Mode.OFF)
-    return found.record, found.egress_scan
+def keeping(policies: Iterable[Policy]) -> Keeping:
+    """Whether the workload is recorded strictly: as any of these says that is not off."""
+    return terms.strictest(policy.terms for policy in policies if policy.terms.mode is not Mode.OFF).record

@@ -1,15 +1,14 @@
 """Live: what programs tell others than the API server leaves the node only where a policy has it read.
 
-`wire` is each batch as a collector gets it; the spool has the same batches, sealed. The store is that of a real collector.
+`wire` is each batch as a collector gets it; the spool has the same batches, sealed.
 """
 
+import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,24 +17,17 @@ import pytest
 from support import doubled_launcher
 from support.apiserver import ApiServer, apiserver
 from support.collector_double import CollectorDouble
+from support.collectors import leave
 from support.kernel import skip_without_kernel
-from support.leaks import leaks_in, leaks_in_store
+from support.leaks import leaks_in
 from support.tls_server import TlsServer, tls_server
 
-from chaperone.collector.store.directory import holder
 from chaperone.proto.records import Bound, Chunk, Connection, Direction, Loss, Record, StreamClosed, Withheld, pack
 
 __all__ = ["apiserver"]
 pytestmark = pytest.mark.kernel
-CHAPERONE = Path(sys.executable).with_name("chaperone")
+CHAPERONE, KUBECTL = (Path(sys.executable).with_name(name) for name in ("chaperone", "kubectl"))
 CANARY = "canary5e11c0elsewhereQ8"
-POLICY = """apiVersion: chaperone.dev/v1
-kind: Policy
-metadata: {name: reads-all}
-egress: {scan: "on"}
-rules:
-- {name: told, when: secret.left, do: alert}
-"""
 # Two programs with a TLS library each, one of them also to a server that a proxy leads to. No command line has the canary, which
 # would be recorded.
 SCRIPT = """
@@ -108,15 +100,16 @@ def told(folder: Path, server: ApiServer, elsewhere: TlsServer, proxy: int) -> d
     return {**os.environ, **{name: str(value) for name, value in names.items()}}
 
 
-def wire(folder: Path, server: ApiServer, elsewhere: TlsServer, policies: str = "") -> list[Record]:
-    """What a collector gets of one run of the script by the real agent and launcher."""
+def wire(folder: Path, server: ApiServer, elsewhere: TlsServer, scan: str) -> list[Record]:
+    """What a collector gets of one run of the script by the real agent and launcher, if the agent is told that of `egress.scan`."""
     collector = CollectorDouble(folder / "collector.sock")
     collector.start()
     try:
         with proxying() as proxy:
             ours = {"PYTHONPATH": str(Path(doubled_launcher.__file__).parents[1]), "COLLECTOR_SOCKET": str(collector.socket)}
+            ours |= {"ENFORCE": json.dumps({"scan": scan})}
             argv = [sys.executable, doubled_launcher.__file__, "sh", "-c", SCRIPT]
-            environment = told(folder, server, elsewhere, proxy) | ours | {"RUN_POLICIES": policies}
+            environment = told(folder, server, elsewhere, proxy) | ours
             done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         return list(collector.records())
@@ -125,7 +118,7 @@ def wire(folder: Path, server: ApiServer, elsewhere: TlsServer, policies: str = 
 
 
 def test_only_the_sizes_of_what_went_elsewhere_leave_the_node(apiserver: ApiServer, elsewhere: TlsServer, tmp_path: Path) -> None:
-    records = wire(tmp_path, apiserver, elsewhere)
+    records = wire(tmp_path, apiserver, elsewhere, "off")
     plaintext = b"".join(b"".join(sides) for sides in elsewhere.finished())
     assert plaintext.count(CANARY.encode()) == 3, "the programs did say it"
     assert leaks_in(pack(records), CANARY.encode()) == []
@@ -143,31 +136,21 @@ def test_only_the_sizes_of_what_went_elsewhere_leave_the_node(apiserver: ApiServ
     assert [(one.coverage_out, one.coverage_in) for one in ends] == [("complete", "complete")] * 2
 
 
-def test_a_policy_has_everything_recorded(apiserver: ApiServer, elsewhere: TlsServer, tmp_path: Path) -> None:
-    (tmp_path / "policy.yaml").write_text(POLICY)
-    records = wire(tmp_path, apiserver, elsewhere, str(tmp_path / "policy.yaml"))
+def test_where_it_may_all_of_it_leaves(apiserver: ApiServer, elsewhere: TlsServer, tmp_path: Path) -> None:
+    records = wire(tmp_path, apiserver, elsewhere, "on")
     said = b"".join(one.data for one in records if isinstance(one, Chunk))
     assert said.count(CANARY.encode()) == 3
     assert not [one for one in records if isinstance(one, Withheld)]
 
 
-def run(store: Path, environment: dict[str, str], *options: str | Path) -> list[str]:
-    """Where the canary is in the store after a run as a user types it."""
-    argv = [CHAPERONE, "run", "--store", store, *options, "--", "sh", "-c", SCRIPT]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "not complete" not in done.stderr, done.stderr
-    while pid := holder(store):
-        os.kill(pid, signal.SIGTERM)
-        time.sleep(0.2)
-    return leaks_in_store(store, CANARY.encode())
-
-
-def test_nothing_of_it_is_in_a_store(apiserver: ApiServer, elsewhere: TlsServer, tmp_path: Path) -> None:
-    (tmp_path / "policy.yaml").write_text(POLICY)
-    with proxying() as proxy:
-        assert run(tmp_path / "off", told(tmp_path, apiserver, elsewhere, proxy)) == []
-    with proxying() as proxy:
-        assert run(tmp_path / "on", told(tmp_path, apiserver, elsewhere, proxy), "--policy", tmp_path / "policy.yaml") != [], (
-            "its path is kept"
-        )
+def test_a_run_records_an_api_server_that_nobody_named(apiserver: ApiServer, tmp_path: Path) -> None:
+    named, store = tmp_path / "named", tmp_path / "store"
+    named.write_text(apiserver.kubeconfig.read_text().replace(apiserver.url, "https://named.test:6443"))
+    argv = [CHAPERONE, "run", "--store", store, "--", KUBECTL, "--kubeconfig", apiserver.kubeconfig, "get", "pods"]
+    done = subprocess.run(argv, env={**os.environ, "KUBECONFIG": str(named)}, capture_output=True, text=True, timeout=120, check=False)
+    try:
+        assert done.returncode == 0, done.stderr
+        listed = subprocess.run([CHAPERONE, "calls", "list", "--store", store, "-o", "json"], capture_output=True, text=True, check=True)
+        assert ("list", "pods") in [(call["verb"], call["resource"]) for call in json.loads(listed.stdout)]
+    finally:
+        leave(store)

@@ -37,8 +37,8 @@ def main() -> int:
     about = launcher.about
     launcher.about = lambda run, pid: {**about(run, pid), **json.loads(os.environ.get("ENFORCE", "{}"))}
     try:
-        _, terms, (record, scan) = policies_of([Path(file) for file in os.environ.get("RUN_POLICIES", "").split()])
-        request = Request(tuple(sys.argv[1:]), socket, os.environ.get("RUN_AS"), terms=terms, record=record, scan=scan)
+        _, terms, record = policies_of([Path(file) for file in os.environ.get("RUN_POLICIES", "").split()])
+        request = Request(tuple(sys.argv[1:]), socket, os.environ.get("RUN_AS"), terms=terms, record=record)
         outcome = launcher.perform(prepare(request), lambda: None)
     except LaunchError as error:
         print(json.dumps({"sentence": error.sentence, "fix": error.fix}), file=sys.stderr)

@@ -82,6 +82,7 @@ def live_node(tracer: Tracer, api: PodApi, kubelet: Kubelet, selection: Selectio
     try:
         yield made
     finally:
+        made.recording.enforcement.close()  # or its guardian takes the silence for our death
         made.recording.gate.close()
         made.node.close()
         for number in [*made.recording.sessions, *[key for key in tracer.tops if key < 0]]:

@@ -38,7 +38,6 @@ class Request:
     policies: tuple[str, ...] = ()  # texts
     terms: Terms | None = None  # on which they act on CMD; None: they don't
     record: Keeping = Keeping.BEST_EFFORT
-    scan: Scan = Scan.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,6 @@ class Run:
     policies: tuple[str, ...] = ()
     terms: Terms | None = None
     record: Keeping = Keeping.BEST_EFFORT
-    scan: Scan = Scan.OFF
 
     @property
     def is_strict(self) -> bool:
@@ -81,7 +79,7 @@ def prepare(request: Request) -> Run:
         raise LaunchError("recording needs root", as_root(sys.argv, os.environ))
     servers = apiservers.find(request.apiservers, environment, account.home)
     group = RunCgroup(own_group())
-    return Run(command, account, environment, servers, group, request.socket, request.policies, request.terms, request.record, request.scan)
+    return Run(command, account, environment, servers, group, request.socket, request.policies, request.terms, request.record)
 
 
 def as_root(argv: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -123,7 +121,7 @@ def about(run: Run, pid: int) -> About:
         "notes": run.servers.notes,
         "policies": run.policies,
         "record": str(run.record),
-        "scan": str(run.scan),
+        "scan": str(Scan.ON),  # it stays on this machine, where any server may turn out to be an API server
         **_governing(run.terms),
         "pid": str(pid),
     }

@@ -5,7 +5,7 @@ from support.policies import HEAD
 
 from chaperone.collector.rules.acting import acts, keeping, strictest
 from chaperone.collector.rules.document import Policy, policies
-from chaperone.collector.rules.terms import Keeping, Mode, OnFailure, Scan
+from chaperone.collector.rules.terms import Keeping, Mode, OnFailure
 from chaperone.collector.times import SECOND
 
 RULE = "- name: r\n  when: call.verb == 'get'\n  do: {do}\n  enforce: {enforce}\n"
@@ -46,15 +46,9 @@ def test_each_term_is_the_strictest_of_the_policies_that_act() -> None:
 
 def test_one_policy_that_is_not_off_makes_a_recording_strict() -> None:
     strict, off, lax = policy(terms="record: strict"), policy(terms="mode: off\nrecord: strict"), policy()
-    assert keeping([lax, strict]) == (Keeping.STRICT, Scan.OFF)
-    assert keeping([lax, off]) == keeping([]) == (Keeping.BEST_EFFORT, Scan.OFF)
-    assert keeping([policy("alert", terms="mode: record\nrecord: strict")])[0] is Keeping.STRICT, "whether or not a rule acts"
-
-
-def test_one_policy_that_is_not_off_has_everything_recorded() -> None:
-    scans, off = policy(terms="egress: {scan: 'on'}"), policy(terms="mode: off\negress: {scan: 'on'}")
-    assert keeping([policy(), scans]) == (Keeping.BEST_EFFORT, Scan.ON)
-    assert keeping([policy(), off]) == (Keeping.BEST_EFFORT, Scan.OFF)
+    assert keeping([lax, strict]) is Keeping.STRICT
+    assert keeping([lax, off]) is keeping([]) is Keeping.BEST_EFFORT
+    assert keeping([policy("alert", terms="mode: record\nrecord: strict")]) is Keeping.STRICT, "whether or not a rule acts"
 
 
 def test_a_rule_that_asks_has_calls_held_for_as_long_as_it_says() -> None:
