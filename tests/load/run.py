@@ -11,21 +11,18 @@ import argparse
 import itertools
 import json
 import os
-import select
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from load.meter import Meter
 from load.nodes import Node, Target
 from load.replay import talks
-from support.collectors import READY_S, ask
+from support.collectors import ask, collector
 from support.receivers import free_port
 from support.tls_directories import SERVER, authority, tls_directory
 
@@ -70,8 +67,8 @@ def measure(size: Size, place: Path, *options: str) -> Result:
     parent = authority()
     server = tls_directory(place / "tls", parent, SERVER)
     target = Target(f"127.0.0.1:{free_port()}", tls_directory(place / "agents", parent, Subject("node", (AGENTS,))))
-    with _collector(place / "store", "--listen", target.address, "--tls", str(server), *options) as pid:
-        meter, began, own = Meter(pid), time.monotonic(), time.process_time()
+    with collector(place / "store", "--listen", target.address, "--tls", str(server), *options, module="load.collector") as process:
+        meter, began, own = Meter(process.pid), time.monotonic(), time.process_time()
         nodes = [Node(f"node-{number}", size.pods, target) for number in range(size.nodes)]
         calls, plaintext = _replay(nodes, size)
         acked = [node.finish() for node in nodes]
@@ -123,24 +120,6 @@ def _faults(store: Path, nodes: list[Node], calls: int) -> Iterator[str]:
         yield f"{found} calls are recorded, {calls} were replayed"
     if still := len([row for row in ask(store, "sessions.open") if row["session"] in sessions]):
         yield f"{still} sessions are not over"
-
-
-@contextmanager
-def _collector(store: Path, *options: str) -> Iterator[int]:
-    ready, told = os.pipe()
-    command = [sys.executable, "-m", "load.collector", "--store", str(store), "--ready-fd", str(told), *options]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    with subprocess.Popen(command, pass_fds=(told,), env=environment) as process:
-        os.close(told)
-        readable, _, _ = select.select([ready], [], [], READY_S)
-        if not readable or os.read(ready, 100) != b"ready\n":
-            process.kill()
-            raise SystemExit("the collector did not get ready")
-        os.close(ready)
-        try:
-            yield process.pid
-        finally:
-            process.terminate()
 
 
 def report(size: Size, found: Result) -> Iterator[str]:

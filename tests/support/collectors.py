@@ -22,16 +22,17 @@ from chaperone.proto.capture_pb2_grpc import CaptureStub
 from chaperone.proto.query_pb2_grpc import QueryStub
 from chaperone.proto.records import Record, pack
 
+TESTS = Path(__file__).parents[1]
 READY_S = 30
 OPTIONS = [("grpc.max_receive_message_length", -1)]
 WALL_OFFSET = 1_700_000_000_000_000_000
 
 
-def start(store: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+def start(store: Path, *arguments: str, module: str = "chaperone.collector") -> "subprocess.Popen[bytes]":
     """A collector that serves."""
     ready, told = os.pipe()
-    command = [sys.executable, "-m", "chaperone.collector", "--store", str(store), "--ready-fd", str(told), *arguments]
-    process = subprocess.Popen(command, pass_fds=(told,), stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", module, "--store", str(store), "--ready-fd", str(told), *arguments]
+    process = subprocess.Popen(command, pass_fds=(told,), stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(TESTS)})
     os.close(told)
     waiting = select.poll()  # descriptors may be above what select takes
     waiting.register(ready, select.POLLIN)
@@ -65,8 +66,8 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def collector(store: Path, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    process = start(store, *arguments)
+def collector(store: Path, *arguments: str, module: str = "chaperone.collector") -> Iterator["subprocess.Popen[bytes]"]:
+    process = start(store, *arguments, module=module)
     try:
         yield process
     finally:

@@ -57,7 +57,9 @@ class Terminal:
         os.close(self.master)
 
     def _read(self, timeout_s: float, awaited: str, is_due: bool = True) -> None:
-        ready, _, _ = select.select([self.master], [], [], max(0.0, timeout_s))
+        waiting = select.poll()  # descriptors may be above what select takes
+        waiting.register(self.master, select.POLLIN)
+        ready = waiting.poll(max(0.0, timeout_s) * 1000)
         assert ready or not is_due, f"no {awaited!r} within {self.patience_s} s; shown: {self.shown!r}"
         try:
             self.shown += os.read(self.master, 65536) if ready else b""
