@@ -39,7 +39,11 @@ def launch(
 ) -> "subprocess.CompletedProcess[str]":
     """`under`: what runs all of it."""
     with launching(collector, server, *command, under=under, **terms) as process:
-        said, told = process.communicate(timeout=90)
+        try:
+            said, told = process.communicate(timeout=90)
+        except BaseException:
+            process.kill()  # or it is waited for
+            raise
         return subprocess.CompletedProcess(command, process.returncode, said, told)
 
 
