@@ -240,12 +240,12 @@ class Holds:
         self.waiting.pop(raw.tid, None)
         self._unmark(raw)
         why = TRACED if _is_traced(raw.tid) else UNTRACEABLE
+        if not self.terms.denies:  # before it goes on: the second lock ends what leaves too early
+            self.ledger.leaves(waiting.lane.key, waiting.held.position + waiting.held.size)
         with contextlib.suppress(ProcessLookupError):
             os.kill(raw.head.pid, signal.SIGKILL if self.terms.denies else signal.SIGCONT)
         self.world.regret(why)
         name, moved = ("timeout-deny", b"") if self.terms.denies else ("timeout-allow", waiting.data)
-        if not self.terms.denies:
-            self.ledger.leaves(waiting.lane.key, waiting.held.position + waiting.held.size)
         self._say(waiting, name, "its process cannot be traced", moved)
 
     def _known(self, waiting: Waiting) -> Order | None:

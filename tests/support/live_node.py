@@ -58,6 +58,13 @@ class LiveNode:
         """Until it meets whoever is in the kubelet's cgroups."""
         self.until(lambda: self.node.workloads.atlas.areas)
 
+    def serve(self, port: int) -> None:
+        """Let this port here be the cluster's API server, an endpoint of the Service `kubernetes`."""
+        about, endpoints = {"namespace": "default", "name": "kubernetes"}, [{"addresses": ["127.0.0.1"]}]
+        slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+        self.api.put(slices, {"metadata": about, "addressType": "IPv4", "endpoints": endpoints, "ports": [{"port": port}]})
+        self.until(lambda: len(self.node.census.servers.addresses(0)) == 2)
+
     def of(self, kind: type[Kind]) -> list[Kind]:
         return [record for record in self.records if isinstance(record, kind)]
 

@@ -52,15 +52,6 @@ def run(node: LiveNode, cgroup: Path, argv: list[str | Path], status: int = 0) -
     assert process.returncode == status
 
 
-def serve(node: LiveNode, server: ApiServer) -> None:
-    """Let it be the cluster's API server, an endpoint of the Service `kubernetes`."""
-    about = {"namespace": "default", "name": "kubernetes"}
-    endpoints = [{"addresses": ["127.0.0.1"]}]
-    slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
-    node.api.put(slices, {"metadata": about, "addressType": "IPv4", "endpoints": endpoints, "ports": [{"port": server.port}]})
-    node.until(lambda: len(node.node.census.servers.addresses(0)) == 2)
-
-
 def requests(node: LiveNode, session: SessionStarted) -> list[bytes]:
     """The OUT plaintext of each stream of a session, each from its first byte."""
     streams = {record.stream: b"" for record in node.of(StreamOpened) if record.session == session.session}
@@ -73,7 +64,7 @@ def requests(node: LiveNode, session: SessionStarted) -> list[bytes]:
 
 def test_a_selected_pod_is_recorded_from_its_first_request_with_its_names(node: LiveNode, apiserver: ApiServer) -> None:
     id_ = container_id("first")
-    serve(node, apiserver)
+    node.serve(apiserver.port)
     node.put("agent", UID, labels=RECORD | {"app": "agent"}, spec={"serviceAccountName": "bot", "runtimeClassName": "runc"})
     node.ready()
     cgroup = node.kubelet.container(UID, id_)
@@ -243,7 +234,7 @@ def test_a_label_raises_a_running_container_and_lowers_none(node: LiveNode, apis
 
 def test_its_connections_to_the_api_server_are_told_from_others(node: LiveNode, apiserver: ApiServer) -> None:
     """By the Service's address before it is translated, an endpoint's behind that."""
-    serve(node, apiserver)
+    node.serve(apiserver.port)
     node.put("agent", UID, labels=RECORD, status=statuses(("main", container_id("main"))))
     run(node, node.kubelet.container(UID, container_id("main")), get_secrets(apiserver))
     node.until(lambda: node.of(Connection))
