@@ -6,12 +6,12 @@ from typing import Any
 
 from chaperone.collector.identity.access import Access
 from chaperone.collector.store.engine import Engine
-from chaperone.collector.store.questions import ROW_LIMIT, bound, number
+from chaperone.collector.store.questions import WALL_SINCE, bound, row_limit
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.times import rfc3339
 
 _FILTERS = {
-    "since": ("time", "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')"),
+    "since": WALL_SINCE,
     "session": ("id", "startsWith(session, {session:String})"),
     "user": ("text", "JSONExtractString(document, 'user') = {user:String}"),
 }
@@ -37,7 +37,7 @@ def access_row(access: Access) -> Row:
 
 def accesses_list(engine: Engine, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`since session user`, `limit` (default 1000) → the newest accesses, oldest first."""
-    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
+    limit = row_limit(parameters, 1000)
     given = bound(parameters, {key: kind for key, (kind, _) in _FILTERS.items()})
     conditions = " AND ".join(["kind = 'access'", *(_FILTERS[key][1] for key in given)])
     statement = f"SELECT document FROM records WHERE {conditions} ORDER BY time DESC, id LIMIT {{limit:UInt64}}"

@@ -7,13 +7,13 @@ from typing import Any
 from chaperone.collector.store.arrivals import AFTER, CURSOR, settled
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.facts import BEGUN
-from chaperone.collector.store.questions import ROW_LIMIT, bound, number
+from chaperone.collector.store.questions import WALL_SINCE, bound, number, row_limit
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.times import time_ns
 
 DAYS = 3  # one waits a day at most to be given, and then a day to be used
 _FILTERS = {
-    "since": ("time", "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')"),
+    "since": WALL_SINCE,
     "session": ("id", "startsWith(session, {session:String})"),
     "id": ("id", "startsWith(id, {id:String})"),
     "state": ("text", "JSONExtractString(document, 'state') = {state:String}"),
@@ -32,7 +32,7 @@ def approval_row(document: Mapping[str, Any]) -> Row:
 def approvals_list(engine: Engine, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`session since id state rule`, `limit` (default 1000) → the newest approvals as they are now, oldest first. To follow, ask again
     with `after`, the highest `cursor` so far: then they come in order of their last change."""
-    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
+    limit = row_limit(parameters, 1000)
     given = bound(parameters, {key: kind for key, (kind, _) in _FILTERS.items()})
     after, order = (number(parameters, "after"), "arrived") if "after" in parameters else (0, "time DESC, id")
     conditions = " AND ".join([_FILTERS[key][1] for key in given] + [AFTER if "after" in parameters else "true"])

@@ -7,12 +7,12 @@ from typing import Any
 
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.facts import BEGUN, OVER
-from chaperone.collector.store.questions import ROW_LIMIT, bound, flag, number
+from chaperone.collector.store.questions import WALL_SINCE, bound, flag, row_limit
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.times import rfc3339, time_ns
 from chaperone.proto.records import BreakGlass
 
-_FILTERS = {"since": ("time", "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')")}
+_FILTERS = {"since": WALL_SINCE}
 PARAMETERS = frozenset(_FILTERS) | {"limit", "now"}
 Rows = list[dict[str, Any]]
 
@@ -36,7 +36,7 @@ def word_row(document: Mapping[str, Any]) -> Row:
 
 def glass_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     """`since`, `limit` (default 100), `now` (only what is in force) → the newest, oldest first."""
-    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 100
+    limit = row_limit(parameters, 100)
     given = bound(parameters, {key: kind for key, (kind, _) in _FILTERS.items()})
     conditions = " AND ".join(["kind = 'glass'", *(_FILTERS[key][1] for key in given)])
     newest = f"SELECT id, document, time FROM records WHERE {conditions} ORDER BY id, phase DESC, position DESC LIMIT 1 BY id"

@@ -13,7 +13,7 @@ from chaperone.collector.store.arrivals import AFTER, CURSOR, settled
 from chaperone.collector.store.bodies import with_bodies
 from chaperone.collector.store.clock import SHIFT, SINCE, STEADY, UNTIL, clocks
 from chaperone.collector.store.engine import Engine
-from chaperone.collector.store.questions import ROW_LIMIT, bound, names, number
+from chaperone.collector.store.questions import bound, names, number, row_limit
 from chaperone.collector.store.summary import merged
 from chaperone.collector.times import rfc3339, time_ns
 
@@ -38,7 +38,7 @@ VERDICT_PARAMETERS = frozenset(_VERDICT_FILTERS) | {"limit", "after"}
 def verdicts_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     """`session since until call id rule action severity`, `limit` (default 1000) → the newest verdicts, oldest first (store/verdicts.py).
     To follow, ask again with `after`: the highest `cursor` of the rows so far."""
-    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
+    limit = row_limit(parameters, 1000)
     given = bound(parameters, {key: kind for key, (kind, _) in _VERDICT_FILTERS.items()})
     conditions = " AND ".join(["kind = 'verdict'", *(_VERDICT_FILTERS[key][1] for key in given)])
     after, order = (number(parameters, "after"), "arrived") if "after" in parameters else (0, "at DESC, id")

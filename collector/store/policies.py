@@ -6,12 +6,12 @@ from typing import Any
 
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.facts import BEGUN
-from chaperone.collector.store.questions import ROW_LIMIT, bound, number
+from chaperone.collector.store.questions import WALL_SINCE, bound, row_limit
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.times import time_ns
 
 _FILTERS = {
-    "since": ("time", "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')"),
+    "since": WALL_SINCE,
     "policy": ("text", "has(JSONExtract(document, 'policies', 'Array(String)'), {policy:String})"),
     "source": ("text", "JSONExtractString(document, 'source') = {source:String}"),
 }
@@ -29,7 +29,7 @@ def policy_row(document: Mapping[str, Any]) -> Row:
 
 def policies_history(engine: Engine, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`since`, `policy`, `source`, `limit` (default 100) → the newest changes, oldest first, without the texts."""
-    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 100
+    limit = row_limit(parameters, 100)
     given = bound(parameters, {key: kind for key, (kind, _) in _FILTERS.items()})
     conditions = " AND ".join(["kind = 'policy'", *(_FILTERS[key][1] for key in given)])
     statement = f"SELECT document FROM records WHERE {conditions} ORDER BY time DESC, id LIMIT {{limit:UInt64}}"

@@ -23,7 +23,7 @@ from chaperone.collector.store.glass import PARAMETERS as GLASS
 from chaperone.collector.store.glass import glass_list
 from chaperone.collector.store.policies import PARAMETERS as POLICIES
 from chaperone.collector.store.policies import policies_history
-from chaperone.collector.store.questions import ROW_LIMIT, bound, flag, identifier, number, parameters_in
+from chaperone.collector.store.questions import bound, flag, identifier, parameters_in, row_limit
 from chaperone.collector.store.running import rules_counts, sessions_open
 from chaperone.collector.store.summary import merged, summary
 from chaperone.collector.store.timeline import moments
@@ -62,7 +62,7 @@ _VERSION_FILTERS = {
 def sessions_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     """`since`, `until`, `namespace`, `pod`, `limit` (default 100) → the summary of each session and `at`, newest last. `namespace` and
     `pod` are those of the container's pod."""
-    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 100
+    limit = row_limit(parameters, 100)
     narrow, given = _conditions(parameters, _SESSION_FILTERS)
     conditions = ["kind = 'session'", *narrow]
     columns = f"SELECT session, min({STEADY}) AS at FROM records"
@@ -90,7 +90,7 @@ def calls_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     """`session since until id stream process verb apiGroup resource subresource namespace name user userAgent code bodies`,
     `limit` (default 1000) → the newest calls, each with `at`, oldest first. To follow, ask again with `after`: the highest `cursor` of the
     rows so far; then they come in order of arrival, a call again whenever more of it is known."""
-    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
+    limit = row_limit(parameters, 1000)
     narrow, given = _conditions(parameters, _CALL_FILTERS)
     late, more = _conditions(parameters, _VERSION_FILTERS)
     if "session" in parameters:
@@ -109,7 +109,7 @@ def calls_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
 def connections_list(engine: Engine, parameters: Mapping[str, Any]) -> Rows:
     """`session`, `limit` (default 1000) → the session's connections, the newest of them, oldest first, each with `exe` and `pid`."""
     session = _session(engine, parameters)
-    limit = number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else 1000
+    limit = row_limit(parameters, 1000)
     processes = {process["id"]: process for process in merged(engine, session, ["process"]) if "id" in process}
     found = merged(engine, session, ["connection"])[-limit:]
     return [_of_process(one, processes.get(one["process"], {})) for one in found]

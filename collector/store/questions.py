@@ -10,6 +10,7 @@ from chaperone.collector.store.engine import Parameter
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 _ID = re.compile(r"[0-9a-f]{1,32}")
 ROW_LIMIT = 100_000
+WALL_SINCE = ("time", "time >= parseDateTime64BestEffort({since:String}, 9, 'UTC')")  # a filter by the wall clock: its kind, its condition
 
 
 def parameters_in(text: str, allowed: frozenset[str]) -> dict[str, Any]:
@@ -50,6 +51,11 @@ def number(parameters: Mapping[str, Any], key: str, highest: int = 2**63 - 1) ->
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= highest:
         raise QuestionError(f"{key} must be a whole number from 0 to {highest}")
     return value
+
+
+def row_limit(parameters: Mapping[str, Any], default: int) -> int:
+    """How many rows at the most: `limit`, as far as we answer."""
+    return number(parameters, "limit", ROW_LIMIT) if "limit" in parameters else default
 
 
 def flag(parameters: Mapping[str, Any], key: str) -> bool:
