@@ -16,7 +16,7 @@ TIMEOUT_S = 1.0
 LIMIT = 4 << 20  # bytes of an answer; etcd keeps no larger object
 AGENT = "chaperone-collector (look-up)"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_NAME = re.compile(r"(?!.*\.\.)[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+NAME = re.compile(r"(?!.*\.\.)[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 GONE, REFUSED = 404, (401, 403)
 FAILURES = (OSError, http.client.HTTPException, ValueError)  # of one question
 
@@ -38,7 +38,7 @@ class Client:
 
     def pod(self, namespace: str, name: str) -> dict[str, Any] | None:
         """A pod; None when there is none, or can be none of that name. UnansweredError otherwise."""
-        if not (_NAMESPACE.fullmatch(namespace) and _NAME.fullmatch(name)):
+        if not (_NAMESPACE.fullmatch(namespace) and NAME.fullmatch(name)):
             return None  # names come from what workloads send: nothing else may get into a path
         status, body = self._get(f"/api/v1/namespaces/{namespace}/pods/{name}")
         if status == GONE:
@@ -74,6 +74,16 @@ def asked(access: Access, path: str, timeout_s: float, patch: bytes = b"") -> It
         yield connection.getresponse()
     finally:
         connection.close()
+
+
+@contextmanager
+def answered(access: Access, path: str, timeout_s: float, patch: bytes = b"") -> Iterator[http.client.HTTPResponse]:
+    """`asked`, where each of FAILURES, also of who reads the answer, is an UnansweredError."""
+    try:
+        with asked(access, path, timeout_s, patch) as answer:
+            yield answer
+    except FAILURES as error:
+        raise UnansweredError(f"{access.url} did not answer: {type(error).__name__}", is_down=True) from None
 
 
 def json_object(body: bytes, limit: int) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chaperone.collector.lookup.access import Access
-from chaperone.collector.lookup.client import FAILURES, UnansweredError, asked, json_object
+from chaperone.collector.lookup.client import UnansweredError, answered, json_object
 
 Object = Mapping[str, Any]
 PAGE = 500
@@ -58,11 +58,8 @@ def listed(access: Access, path: str, deadline: float, query: Mapping[str, str] 
 
 
 def _page(access: Access, path: str) -> dict[str, Any]:
-    try:
-        with asked(access, path, TIMEOUT_S) as answer:
-            body = answer.read(PAGE_LIMIT + 1)
-    except FAILURES as error:
-        raise UnansweredError(f"{access.url} did not answer: {type(error).__name__}", is_down=True) from None
+    with answered(access, path, TIMEOUT_S) as answer:
+        body = answer.read(PAGE_LIMIT + 1)
     if answer.status != http.client.OK:
         raise UnansweredError(f"{access.url} answered {answer.status} to a list of {path.partition('?')[0]}", is_down=False)
     return _read(access, body)

@@ -4,9 +4,9 @@ In a thread of its own: an API that hangs keeps nobody waiting. Only these objec
 """
 
 import http.client
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import orjson
 
 from chaperone.collector.lookup.access import Access
-from chaperone.collector.lookup.client import FAILURES, UnansweredError, asked, json_object
+from chaperone.collector.lookup.client import NAME, UnansweredError, answered, json_object
 from chaperone.collector.lookup.parts import mapping, mappings, text
 
 PATH = "/apis/chaperone.dev/v1/policies"
@@ -24,7 +24,6 @@ TIMEOUT_S = 10.0
 WATCH_S = 240  # the API server ends a watch after this time; a connection that died unseen is noticed a little later
 PAUSES_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 TOO_OLD = 410
-_NAME = re.compile(r"(?!.*\.\.)[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 Object = Mapping[str, Any]
 Objects = dict[str, Object]
 
@@ -55,14 +54,11 @@ class PolicyObjects:
 
     def tell(self, name: str, status: Mapping[str, Any]) -> None:
         """Write an object's status; nothing happens where it is gone. UnansweredError."""
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             return
         patch = orjson.dumps([{"op": "add", "path": "/status", "value": status}])
-        try:
-            with asked(self.access, f"{PATH}/{name}/status", TIMEOUT_S, patch) as answer:
-                answer.read(LINE_LIMIT)
-        except FAILURES as error:
-            raise UnansweredError(f"{self.access.url} did not answer: {type(error).__name__}", is_down=True) from None
+        with answered(self.access, f"{PATH}/{name}/status", TIMEOUT_S, patch) as answer:
+            answer.read(LINE_LIMIT)
         if answer.status not in (http.client.OK, http.client.NOT_FOUND):
             raise UnansweredError(f"{self.access.url} answered {answer.status} to the status of policy {name}", is_down=False)
 
@@ -94,7 +90,7 @@ class PolicyObjects:
     def _watch(self, version: str) -> str:
         """Until the API server ends it; the version to go on from."""
         wanted = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_S)}
-        with self._asked(wanted) as answer:
+        with self._asked(wanted, WATCH_S + 30) as answer:
             for event in _events(answer):
                 one = mapping(event, "object")
                 if text(event, "type") == "ERROR":
@@ -118,39 +114,20 @@ class PolicyObjects:
             self.changed(objects)
         self._objects = objects
 
-    def _asked(self, query: Mapping[str, str]) -> "_Answered":
-        return _Answered(self.access, f"{PATH}?{urlencode(query)}" if query else PATH)
+    @contextmanager
+    def _asked(self, query: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Iterator[http.client.HTTPResponse]:
+        """An answer that is none but good. UnansweredError, _TooOldError."""
+        with answered(self.access, f"{PATH}?{urlencode(query)}" if query else PATH, timeout_s) as answer:
+            if answer.status == TOO_OLD:
+                raise _TooOldError
+            if answer.status != http.client.OK:
+                raise UnansweredError(f"{self.access.url} answered {answer.status} when it was asked for policies", is_down=False)
+            yield answer
 
     def _note(self, problem: str) -> None:
         if problem != self.problem:
             self.log(f"policies of the API are not known: {problem}" if problem else "policies of the API are known")
         self.problem = problem
-
-
-class _Answered:
-    """An answer that is none but good. UnansweredError, _TooOldError."""
-
-    def __init__(self, access: Access, path: str) -> None:
-        self._access, self._asked = access, asked(access, path, WATCH_S + 30 if "watch=" in path else TIMEOUT_S)
-
-    def __enter__(self) -> http.client.HTTPResponse:
-        try:
-            answer = self._asked.__enter__()
-        except FAILURES as error:
-            raise self._silent(error) from None
-        if answer.status == TOO_OLD:
-            raise _TooOldError
-        if answer.status != http.client.OK:
-            raise UnansweredError(f"{self._access.url} answered {answer.status} when it was asked for policies", is_down=False)
-        return answer
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        self._asked.__exit__(None, None, None)
-        if isinstance(error, FAILURES):
-            raise self._silent(error) from None
-
-    def _silent(self, error: BaseException) -> UnansweredError:
-        return UnansweredError(f"{self._access.url} did not answer: {type(error).__name__}", is_down=True)
 
 
 def _events(answer: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:

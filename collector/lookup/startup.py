@@ -5,21 +5,19 @@ touched.
 """
 
 import http.client
-import re
 import time
 from collections.abc import Iterable
 
 import orjson
 
 from chaperone.collector.lookup.access import Access
-from chaperone.collector.lookup.client import FAILURES, UnansweredError, asked, json_object
+from chaperone.collector.lookup.client import NAME, UnansweredError, answered, json_object
 from chaperone.collector.lookup.cluster import ALL_S, PAGE_LIMIT, TIMEOUT_S, Object, listed
 from chaperone.collector.lookup.parts import mapping, mappings, text
 
 TAINT = "chaperone.dev/agent-not-ready"
 AGENTS = {"labelSelector": "app.kubernetes.io/name=chaperone,app.kubernetes.io/component=agent"}
 CHANGED = 422, 409  # the node is another one than a moment ago
-_NAME = re.compile(r"(?!.*\.\.)[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 def agents(access: Access, namespace: str) -> list[Object]:
@@ -34,7 +32,7 @@ def ready_nodes(pods: Iterable[Object]) -> dict[str, str]:
 
 def lift(access: Access, node: str) -> bool:
     """Whether the node had the taint; it has it no more. UnansweredError where that is not known."""
-    if not _NAME.fullmatch(node):
+    if not NAME.fullmatch(node):
         return False
     path = f"/api/v1/nodes/{node}"
     status, body = _answer(access, path)
@@ -67,8 +65,5 @@ def _is_ready(pod: Object) -> bool:
 
 
 def _answer(access: Access, path: str, patch: bytes = b"") -> tuple[int, bytes]:
-    try:
-        with asked(access, path, TIMEOUT_S, patch) as answer:
-            return answer.status, answer.read(PAGE_LIMIT + 1)
-    except FAILURES as error:
-        raise UnansweredError(f"{access.url} did not answer: {type(error).__name__}", is_down=True) from None
+    with answered(access, path, TIMEOUT_S, patch) as answer:
+        return answer.status, answer.read(PAGE_LIMIT + 1)
