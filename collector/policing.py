@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from chaperone.collector.ingest.history import History
 from chaperone.collector.ingest.reload import PolicyFiles
 from chaperone.collector.lookup.client import UnansweredError
+from chaperone.collector.parts import mapping
 from chaperone.collector.rules.document import Policy
 from chaperone.collector.rules.objects import Object
 
@@ -74,7 +75,7 @@ class Policing:
     async def tell(self) -> None:
         """Each object what became of it, where it does not know yet."""
         for name, status in self._statuses() if self.objects else ():
-            if self._told.get(name, _status_of(self.given[name])) != status and not await self._tell(name, status):
+            if self._told.get(name, mapping(self.given[name], "status")) != status and not await self._tell(name, status):
                 return
             self._told[name] = status
         self._note("")
@@ -109,11 +110,5 @@ def _nodes(policy: Policy, nodes: frozenset[str]) -> list[str]:
 
 
 def _generation(one: Object) -> int:
-    about = one.get("metadata")
-    found = about.get("generation") if isinstance(about, dict) else None
+    found = mapping(one, "metadata").get("generation")
     return found if isinstance(found, int) else 0
-
-
-def _status_of(one: Object) -> Status:
-    found = one.get("status")
-    return found if isinstance(found, dict) else {}

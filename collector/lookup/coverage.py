@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from chaperone.collector.lookup.cluster import Cluster, Object
-from chaperone.collector.lookup.parts import mapping, text
+from chaperone.collector.parts import mapping, text
 from chaperone.collector.rules.document import Policy
 from chaperone.collector.rules.selector import EVERYTHING
 from chaperone.collector.rules.terms import Mode

@@ -15,7 +15,7 @@ import orjson
 
 from chaperone.collector.lookup.access import Access
 from chaperone.collector.lookup.client import NAME, UnansweredError, answered, json_object
-from chaperone.collector.lookup.parts import mapping, mappings, text
+from chaperone.collector.parts import mapping, mappings, text
 
 PATH = "/apis/chaperone.dev/v1/policies"
 LIST_LIMIT = 64 << 20  # bytes of all of them

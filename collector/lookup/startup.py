@@ -13,7 +13,7 @@ import orjson
 from chaperone.collector.lookup.access import Access
 from chaperone.collector.lookup.client import NAME, UnansweredError, answered, json_object
 from chaperone.collector.lookup.cluster import ALL_S, PAGE_LIMIT, TIMEOUT_S, Object, listed
-from chaperone.collector.lookup.parts import mapping, mappings, text
+from chaperone.collector.parts import mapping, mappings, text
 
 TAINT = "chaperone.dev/agent-not-ready"
 AGENTS = {"labelSelector": "app.kubernetes.io/name=chaperone,app.kubernetes.io/component=agent"}

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from chaperone.collector.nodes import PolicyError
+from chaperone.collector.parts import mapping, mappings, text
 from chaperone.collector.rules.document import API_VERSION, Policy, policies
 
 Object = Mapping[str, Any]
@@ -15,9 +16,7 @@ OWN = ("status", "metadata", "apiVersion", "kind")
 
 def name_of(one: Object) -> str:
     """Its name; "" where it has none."""
-    about = one.get("metadata")
-    name = about.get("name") if isinstance(about, dict) else None
-    return name if isinstance(name, str) else ""
+    return text(mapping(one, "metadata"), "name")
 
 
 def text_of(one: Object) -> str:
@@ -40,10 +39,7 @@ def complaint(error: PolicyError) -> str:
 
 def author_of(one: Object) -> str:
     """Who changed it last, as far as the API tells: the program that did, not the person."""
-    about = one.get("metadata")
-    found = about.get("managedFields") if isinstance(about, dict) else None
-    managed = found if isinstance(found, list) else []
-    entries = [each for each in managed if isinstance(each, dict) and each.get("subresource") != "status"]
+    entries = [each for each in mappings(mapping(one, "metadata"), "managedFields") if each and each.get("subresource") != "status"]
     last = max(entries, key=lambda each: str(each.get("time", "")), default={})
     manager, operation = str(last.get("manager", "")), str(last.get("operation", ""))
     return f"manager {manager[:200]} ({operation[:20]})" if manager else "unknown"

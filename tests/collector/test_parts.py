@@ -1,6 +1,6 @@
 """What is missing or something else is nothing."""
 
-from chaperone.collector.lookup.parts import mapping, mappings, text
+from chaperone.collector.parts import mapping, mappings, text
 
 OBJECT = {"map": {"a": 1}, "list": [{"b": 2}, 3], "text": "x"}
 
