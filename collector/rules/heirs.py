@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaperone.collector.rules import content
+from chaperone.collector.rules.selector import STRICTNESS
 from chaperone.collector.rules.terms import Mode
 
 Document = Mapping[str, Any]
@@ -124,4 +125,4 @@ def _named(call: Document) -> str:
 
 
 def _stricter(mode: Mode, other: Mode | None) -> Mode:
-    return mode if other is None or tuple(Mode).index(mode) > tuple(Mode).index(other) else other
+    return max(mode, other or mode, key=STRICTNESS.index)

@@ -8,10 +8,11 @@ follows is told only what is older than that.
 import time
 
 from chaperone.collector.store.engine import Engine
+from chaperone.collector.times import SECOND
 
 LATELY_ROWS = 50_000
-LATELY_NS = 600 * 1_000_000_000  # no agent keeps for longer what was stored: it was not acked because its collector died
-SETTLED_NS = 5 * 1_000_000_000
+LATELY_NS = 600 * SECOND  # no agent keeps for longer what was stored: it was not acked because its collector died
+SETTLED_NS = 5 * SECOND
 ALL = 2**63 - 1
 
 AFTER = "arrived > {after:UInt64} AND arrived <= {settled:UInt64}"
