@@ -33,34 +33,29 @@ def _heirs(heirs: Iterable[Heir], policies: Sequence[Policy]) -> Iterator[pb.Pod
     for (namespace, mode, names), owners in alike.items():
         found = [with_mode(by_name[name], each) for name, each in names if name in by_name]
         said = pb.PodSelector(mode=str(mode), namespaces=[namespace], owners=owners)
-        if any(policy.terms.record is Keeping.STRICT for policy in found):
-            said.record = str(Keeping.STRICT)
-        if any(policy.terms.egress_scan is Scan.ON for policy in found):
-            said.scan = str(Scan.ON)
-        if terms := strictest(found):
-            _on_terms(said, terms)
+        _govern(said, found)
         yield said
 
 
-def _on_terms(said: pb.PodSelector, terms: Terms) -> None:
-    said.mode, said.on_failure, said.uncovered = str(Mode.ENFORCE), str(terms.on_failure), str(terms.uncovered)
-    said.verdict_timeout_s, said.hold_limit_s = (str(ns / SECOND) for ns in (terms.verdict_timeout_ns, terms.hold_limit_ns))
+def _govern(said: pb.PodSelector, policies: Sequence[Policy]) -> None:
+    """As any of these says; where one of them acts, on the strictest terms."""
+    if any(policy.terms.record is Keeping.STRICT for policy in policies):
+        said.record = str(Keeping.STRICT)
+    if any(policy.terms.egress_scan is Scan.ON for policy in policies):
+        said.scan = str(Scan.ON)
+    if terms := strictest(policies):
+        said.mode, said.on_failure, said.uncovered = str(Mode.ENFORCE), str(terms.on_failure), str(terms.uncovered)
+        said.verdict_timeout_s, said.hold_limit_s = (str(ns / SECOND) for ns in (terms.verdict_timeout_ns, terms.hold_limit_ns))
 
 
 def _selectors(policies: Iterable[Policy]) -> Iterator[pb.PodSelector]:
     for policy in policies:
-        terms = strictest([policy])
-        if policy.terms.mode is Mode.OFF or (policy.selector == EVERYTHING and terms is None and not _asks(policy.terms)):
+        if policy.terms.mode is Mode.OFF or (policy.selector == EVERYTHING and not strictest([policy]) and not _asks(policy.terms)):
             continue
         said = pb.PodSelector(mode=str(Mode.RECORD), labels=dict(policy.selector.labels), only_raises=policy.selector == EVERYTHING)
         for name, patterns in policy.selector.patterns:
             getattr(said, FIELDS[name]).extend(patterns)
-        if policy.terms.record is Keeping.STRICT:
-            said.record = str(Keeping.STRICT)
-        if policy.terms.egress_scan is Scan.ON:
-            said.scan = str(Scan.ON)
-        if terms:
-            _on_terms(said, terms)
+        _govern(said, [policy])
         yield said
 
 
