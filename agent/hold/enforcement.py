@@ -15,7 +15,7 @@ from chaperone.agent.hold.holds import UNTRACEABLE, Holds
 from chaperone.agent.hold.lane import OrderError
 from chaperone.agent.hold.lock import Lock, take_off
 from chaperone.agent.hold.orders import order_of
-from chaperone.agent.hold.terms import Terms
+from chaperone.agent.hold.terms import Terms, in_words
 from chaperone.agent.hold.waiting import World
 from chaperone.agent.settings import SessionOptions
 from chaperone.agent.sockets.values import SocketDenied, SocketOpened, SocketValue
@@ -28,7 +28,6 @@ from chaperone.proto.records import Direction, Record
 
 LOG = logging.getLogger("chaperone.agent.hold")
 TICK_S = 0.02
-DENY = "deny"
 SECOND = 1_000_000_000
 DRAINING_NS = 2 * SECOND  # for what was begun before a suspension
 
@@ -222,13 +221,7 @@ def terms_of(options: SessionOptions) -> Terms | None:
     """None: recorded only."""
     if options.mode != "enforce":
         return None
-    default = Terms()
-    return Terms(
-        options.on_failure == DENY,
-        _ns(options.verdict_timeout_s) or default.verdict_timeout,
-        _ns(options.hold_limit_s) or default.hold_limit,
-        covers=options.uncovered == DENY,
-    )
+    return in_words(options.on_failure, options.uncovered, _ns(options.verdict_timeout_s), _ns(options.hold_limit_s))
 
 
 def _ns(seconds: str) -> int:

@@ -10,13 +10,11 @@ from enum import IntEnum
 from fnmatch import fnmatchcase
 
 from chaperone.agent.cluster.messages import GOVERN
-from chaperone.agent.hold.terms import Terms
+from chaperone.agent.hold.terms import DEFAULT, Terms, in_words
 from chaperone.agent.pods.facts import PodFacts
 from chaperone.proto import capture_pb2 as wire
 
 NEVER = "kube-system"
-DEFAULT = Terms()
-DENY = "deny"
 
 
 class Mode(IntEnum):
@@ -120,8 +118,7 @@ def selectors_of(said: wire.Selection) -> tuple[Selector, ...]:
 def _selector(said: wire.PodSelector) -> Selector:
     names = {"service_accounts": said.service_accounts, "containers": said.containers, "nodes": said.nodes, "namespaces": said.namespaces}
     patterns = {name: tuple(found) for name, found in names.items()}
-    limits = _ns(said.verdict_timeout_s) or DEFAULT.verdict_timeout, _ns(said.hold_limit_s) or DEFAULT.hold_limit
-    terms = Terms(said.on_failure == DENY, *limits, covers=said.uncovered == DENY)
+    terms = in_words(said.on_failure, said.uncovered, _ns(said.verdict_timeout_s), _ns(said.hold_limit_s))
     mode, labels, is_strict = MODES[said.mode], dict(said.labels), said.record == "strict"
     owners, scans = frozenset(said.owners), said.scan == "on"
     return Selector(
