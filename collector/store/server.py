@@ -5,7 +5,8 @@ and where there is need `ca.crt` (the authority of the server's certificate) and
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ class Server:
     def insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Durable when this returns, as far as the server's disk is."""
         if text := insertion(table, rows):
-            with _Said():
+            with _said():
                 self._client.command("", data=text)
 
     def close(self) -> None:
@@ -94,22 +95,20 @@ class Server:
 
     def _query(self, statement: str, parameters: Mapping[str, Parameter]) -> bytes:
         bound = {name: _encodable(value) for name, value in parameters.items()}
-        with _Said():
+        with _said():
             answer: bytes = self._client.raw_query(statement, parameters=bound)
             return answer
 
 
-class _Said:
+@contextmanager
+def _said() -> Iterator[None]:
     """What goes wrong inside is a StoreError, without what the client says: that quotes data."""
+    from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415 - as below
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415 - as below
-
-        if isinstance(error, ClickHouseError):
-            raise (store_error(str(error)) if "Code: " in str(error) else StoreError("the ClickHouse server can't be reached")) from None
+    try:
+        yield
+    except ClickHouseError as error:
+        raise (store_error(str(error)) if "Code: " in str(error) else StoreError("the ClickHouse server can't be reached")) from None
 
 
 def _connected(address: Address, database: str | None) -> Any:
@@ -117,7 +116,7 @@ def _connected(address: Address, database: str | None) -> Any:
 
     common.set_setting("autogenerate_session_id", False)  # a session takes one question at a time, and would have to end
     parts = address.parts()
-    with _Said():
+    with _said():
         return get_client(
             interface=parts.scheme,
             host=parts.hostname,
