@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from chaperone.agent.child import Child
+from chaperone.agent.deliver.line import AUTHORITY, CERTIFICATE, KEY
 from chaperone.agent.health.certificate import in_memory
 from chaperone.agent.health.report import Report
 
@@ -62,7 +63,7 @@ class Front:
     def _read(self) -> None:
         files, trouble = self._files, ""
         try:
-            files = (_content(self.tls / "tls.crt") + _content(self.tls / "tls.key"), _content(self.tls / "ca.crt"))
+            files = (_content(self.tls / CERTIFICATE) + _content(self.tls / KEY), _content(self.tls / AUTHORITY))
         except OSError as error:
             trouble = f"nobody is told how we are: {error.filename}: {error.strerror}"
         if trouble and trouble != self._trouble:
