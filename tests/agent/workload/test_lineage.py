@@ -48,8 +48,8 @@ def test_a_child_that_lived_a_millisecond_has_its_parents_program_and_folder() -
 
 
 def test_a_program_that_is_gone_ran_where_the_kernel_saw_it() -> None:
-    seen = lineage().executed(replace(executed(GONE), exe="./tool", cwd="/srv/work"))
-    assert (seen.cwd, seen.exe) == ("/srv/work", "/srv/work/tool")
+    seen = lineage().executed(replace(executed(GONE), exe="./tool", cwd="/srv/place"))
+    assert (seen.cwd, seen.exe) == ("/srv/place", "/srv/place/tool")
 
 
 def test_long_arguments_are_completed_from_proc() -> None:
