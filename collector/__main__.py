@@ -1,6 +1,6 @@
 """`python -m chaperone.collector`: opens a store, serves Capture and Query on its socket, ends when told to or idle.
 
-The one place where pipeline, store, ingest and serve are handed to one another.
+The one place where pipeline, store, ingest and serve are handed to one another, which is why it is long: each part is named here once.
 """
 
 import argparse

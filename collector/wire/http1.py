@@ -4,6 +4,8 @@ A response may be here before its request (the directions are read apart); it wa
 request to upgrade wait for the answer. Bytes that two readers could understand differently are read as the apiserver
 (Go net/http) does and make an `Ambiguous`. A hole inside a body of known length is skipped; any other ends that message,
 reading goes on at the next start line, and from there on pairing by order is a doubt that each exchange carries.
+
+Requests and responses share the queue that pairs them, so both are in this file.
 """
 
 from collections import deque

@@ -5,6 +5,8 @@ followed from the header blocks alone. DATA is handed on as it comes. What the s
 is here waits, up to SKEW_LIMIT. A RST_STREAM is reported once the other direction has passed its time, since frames that were
 sent before it may still come. A hole inside a frame's payload that is skipped or a body's is skipped too; any other ends
 nothing, but all that was between is lost: header tables become unknown, and reading goes on at the next three frame headers.
+
+The two directions share the h2 streams and what is known of each, so both are in this file.
 """
 
 from dataclasses import astuple, dataclass, replace

@@ -1,4 +1,7 @@
-"""Unknown, governed, ignored: against a recorder that only remembers what it was told, and folders for cgroups."""
+"""Unknown, governed, ignored: against a recorder that only remembers what it was told, and folders for cgroups.
+
+Each test is an order in which things may come; they are many, and share the same few pieces.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path

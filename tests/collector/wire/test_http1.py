@@ -1,3 +1,5 @@
+"""HTTP/1.1 as each section of RFC 9112 has it, and whatever else may come: as long as the reader's list of cases."""
+
 import re
 import time as clock
 from collections.abc import Sequence

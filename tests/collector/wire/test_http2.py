@@ -1,3 +1,5 @@
+"""HTTP/2 as each section of RFC 9113 has it, and whatever else may come: as long as the reader's list of cases."""
+
 import struct
 from collections.abc import Iterable
 
