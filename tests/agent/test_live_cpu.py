@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.collector_double import CollectorDouble
-from support.kernel import cgroup, skip_without_kernel
+from support.kernel import cgroup, entering, skip_without_kernel
 from support.tls_server import TlsServer, libssl, tls_server
 
 from chaperone.agent.throttle import BURST_S
@@ -20,7 +20,6 @@ from chaperone.proto.records import Chunk, Direction, Loss, Note, Record, Sessio
 
 pytestmark = pytest.mark.kernel
 PERCENT, OTHERS = 10, 3
-ENTER = 'echo 0 > "$0"/cgroup.procs && exec "$@"'
 CONNECT = """
 import socket, ssl, sys, time
 context = ssl.create_default_context(cafile=sys.argv[2])
@@ -61,7 +60,7 @@ def agent(groups: list[Path], folder: Path) -> "subprocess.Popen[str]":
 
 def talking(group: Path, server: TlsServer, text: str) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-c", CONNECT + text, str(server.port), str(server.certificate)]
-    return subprocess.Popen(["/bin/sh", "-c", ENTER, str(group), *command])
+    return subprocess.Popen([*entering(group), *command])
 
 
 def used_s(pid: int) -> float:

@@ -16,13 +16,12 @@ import pytest
 from support.apiserver import ApiServer, running
 from support.collectors import ask, collector, kill, start
 from support.go_peer import built
-from support.kernel import cgroup, skip_without_kernel
+from support.kernel import cgroup, entering, skip_without_kernel
 
 from chaperone.agent.deliver.leftovers import DIED
 
 pytestmark = pytest.mark.kernel
 PATIENCE_S = 90
-ENTER = 'echo 0 > "$0"/cgroup.procs && exec "$@"'
 PODS = "/api/v1/namespaces/default/pods"
 
 
@@ -31,9 +30,7 @@ class Client:
 
     def __init__(self, path: Path, server: ApiServer, folder: Path) -> None:
         command = [str(built("keeps_watching", folder)), server.url, str(server.ca), str(server.directory / "token")]
-        self.process = subprocess.Popen(
-            ["/bin/sh", "-c", ENTER, str(path), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+        self.process = subprocess.Popen([*entering(path), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.asked = 0
 
     def ask(self, why: str) -> str:

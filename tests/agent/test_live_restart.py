@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 from support.apiserver import ApiServer, apiserver
 from support.collectors import ask, collector
-from support.kernel import cgroup, skip_without_kernel
+from support.kernel import cgroup, entering, skip_without_kernel
 
 from chaperone.agent.deliver.leftovers import DIED
 
 pytestmark = pytest.mark.kernel
 __all__ = ["apiserver"]
 PATIENCE_S = 60
-ENTER = 'echo 0 > "$0"/cgroup.procs && exec "$@"'
 CLIENT = """
 import http.client, ssl, sys
 port, ca, token = int(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -41,9 +40,7 @@ class Client:
 
     def __init__(self, path: Path, server: ApiServer) -> None:
         command = [sys.executable, "-c", CLIENT, str(server.port), str(server.ca), server.token]
-        self.process = subprocess.Popen(
-            ["/bin/sh", "-c", ENTER, str(path), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+        self.process = subprocess.Popen([*entering(path), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def ask(self, connection: str, path: str) -> None:
         assert self.process.stdin and self.process.stdout

@@ -15,7 +15,7 @@ from support.apiserver import ApiServer, apiserver
 from support.collectors import collector
 from support.enforced import until
 from support.governed_run import HEAD
-from support.kernel import cgroup, skip_without_kernel
+from support.kernel import cgroup, entering, skip_without_kernel
 
 pytestmark = pytest.mark.kernel
 __all__ = ["apiserver"]
@@ -68,9 +68,8 @@ class Node:
     started: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def start(self, number: int, program: str, result: str) -> "subprocess.Popen[bytes]":
-        enter = f'echo 0 > {self.cgroups[number] / "cgroup.procs"} && exec "$@"'
         told = [self.server.port, self.server.ca, self.server.token, self.place / "end", self.place / result]
-        argv = ["/bin/sh", "-c", enter, "sh", sys.executable, "-c", program, *map(str, told)]
+        argv = [*entering(self.cgroups[number]), sys.executable, "-c", program, *map(str, told)]
         self.started.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL))
         return self.started[-1]
 

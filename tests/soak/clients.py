@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.apiserver import ApiServer
+from support.kernel import entering
 from support.tls_server import libssl
 
 LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 KUBECTL = Path(sys.executable).with_name("kubectl")
-ENTER = 'echo 0 > "$0"/cgroup.procs && exec "$@"'
 PYTHON = """
 import ssl, sys, urllib.request as u
 url, ca, token = sys.argv[1:]
@@ -63,7 +63,7 @@ def started(number: int, cgroup: Path, server: ApiServer, folder: Path) -> Clien
     own.mkdir()
     argv, environment = _argv(kind, f"{server.url}{path_of(number)}", server, own), {**os.environ, "LD_LIBRARY_PATH": str(own)}
     began = now()
-    process = subprocess.Popen(["/bin/sh", "-c", ENTER, str(cgroup), *argv], env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*entering(cgroup), *argv], env=environment, stdout=subprocess.DEVNULL)
     return Client(number, kind, process, own, began)
 
 

@@ -87,6 +87,11 @@ class Seen:
         return [(self.plaintext(tls, Direction.OUT), self.plaintext(tls, Direction.IN)) for tls in self.objects()]
 
 
+def entering(cgroup: Path) -> list[str]:
+    """The beginning of a command line that is in this cgroup before its program begins."""
+    return ["/bin/sh", "-c", 'echo 0 > "$0"/cgroup.procs && exec "$@"', str(cgroup)]
+
+
 @dataclass
 class Workload:
     """A governed cgroup and the tracer that watches it."""
@@ -98,8 +103,7 @@ class Workload:
         """Run a program that is in the cgroup (or another one) from its first instruction. Not on the terminal of whoever runs
         the tests, if there is one: nobody is stopped there (bpf/gate.h)."""
         options.setdefault("start_new_session", True)
-        enter = f'echo 0 > {(path or self.path) / "cgroup.procs"} && exec "$@"'
-        command = ["/bin/sh", "-c", enter, "sh", *map(str, argv)]
+        command = [*entering(path or self.path), *map(str, argv)]
         return subprocess.Popen(command, **options)  # type: ignore[call-overload,no-any-return]
 
     def run(self, argv: Sequence[str | Path], path: Path | None = None, timeout: float = 60, **options: object) -> Seen:

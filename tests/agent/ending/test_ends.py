@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.kernel import entering
 
 from chaperone.agent.ending import ends as module
 from chaperone.agent.ending.ends import ENDED, SO_COOKIE, group_ended, process_ended, socket_ended, socket_reset, tcp_of
@@ -21,11 +22,7 @@ FORKS = [sys.executable, "-c", "import os,time\nprint(flush=True)\nwhile True:\n
 
 
 def begun(command: list[str], group: Path | None = None) -> "subprocess.Popen[bytes]":
-    def join() -> None:
-        if group:
-            (group / "cgroup.procs").write_text(str(os.getpid()))
-
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=join)
+    process = subprocess.Popen([*(entering(group) if group else ()), *command], stdout=subprocess.PIPE)
     assert process.stdout and process.stdout.readline() == b"\n"
     return process
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.go_peer import STRIPPED, built
-from support.kernel import Seen, Workload, cgroup, governed, skip_without_kernel
+from support.kernel import Seen, Workload, cgroup, entering, governed, skip_without_kernel
 from support.terminal import Terminal
 from support.tls_server import TlsServer, libssl, tls_server
 
@@ -223,8 +223,7 @@ def test_nobody_is_left_stopped_when_the_agent_is_killed(server: TlsServer, tmp_
         agent = subprocess.Popen([sys.executable, "-c", AGENT, str(path)], stdout=subprocess.PIPE)
         assert agent.stdout is not None
         assert agent.stdout.readline() == b"ready\n"
-        enter = f'echo 0 > {path / "cgroup.procs"} && exec "$@"'
-        client = subprocess.Popen(["/bin/sh", "-c", enter, "sh", *python(server)], env=fresh(tmp_path))
+        client = subprocess.Popen([*entering(path), *python(server)], env=fresh(tmp_path))
         assert agent.stdout.readline() == b"holds\n"
         agent.send_signal(signal.SIGKILL)
         agent.wait()

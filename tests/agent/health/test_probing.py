@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.kernel import cgroup, skip_without_kernel, unified_hierarchy
+from support.kernel import cgroup, entering, skip_without_kernel, unified_hierarchy
 from support.kubelet import container_id, kubelet
 from support.live_node import live_node, statuses
 from support.pod_api import pod_api
@@ -74,7 +74,7 @@ def test_in_a_cgroup_namespace_its_place_is_found(tmp_path: Path) -> None:
     skip_without_kernel()
     script = "from chaperone.agent.health.probing import own_place; print(own_place(), open('/proc/self/cgroup').read())"
     with cgroup() as path:
-        enter = ["/bin/sh", "-c", f'echo 0 > {path}/cgroup.procs && exec unshare --cgroup "$@"', "sh", sys.executable, "-c", script]
+        enter = [*entering(path), "unshare", "--cgroup", sys.executable, "-c", script]
         place, about = subprocess.run(enter, capture_output=True, text=True, check=True).stdout.split(maxsplit=1)
     assert place == str(path) and "0::/\n" in about
 

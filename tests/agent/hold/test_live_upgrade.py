@@ -19,7 +19,7 @@ from support.apiserver import ApiServer, apiserver
 from support.collectors import ask, collector
 from support.enforced import until
 from support.governed_run import HEAD
-from support.kernel import cgroup, skip_without_kernel
+from support.kernel import cgroup, entering, skip_without_kernel
 
 pytestmark = pytest.mark.kernel
 __all__ = ["apiserver"]
@@ -74,9 +74,8 @@ class Under:
         return process
 
     def client(self, number: int) -> "subprocess.Popen[bytes]":
-        enter = f'echo 0 > {self.path / "cgroup.procs"} && exec "$@"'
         told = [self.server.port, self.server.ca, self.server.token, self.place / "end", self.place / f"result{number}"]
-        self.started.append(subprocess.Popen(["/bin/sh", "-c", enter, "sh", sys.executable, "-c", PROGRAM, *map(str, told)]))
+        self.started.append(subprocess.Popen([*entering(self.path), sys.executable, "-c", PROGRAM, *map(str, told)]))
         return self.started[-1]
 
     def said(self, number: int) -> list[tuple[str, int]]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.kernel import entering
 
 from chaperone.collector.cli.launch.cgroup import PREFIX, RunCgroup, own_group
 from chaperone.collector.serve import peer as module
@@ -26,15 +27,10 @@ def connected(
 ) -> Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
     """A connection of another process, which runs in a cgroup."""
     path = str(tmp_path / f"{secrets.token_hex(2)}.sock")
-
-    def join() -> None:
-        if group:
-            (group / "cgroup.procs").write_text(str(os.getpid()))
-
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        process = subprocess.Popen([sys.executable, "-c", program, path], stdin=subprocess.PIPE, preexec_fn=join)
+        process = subprocess.Popen([*(entering(group) if group else ()), sys.executable, "-c", program, path], stdin=subprocess.PIPE)
         connection, _ = listener.accept()
         with connection:
             assert connection.recv(1) == b"x"
