@@ -34,16 +34,17 @@ def reach(store: Path, create: bool = False, options: Sequence[str] = ()) -> Non
     _usable(store, create)
     if create:
         options = ("--first-client", str(FIRST_S), *options)
-    deadline, failures = time.monotonic() + REACH_S, 0
+    deadline, failures, in_vain = time.monotonic() + REACH_S, 0, 0
     while not is_answering(store):
         reason = _start(store, deadline, options)
         if not reason or is_answering(store):
             continue
         failures += 1
         held = _holders(store)
-        if not held and failures > 1:  # nobody is in the way, and it failed again: waiting won't help
+        in_vain = 0 if held else in_vain + 1
+        if in_vain > 1:  # nobody is in the way, and it failed again: waiting won't help
             raise CommandError(reason, f"chaperone collector --store {shlex.quote(str(store))} shows more")
-        is_hopeless = failures > 1 and not any(map(_is_collector, held))  # only a collector will answer sooner or later
+        is_hopeless = failures > 1 and bool(held) and not any(map(_is_collector, held))  # only a collector will answer sooner or later
         if is_hopeless or time.monotonic() > deadline:
             raise CommandError(f"no collector answers for the store {store}: {reason}", _step(held))
         time.sleep(PAUSE_S)

@@ -86,6 +86,15 @@ def test_a_collector_that_is_slow_to_start_is_waited_for(filled: Path) -> None:
     assert connect.is_answering(filled)
 
 
+def test_a_keeper_that_leaves_between_two_looks_is_no_failure(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _wait_until_free(filled)
+    held, start, tries = iter([[os.getpid()], []]), connect._start, iter(["it is locked", "it is locked"])
+    monkeypatch.setattr(connect, "_holders", lambda _store: next(held))
+    monkeypatch.setattr(connect, "_start", lambda *given: next(tries, "") or start(*given))
+    connect.reach(filled)
+    assert connect.is_answering(filled)
+
+
 def test_a_store_of_a_newer_version_is_refused_with_its_own_sentence(filled: Path) -> None:
     _wait_until_free(filled)
     (filled / "version").write_text("9999\n")
