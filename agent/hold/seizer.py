@@ -37,8 +37,8 @@ Result = TypeVar("Result")
 class Seizer(threading.Thread):
     """Traces what `seize` and `late` name, and all that comes of it. `on_signal(stop)` and `on_end(tid)` run in this thread.
 
-    `on_signal` is asked about signals and job stops: true keeps the thread. Make it in the main thread, which alone may install
-    handlers of signals.
+    `on_signal` is asked about signals and job stops, and about any stop in which a thread comes back that was to take part in a job stop
+    (`stop_too`): true keeps the thread. Make it in the main thread, which alone may install handlers of signals.
     """
 
     def __init__(self, on_signal: Callable[[Stop], bool], on_end: Callable[[int], None] = lambda _tid: None) -> None:

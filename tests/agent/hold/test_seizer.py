@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.kernel import skip_without_kernel
 
-from chaperone.agent.hold.ptrace import Stop
+from chaperone.agent.hold.ptrace import Kind, Stop
 from chaperone.agent.hold.seizer import Seizer, process_of, tasks, tracer_of
 
 pytestmark = pytest.mark.kernel
@@ -135,12 +135,19 @@ def test_seizing_in_the_middle_of_births_harms_nobody():
 
 
 def test_one_that_was_stopped_for_real_is_seized_late():
-    with running(THREADS + ECHO) as child, seizer(lambda stop: stop.tid == child.pid and stops(stop)) as made:
+    held = set[int]()  # who is, as the kernel's map of held threads says it
+
+    def is_held(stop: Stop) -> bool:
+        return stop.tid in held and (stop.kind is not Kind.SIGNAL or stops(stop))
+
+    with running(THREADS + ECHO) as child, seizer(is_held) as made:
+        held.add(child.pid)
         child.send_signal(signal.SIGSTOP)
         until(lambda: state(child.pid) == "T")
         made.late(child.pid)
         until(lambda: child.pid in made.kept)
         until(lambda: {state(tid) for tid in tasks(child.pid) if tid != child.pid} == {"S"})
+        held.clear()
         made.release(child.pid)
         assert say(child, "on") == "on"
 
