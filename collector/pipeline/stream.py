@@ -4,7 +4,7 @@ What is missing is counted here, from positions alone: a reader says where it re
 A Mark holds all that the next collector needs to make the same rows of the bytes that follow: reader, exchanges, calls, what
 masking holds back, and the bytes of a frame that has begun. It is unmasked: the store seals it.
 A stream that our code fails on is read no further, and a note says so with the exception's type and place, never its text;
-the other streams go on. `except Exception` is here, around a record (records.py) and around a call (ingest/service.py), nowhere else.
+the other streams go on.
 It is long because a Mark is one state: what each part of it does to the others is in one class.
 """
 
