@@ -11,7 +11,7 @@ from support.lookup_api import lookup_api, pod
 
 from chaperone.collector.lookup import client as module
 from chaperone.collector.lookup.access import access
-from chaperone.collector.lookup.client import Client, UnansweredError
+from chaperone.collector.lookup.client import NAME, Client, UnansweredError
 
 HOSTILE = ["../secrets/db", "web/../../secrets/db", "web?x", "web#", "web%2f", "", ".", "..", "a..b", "web\r\nX: y", "WEB", "web/log", "ü"]
 
@@ -32,7 +32,7 @@ def test_no_name_leads_anywhere_else(name: str, tmp_path: Path) -> None:
 
 @given(st.text(alphabet="ab0.-/%?#\r\n A\x00", max_size=12))
 def test_what_gets_into_a_path_is_a_name_and_nothing_else(name: str) -> None:
-    if module._NAME.fullmatch(name):
+    if NAME.fullmatch(name):
         assert not set(name) & set("/%?#\r\n A\x00") and ".." not in name
 
 
