@@ -31,6 +31,7 @@ from chaperone.agent.pods.select import Selection
 from chaperone.agent.recording import Ended, Recording, told
 from chaperone.agent.settings import Check, CleanUp, Deliver, PodSettings, Settings, parse
 from chaperone.agent.throttle import Throttle
+from chaperone.agent.trace.loading import refused
 from chaperone.agent.trace.requirements import Problem, limits, problems
 from chaperone.agent.trace.tracer import SLICE, TAKE, Tracer, TracerSettings
 from chaperone.agent.workload.processes import boot_id, hierarchy
@@ -95,6 +96,8 @@ def refusals() -> Iterator[Problem]:
     try:
         with Tracer() as tracer:
             yield from tracer.limits()
+            for program, why in refused(tracer.kernel):
+                yield Problem(f"the kernel refused the program {program}: {why}", "report it with the output of: uname -a")
     except (OSError, RuntimeError) as error:
         yield refusal(error)
 

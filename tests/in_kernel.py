@@ -1,6 +1,6 @@
 """Run tests under another Debian kernel: boot it in qemu over this machine's own files, of which the guest changes none.
 
-    python tests/in_kernel.py [--package linux-image-amd64] [--suite bullseye-security] [TEST…]
+    python tests/in_kernel.py [--package linux-image-amd64] [--suite bullseye-security] [--append WORD]… [TEST…]
 
 The kernel is fetched from Debian and unpacked, never installed; virtme-ng boots it. Without KVM everything is about 15
 times slower than here, which is why the tests wait for conditions and never for times. Needs root, qemu-system-x86,
@@ -29,11 +29,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", default="linux-image-amd64", help="a kernel's package; a meta-package gives the newest of its kind")
     parser.add_argument("--suite", default="", help="of Debian's archive; without it, whatever apt is set up for")
+    parser.add_argument("--append", action="append", default=[], metavar="WORD", help="to the command line: sysctl.kernel.yama.ptrace_scope=3")
     parser.add_argument("tests", nargs="*", default=LIVE, metavar="TEST")
     options = parser.parse_args()
     image = kernel(options.package, apt_for(options.suite) if options.suite else [])
     print(f"{image.name.removeprefix('vmlinuz-')}: {' '.join(options.tests)}", flush=True)
-    return boot(image, options.tests)
+    return boot(image, options.tests, options.append)
 
 
 def apt_for(suite: str) -> list[str]:
@@ -82,12 +83,13 @@ def unpack(name: str, apt: list[str], tree: Path) -> None:
     subprocess.run(["depmod", "-b", tree, next((tree / "lib/modules").iterdir()).name], check=True)
 
 
-def boot(image: Path, tests: list[str]) -> int:
+def boot(image: Path, tests: list[str], words: list[str]) -> int:
     """The tests' status."""
     command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", *tests]
     script = f"CHAPERONE_KERNEL_TESTS=require HOME=/root TERM=dumb {shlex.join(command)}; echo status $?"
     vng = [str(Path(sys.executable).with_name("vng")), "--run", str(image), "--user", "root", "--force-9p", "--memory", MEMORY, "-v"]
-    vng += ["--cpus", str(os.cpu_count()), "--overlay-rwdir", str(ROOT), "--cwd", str(ROOT), *accelerator(), "--", script]
+    vng += ["--cpus", str(os.cpu_count()), "--overlay-rwdir", str(ROOT), "--cwd", str(ROOT), *accelerator()]
+    vng += [*(f"--append={word}" for word in words), "--", script]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     status, ours = 125, {**os.environ, "PATH": path}
     command = ["timeout", str(SECONDS), *vng]

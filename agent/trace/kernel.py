@@ -110,11 +110,15 @@ class Kernel:
 
     def open_tracepoint(self, program: str, tracepoint: str) -> int:
         """The same, until the result is closed."""
-        loaded = self._load(program, self.tracepoint_type)
+        loaded = self.load_tracepoint(program)
         opened = self.lib.bpf_attach_raw_tracepoint(loaded, tracepoint.encode())
         if opened < 0:
             raise OSError(ctypes.get_errno(), f"cannot attach to {tracepoint}")
         return int(opened)
+
+    def load_tracepoint(self, program: str) -> int:
+        """Load a program of a raw tracepoint; its descriptor."""
+        return self._load(program, self.tracepoint_type)
 
     def load_cgroup_skb(self, program: str) -> int:
         """Load a program that sees a cgroup's packets; its descriptor."""

@@ -1,0 +1,44 @@
+"""Every program is tried on the kernel that runs; one that a verifier refuses is named."""
+
+import pytest
+from support.kernel import cgroup
+
+from chaperone.agent.hold.lock import Lock, take_off
+from chaperone.agent.trace import loading
+from chaperone.agent.trace.flatten import flatten
+from chaperone.agent.trace.kernel import Kernel
+from chaperone.agent.trace.loading import CONNECTS, programs, refused, said
+from chaperone.agent.trace.tracer import TRACEPOINTS, Tracer, TracerSettings
+
+SMALL = TracerSettings(ring_pages=16)
+BAD = 'int good(struct pt_regs *ctx) { return 0; }\nint bad(struct pt_regs *ctx) { for (;;) asm volatile(""); return 0; }\n'
+
+
+def test_all_kinds_of_programs_are_found() -> None:
+    found = programs(flatten("chaperone.c"))
+    assert found.keys() >= {*TRACEPOINTS, *CONNECTS, "on_tcp_state", "on_ssl_return", "on_records_in", "lock_egress", "lock_more"}
+    assert set(found.values()) == {"pt_regs", "bpf_raw_tracepoint_args", "__sk_buff", "bpf_sock_addr"}
+
+
+@pytest.mark.kernel
+def test_this_kernel_takes_every_program() -> None:
+    with Tracer(SMALL) as tracer:
+        assert list(refused(tracer.kernel)) == []
+
+
+@pytest.mark.kernel
+def test_what_a_kernel_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "#include <uapi/linux/ptrace.h>\n" + BAD
+    monkeypatch.setattr(loading, "flatten", lambda _name: text)
+    kernel = Kernel(text, {})
+    assert [(name, why.split(":")[0]) for name, why in refused(kernel)] == [("bad", "cannot load bad")]
+    assert said(kernel, "good", "pt_regs") == ""
+    kernel.close()
+
+
+@pytest.mark.kernel
+def test_the_lock_goes_onto_a_cgroup_and_off_it() -> None:
+    with Tracer(SMALL) as tracer, cgroup() as path:
+        lock = Lock(tracer.kernel, 1)
+        lock.put_on(path, is_strict=True, covers=True)
+        assert take_off(path) == 1
