@@ -29,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", default="linux-image-amd64", help="a kernel's package; a meta-package gives the newest of its kind")
     parser.add_argument("--suite", default="", help="of Debian's archive; without it, whatever apt is set up for")
-    parser.add_argument("--append", action="append", default=[], metavar="WORD", help="to the command line: sysctl.kernel.yama.ptrace_scope=3")
+    parser.add_argument("--append", action="append", default=[], metavar="WORD", help="for the kernel: sysctl.kernel.yama.ptrace_scope=3")
     parser.add_argument("tests", nargs="*", default=LIVE, metavar="TEST")
     options = parser.parse_args()
     image = kernel(options.package, apt_for(options.suite) if options.suite else [])

@@ -21,9 +21,11 @@ def test_all_kinds_of_programs_are_found() -> None:
 
 
 @pytest.mark.kernel
-def test_this_kernel_takes_every_program() -> None:
-    with Tracer(SMALL) as tracer:
+def test_this_kernel_takes_every_program_and_the_lock() -> None:
+    with Tracer(SMALL) as tracer, cgroup() as path:
         assert list(refused(tracer.kernel)) == []
+        Lock(tracer.kernel, 1).put_on(path, is_strict=True, covers=True)
+        assert take_off(path) == 1
 
 
 @pytest.mark.kernel
@@ -34,11 +36,3 @@ def test_what_a_kernel_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     assert [(name, why.split(":")[0]) for name, why in refused(kernel)] == [("bad", "cannot load bad")]
     assert said(kernel, "good", "pt_regs") == ""
     kernel.close()
-
-
-@pytest.mark.kernel
-def test_the_lock_goes_onto_a_cgroup_and_off_it() -> None:
-    with Tracer(SMALL) as tracer, cgroup() as path:
-        lock = Lock(tracer.kernel, 1)
-        lock.put_on(path, is_strict=True, covers=True)
-        assert take_off(path) == 1
