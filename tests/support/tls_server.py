@@ -18,6 +18,7 @@ class Conversation:
     out: bytes = b""
     into: bytes = b""
     peer: int = 0  # the client's port
+    shook_hands: bool = False
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -36,9 +37,9 @@ class TlsServer:
         self.accepting.start()
 
     def finished(self) -> list[tuple[bytes, bytes]]:
-        """(OUT, IN) of each connection, once its client has closed it."""
+        """(OUT, IN) of each connection, once its client has closed it. Not of others' that were meant for who had our port before."""
         assert all(one.done.wait(10) for one in self.conversations)
-        return [(one.out, one.into) for one in self.conversations]
+        return [(one.out, one.into) for one in self.conversations if one.shook_hands]
 
     def close(self) -> None:
         """Accept no more. Closing alone would leave the thread in accept(), which goes on with whatever has that number next."""
@@ -59,6 +60,7 @@ class TlsServer:
     def _serve(self, connection: socket.socket, conversation: Conversation) -> None:
         try:
             with self.context.wrap_socket(connection, server_side=True) as tls:
+                conversation.shook_hands = True
                 self._converse(tls, conversation)
         except OSError:
             connection.close()
