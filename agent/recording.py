@@ -54,6 +54,15 @@ class Ended:
     left: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A session that was cut, why, and where its workload goes on; something of it is open."""
+
+    session: Session
+    goes_on: SessionId
+    why: str
+
+
 class Pods(Protocol):
     """Who knows of containers: agent/pods/node.py."""
 
@@ -63,6 +72,10 @@ class Pods(Protocol):
 
     def knows(self, number: int, time: int) -> bool:
         """Whether a workload's number is a container's."""
+        ...
+
+    def heard(self, number: int, time: int, begins: bool) -> None:
+        """A workload did something at this time; `begins`: a process or a connection."""
         ...
 
     def step(self, now: int) -> None:
@@ -107,6 +120,7 @@ class Recording:
         sessions = sessions_of(settings)
         self.sessions = {tracer.govern(session.cgroup): session for session in sessions}
         self.ids = {number: session.id for number, session in self.sessions.items()}
+        self.cut: dict[SessionId, Cut] = {}
         if settings.session.scan == "on" or settings.session.mode == "enforce":
             self.whole |= {session.id for session in sessions}
         self.lineage = Lineage(boot_id(), self.ids)
@@ -127,7 +141,7 @@ class Recording:
         self.apiservers = apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
         stacks = Stacks(self._is_probed, tracer.kept_files.of)
         self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, stacks.of), apiservers)
-        self.endings = Endings(self.sessions, self.lineage, self.connections, outbox.put)
+        self.endings = Endings(self.going_on, self.lineage, self.connections, outbox.put)
         for session in sessions:
             self.put(session.begin())
         if self.drops:
@@ -204,7 +218,19 @@ class Recording:
                 if self.pods:
                     self.pods.take(value)
             elif self._is_whose(value):
+                self._tell_pods(value)
                 self.put(self._records(self._kept(value)))
+
+    def _tell_pods(self, value: Value) -> None:
+        """Before anything is made of it: it may begin another session. An end is no act of the workload's."""
+        number = workload_of(value)
+        if self.pods and number is not None and not isinstance(value, ENDS):
+            self.pods.heard(number, value.time, isinstance(value, BEGINNINGS))
+
+    def going_on(self) -> list[Session]:
+        """The sessions of which something may come, each once."""
+        each = {session.id: session for session in self.sessions.values()}
+        return [*each.values(), *(one.session for one in self.cut.values())]
 
     def _is_whose(self, value: Value) -> bool:
         """Whether it is known whose it is: something of an ignored container may still have been under way."""
@@ -231,7 +257,7 @@ class Recording:
         self._note_strays()
         self.put(self.connections.end(now_ns()))
         self._note_shortcomings()
-        for session in set(self.sessions.values()):
+        for session in self.going_on():
             self.put(session.end(ended.status, ended.left))
         self.outbox.flush()
 
@@ -258,6 +284,7 @@ class Recording:
             self.strict.forget(session.id)
             self.apiservers.pop(session.id, None)
             self.whole.discard(session.id)
+            self.cut.pop(session.id, None)
 
     def _is_probed(self, descriptor: int) -> bool:
         return isinstance(self.tracer.attach(descriptor), Attached)
@@ -348,6 +375,8 @@ class Recording:
                 self.undecided.put(more)
 
 
+BEGINNINGS = ProcessExec | ProcessFork | SocketOpened
+ENDS = ProcessExit | TlsClosed | SocketClosing
 AS_ORDERED = {Name.PASS, Name.SKIP, Name.WRITE, Name.ANSWER, Name.AGAIN}
 LEFT_OUT = "records of processes and streams did not fit into the agent's memory"
 SHORTCOMINGS = {

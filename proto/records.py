@@ -44,7 +44,7 @@ class SessionStarted:
 
     `policies`: texts of policy files that whoever asked for the run wants it judged by, besides the collector's own.
     From `namespace` on, and with `labels`: what the API said about the container's pod when the session began; `owner` as
-    "Kind/name". Empty for what is no pod.
+    "Kind/name". Empty for what is no pod. `continues`: the session before it of the same container, which was cut.
     """
 
     session: SessionId
@@ -66,15 +66,21 @@ class SessionStarted:
     service_account: str = ""
     owner: str = ""
     runtime_class: str = ""
+    continues: SessionId = NO_SESSION
 
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The workload ended. `status`: a wait status as a shell shows it (128+n for a signal), -1 if unknown."""
+    """The workload ended. `status`: a wait status as a shell shows it (128+n for a signal), -1 if unknown.
+
+    `cut`: why its session ended before it, "" where it did not; it goes on in the session `goes_on`.
+    """
 
     session: SessionId
     time: int
     status: int = -1
+    cut: str = ""
+    goes_on: SessionId = NO_SESSION
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from chaperone.agent.trace.values import Tls, TlsBytes, TlsClosed, TlsHeld, TlsLost
 from chaperone.agent.workload.lineage import Lineage
-from chaperone.proto.ids import ProcessId, StreamId, stream_id
+from chaperone.proto.ids import ProcessId, SessionId, StreamId, stream_id
 from chaperone.proto.records import Cause, Chunk, Direction, Loss, Record, StreamClosed, StreamOpened
 
 
@@ -27,6 +27,7 @@ class _Stream:
     """An open stream: where the kernel's position 0 lies in it, and each direction's next position, as the kernel counts."""
 
     id: StreamId
+    session: SessionId
     begin: int
     next: list[int] = field(default_factory=lambda: [0, 0])
 
@@ -84,6 +85,10 @@ class Streams:
         stream = self._open.pop(value.tls)
         yield StreamClosed(stream.id, value.time, stream.begin + value.out_position, stream.begin + value.in_position)
 
+    def has_open(self, session: SessionId) -> bool:
+        """Whether a stream of this session is open."""
+        return any(stream.session == session for stream in self._open.values())
+
     def forget(self, workload: int) -> None:
         """Of its streams nothing will come any more."""
         self._open = {tls: stream for tls, stream in self._open.items() if tls.workload != workload}
@@ -97,8 +102,9 @@ class Streams:
         stream = stream_id(process, tls.handle, tls.born)
         is_late = self.lineage.was_before(key) and not self.is_fresh(process, tls.handle)
         is_late = is_late and not (is_held and self.has_fresh_ones(tls.pid))
-        self._open[tls] = _Stream(stream, int(is_late))
-        yield StreamOpened(stream, process, self.lineage.sessions[tls.workload], tls.born, tls.library, tls.handle, is_late)
+        session = self.lineage.sessions[tls.workload]
+        self._open[tls] = _Stream(stream, session, int(is_late))
+        yield StreamOpened(stream, process, session, tls.born, tls.library, tls.handle, is_late)
 
     def _missing(self, tls: Tls, border: Border) -> Iterator[Record]:
         """State everything before the border that has not come as lost."""

@@ -6,7 +6,7 @@ records are made, and each is waited for in a thread of its own.
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -31,9 +31,11 @@ class Sockets(Protocol):
 
 
 class Endings:
-    """`sessions`: by the tracer's workload number. `say`: puts a record into the outbox."""
+    """`sessions`: those that go on. `say`: puts a record into the outbox."""
 
-    def __init__(self, sessions: Mapping[int, Session], lineage: Lineage, sockets: Sockets, say: Callable[[Outcome], None]) -> None:
+    def __init__(
+        self, sessions: Callable[[], Iterable[Session]], lineage: Lineage, sockets: Sockets, say: Callable[[Outcome], None]
+    ) -> None:
         self.sessions, self.lineage, self.sockets, self.say = sessions, lineage, sockets, say
         self._ordered: queue.Queue[wire.Kill] = queue.Queue()
         self._done: queue.Queue[Outcome] = queue.Queue()
@@ -74,7 +76,7 @@ class Endings:
     def _act(self, kill: wire.Kill) -> Act | None:
         """None: it is not ours."""
         if kill.target == wire.Kill.WORKLOAD:
-            groups = [session.cgroup for session in self.sessions.values() if session.id == kill.id]
+            groups = [session.cgroup for session in self.sessions() if session.id == kill.id]
             return (lambda: _groups_ended(groups)) if groups else None
         if kill.target == wire.Kill.PROCESS:
             found = next((key for key, seen in self.lineage.living.items() if seen.process == kill.id), None)
@@ -83,7 +85,7 @@ class Endings:
         return (lambda: self._socket_ended(*place)) if place else None
 
     def _socket_ended(self, session: str, cookie: int) -> str:
-        groups = [one.cgroup for one in self.sessions.values() if one.id == session]
+        groups = [one.cgroup for one in self.sessions() if one.id == session]
         return socket_ended([pid for group in groups for pid in members(group)], cookie)
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from chaperone.agent.hold.terms import Terms
+from chaperone.agent.pods.succession import conclude, cut
 from chaperone.agent.pods.workloads import Group
 from chaperone.agent.recording import Recording
 from chaperone.agent.workload.processes import now_ns
@@ -86,7 +87,17 @@ class Governing:
         recording, numbers = self.recording, tuple(numbers)
         if has_begun:
             recording.say_last(numbers, session)
+            for before in [one.session for one in recording.cut.values() if one.session.cgroup == session.cgroup]:
+                conclude(recording, before, now_ns(), is_last=True)
         for number in numbers:
             recording.tracer.release(number)
         recording.forget(numbers, session, is_dropped=not has_begun)
         recording.outbox.flush()
+
+    def cut(self, numbers: Iterable[int], before: Session, after: Session, why: str) -> None:
+        """What is open stays where it began."""
+        cut(self.recording, numbers, before, after, why)
+
+    def conclude(self, session: Session, last: int) -> bool:
+        """Or it is over already."""
+        return conclude(self.recording, session, last)

@@ -47,6 +47,10 @@ class Node:
         """Whether a workload's number is a container's."""
         return self.workloads.knows(number, time)
 
+    def heard(self, number: int, time: int, begins: bool) -> None:
+        """A workload did something at this time; `begins`: a process or a connection."""
+        self.workloads.heard(number, time, begins)
+
     def step(self, now: int) -> None:
         """Hear what is new; begin and end sessions."""
         self.source.step()

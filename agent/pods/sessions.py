@@ -19,6 +19,13 @@ def unnamed(place: Place, folder: Path, time: int) -> Session:
     return Session(id_, folder, started)
 
 
+def following(before: Session, time: int) -> Session:
+    """The one after a session that was cut, with the same names."""
+    about = before.started
+    id_ = session_id(f"{about.pod_uid}/{about.container_id}", time)
+    return replace(before, id=id_, started=replace(about, session=id_, time=time, continues=before.id), notes=())
+
+
 def session_of(before: Session, pod: PodFacts, container_id: str, apiservers: tuple[str, ...]) -> Session:
     """The same with its names."""
     container = pod.containers.get(container_id) or Container(container_id, "")

@@ -23,7 +23,7 @@ from chaperone.agent.pods.census import Census
 from chaperone.agent.pods.facts import PodFacts
 from chaperone.agent.pods.paths import Place
 from chaperone.agent.pods.select import Mode, Selection, Selector
-from chaperone.agent.pods.sessions import session_of, unnamed
+from chaperone.agent.pods.sessions import following, session_of, unnamed
 from chaperone.agent.trace.governed import group_id
 from chaperone.agent.workload.sessions import Session
 
@@ -34,6 +34,9 @@ NAME_NS = 15 * SECOND  # that a container with something to say waits for its na
 ENFORCED_NAME_NS = SECOND  # its threads wait with it
 LINGER_NS = 2 * SECOND  # behind a cgroup's end, for what is under way
 LOOK_NS = 10 * SECOND
+PAUSE_NS = 15 * 60 * SECOND  # behind so long a pause, or in a session so old, nothing begins
+LONGEST_NS = 24 * 3600 * SECOND
+PAUSED, LONG = "nothing happened for 15 minutes", "24 hours were over"
 GONE_LIMIT = 512
 Key = tuple[str, str]  # uid of the pod, id of the container
 Group = tuple[int, Path]  # a cgroup: its id, and its folder
@@ -86,12 +89,21 @@ class Recorder(Protocol):
         """It is over. One that has not begun was nobody's."""
         ...
 
+    def cut(self, numbers: Iterable[int], before: Session, after: Session, why: str) -> None:
+        """What begins from now on belongs to another session."""
+        ...
+
+    def conclude(self, session: Session, last: int) -> bool:
+        """End one that was cut, if nothing of it is open any more; whether it was. `last`: when it was so."""
+        ...
+
 
 @dataclass(slots=True)
 class Workload:
     """A container with processes. `cgroups`: by number, those that there were; `alive`: the numbers of those that there are.
 
-    `mode`: None while unknown; `gone`: when its last cgroup was removed.
+    `mode`: None while unknown; `gone`: when its last cgroup was removed; `active`: when it did something last; `cut`: sessions of it that
+    were cut and of which something is open.
     """
 
     place: Place
@@ -101,6 +113,8 @@ class Workload:
     mode: Mode | None = None
     has_begun: bool = False
     gone: int = 0
+    active: int = 0
+    cut: list[Session] = field(default_factory=list)
 
     @property
     def key(self) -> Key:
@@ -108,8 +122,16 @@ class Workload:
         return self.place.pod_uid, self.place.container
 
     def age(self, now: int) -> int:
-        """Since its first process was met."""
+        """Since its first process was met, or its session was cut."""
         return now - self.session.started.time
+
+    def why_cut(self, time: int) -> str:
+        """Why what begins now belongs to another session; "": it does not."""
+        if not self.has_begun:
+            return ""
+        if self.active and time - self.active >= PAUSE_NS:
+            return PAUSED
+        return LONG if self.age(time) >= LONGEST_NS else ""
 
 
 @dataclass(slots=True)
@@ -153,6 +175,17 @@ class Workloads:
             self._strange |= {number} - self._numbers.keys()
         return number in self._numbers
 
+    def heard(self, number: int, time: int, begins: bool) -> None:
+        """A workload does something at this time; `begins`: something new, which in a session that is over begins another."""
+        if (workload := self._numbers.get(number)) is None:
+            return
+        if begins and (why := workload.why_cut(time)):
+            before, workload.session = workload.session, following(workload.session, time)
+            self.recorder.cut(workload.cgroups, before, workload.session, why)
+            workload.cut.append(before)
+            self._conclude(workload, workload.active)
+        workload.active = max(workload.active, time)
+
     @property
     def has_looked(self) -> bool:
         """Whether it meets whoever is on the node."""
@@ -191,6 +224,8 @@ class Workloads:
 
     def _look(self, now: int) -> None:
         """New areas and who was there before, or for whom the kernel had no number; cgroups that are gone without a word."""
+        for workload in self.table.values():
+            self._conclude(workload, now)
         self.recorder.meet(self.atlas.look())
         for folder in (folder for area in self.atlas.areas for folder in populated(area)):
             self._settle(folder, now)
@@ -268,6 +303,9 @@ class Workloads:
     def _tell(self, workload: Workload) -> None:
         for number in workload.cgroups:
             self.recorder.admit(number, workload.session)
+
+    def _conclude(self, workload: Workload, time: int) -> None:
+        workload.cut = [session for session in workload.cut if not self.recorder.conclude(session, time)]
 
     def _drop(self, workload: Workload) -> None:
         """Nothing of it stays but its cgroup's name: a label may raise it yet."""

@@ -86,6 +86,10 @@ class Connections:
         found = next((one for one in self._open.values() if one.id == id_ or (tied and one.opened.cookie == tied)), None)
         return (found.session, cookie_and_peer(found.opened.cookie)[0]) if found else None
 
+    def has_open(self, session: SessionId) -> bool:
+        """Whether a connection of this session is open, or a stream of it waits for its connection."""
+        return bool(self._of(session)) or self.ties.is_waiting(session)
+
     def look(self, now: int) -> Iterator[Record]:
         """What has become certain by waiting."""
         for cookie in list(self._untied):

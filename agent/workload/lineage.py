@@ -83,6 +83,17 @@ class Lineage:
             self._before.discard(key)
         return frozenset(seen.process for seen in gone.values())
 
+    def moved(self, before: SessionId, after: SessionId, time: int) -> Iterator[ProcessSeen]:
+        """A session was cut: its living processes are the next one's, too."""
+        if before in self._first:
+            self._first[after] = self._first.pop(before)
+        if before in self._status:
+            self._status[after] = self._status.pop(before)
+        for key, seen in self.living.items():
+            if seen.session == before:
+                self.living[key] = replace(seen, session=after, time=time)
+                yield self.living[key]
+
     def status_of(self, session: SessionId) -> int:
         """How the first program of a session ended; -1 if it did not, or nobody knows."""
         return self._status.get(session, -1)

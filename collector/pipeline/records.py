@@ -4,7 +4,7 @@ Memory is that of the readers of open streams, each bounded by its own limits, a
 end of a session lets go of all of it.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +56,7 @@ class Pipeline:
         self._new_gate, self._gate, self._sink = new_gate, new_gate(), sink
         self._sessions: dict[SessionId, _Session] = {}
         self._streams: dict[StreamId, Stream] = {}
-        self._homes: dict[ProcessId, SessionId] = {}
+        self._homes: dict[ProcessId, tuple[SessionId, ...]] = {}  # several where a session was cut
         self._over: dict[str, frozenset[StreamId]] = {}  # by agent: all of them is stored; it may say it once more
         self._touched: dict[StreamId, None] = {}
         self._marked: set[StreamId] = set()
@@ -93,9 +93,8 @@ class Pipeline:
             for known in (self._streams, self._touched, self._closing):
                 known.pop(stream, None)
             self._marked.discard(stream)
-        self._homes = {process: session for process, session in self._homes.items() if session not in gone}
         for id_ in gone:
-            del self._sessions[id_]
+            self._leave(id_, self._sessions.pop(id_).processes)
         return gone
 
     def has(self, session: SessionId) -> bool:
@@ -115,7 +114,8 @@ class Pipeline:
             names = Names.recalled(past.names.get(f"{NAMES}{id_}"))
             session = self._sessions[id_] = _Session(agent, frozenset(found.session.get("apiservers", ())), known=known, names=names)
             session.processes.update((ProcessId(process["id"]), process) for process in found.processes)
-            self._homes.update(dict.fromkeys(session.processes, id_))
+            for process in session.processes:
+                self._settle(process, id_)
             for stream in found.streams:
                 self._reopen((StreamId(stream["id"]), id_, ProcessId(stream["process"])), past.marks)
 
@@ -131,8 +131,7 @@ class Pipeline:
         session = self._sessions.get(record.session, _Session())
         for stream in sorted(session.streams & self._streams.keys()):
             self._closed(records.StreamClosed(stream, record.time, *self._streams[stream].next), offset)
-        for process in session.processes:
-            self._homes.pop(process, None)
+        self._leave(record.session, session.processes)
         self._known_marks += [*knowledge.marks(record.session, session.known), StreamMark(f"{NAMES}{record.session}")]
         self._sessions.pop(record.session, None)
         self._sink.append(facts.session_over(record, offset))
@@ -141,13 +140,23 @@ class Pipeline:
         session = self._session(record.session)
         row = facts.process_seen(self._session_gate(record.session).process(record), offset)
         session.processes[record.process] = row.document
-        self._homes[record.process] = record.session
+        self._settle(record.process, record.session)
         self._sink.append(row)
 
     def _process_ended(self, record: records.ProcessEnded, offset: int) -> None:
-        home = self._homes.pop(record.process, SessionId(""))
-        self._sink.append(facts.process_over(record, home, offset))
-        self._session_processes(home).pop(record.process, None)
+        for home in self._homes.pop(record.process, (SessionId(""),)):
+            self._sink.append(facts.process_over(record, home, offset))
+            self._session_processes(home).pop(record.process, None)
+
+    def _settle(self, process: ProcessId, session: SessionId) -> None:
+        homes = self._homes.get(process, ())
+        self._homes[process] = homes if session in homes else (*homes, session)
+
+    def _leave(self, session: SessionId, processes: Iterable[ProcessId]) -> None:
+        for process in processes:
+            homes = tuple(home for home in self._homes.pop(process, ()) if home != session)
+            if homes:
+                self._homes[process] = homes
 
     def _stream_opened(self, record: records.StreamOpened, offset: int) -> None:
         if not self._is_over(record) and record.stream not in self._marked:

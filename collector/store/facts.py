@@ -45,7 +45,7 @@ def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
     """A session: {id, workload, time, user, argv, cwd, node, apiservers, labels}; with policies of its own `policies` [{text, digest,
     masked}] (`digest`: SHA-256 of the text as it is kept; `masked`: that is not the whole text); of a pod's container `lookedUp`:
     {namespace, name, pod ("namespace/name"), uid, container, containerID, image, serviceAccount ("namespace:name"), owner ("Kind/name"),
-    runtimeClass}, as the API said when it began; "" where it said nothing."""
+    runtimeClass}, as the API said when it began; "" where it said nothing. `continues`: the session before, where that was cut."""
     document: dict[str, Any] = {
         "id": record.session,
         "workload": record.workload,
@@ -61,6 +61,8 @@ def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
         document["policies"] = [_brought(text, kept) for text, kept in zip(record.policies, command.policies, strict=True)]
     if record.pod or record.container_id:
         document["lookedUp"] = _looked_up(record)
+    if record.continues:
+        document["continues"] = record.continues
     return Row(Kind.SESSION, record.session, record.session, BEGUN, record.time, record.time + offset, document)
 
 
@@ -90,8 +92,9 @@ def _looked_up(record: SessionStarted) -> dict[str, str]:
 
 
 def session_over(record: SessionEnded, offset: int) -> Row:
-    """Its end: {ended, status}."""
-    return Row(Kind.SESSION, record.session, record.session, OVER, record.time, record.time + offset, _end(record, offset))
+    """Its end: {ended, status}; where it was cut also {cut: why, goesOn: the next session}."""
+    document = _end(record, offset) | ({"cut": record.cut, "goesOn": record.goes_on} if record.cut else {})
+    return Row(Kind.SESSION, record.session, record.session, OVER, record.time, record.time + offset, document)
 
 
 def process_seen(process: MaskedProcess, offset: int) -> Row:

@@ -69,7 +69,7 @@ def test_numbers_of_kinds_never_change() -> None:
 
 
 def test_a_newer_record_with_more_fields_is_read_by_an_older_reader() -> None:
-    assert list(unpack(msgpack.packb([2, "s", 3, 4, "new"]))) == [SessionEnded(SESSION, 3, 4)]
+    assert list(unpack(msgpack.packb([2, "s", 3, 4, "", "", "new"]))) == [SessionEnded(SESSION, 3, 4)]
 
 
 def test_an_older_record_with_fewer_fields_gets_the_defaults() -> None:

@@ -51,7 +51,8 @@ def session_facts(session: Document) -> Iterator[str]:
         "Directory": session.get("cwd", ""),
         "API servers": ", ".join(session.get("apiservers") or ()),
         "Began": session.get("time") or "",
-        "Ended": session.get("ended") or "",
+        "Continues": session.get("continues", ""),
+        "Ended": _ended(session),
         "Status": "" if session.get("status") is None else str(session["status"]),
         "Calls": str(session.get("calls", 0)),
         "Other": f"{session['exchanges']} (not Kubernetes)" if session.get("exchanges") else "",
@@ -61,6 +62,11 @@ def session_facts(session: Document) -> Iterator[str]:
         "Complete": complete,
     }
     return _facts(facts)
+
+
+def _ended(session: Document) -> str:
+    cut = f" ({session['cut']}; goes on in {session['goesOn']})" if session.get("cut") else ""
+    return f"{session.get('ended') or ''}{cut}"
 
 
 def _policy(policy: Document) -> str:

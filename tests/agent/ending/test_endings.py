@@ -23,7 +23,7 @@ class Sockets:
 
 def endings(cgroup: Path, said: list[Outcome]) -> Endings:
     session = Session(SESSION, cgroup, SessionStarted(SESSION, "w", 1))
-    return Endings({1: session}, Lineage("boot", {1: SESSION}), Sockets(), said.append)
+    return Endings(lambda: [session], Lineage("boot", {1: SESSION}), Sockets(), said.append)
 
 
 def ordered(target: "KILL.Target.ValueType", id_: str, order: str = "kill-1") -> wire.Order:

@@ -123,3 +123,14 @@ def test_the_processes_of_a_session_are_forgotten() -> None:
         known.executed(ProcessExec(pid, 10, 12, workload, "/bin/sh", ("sh",), False, 0, 1, 1))
     assert known.forget(SessionId("s")) == {known.id_of((5, 10))}
     assert list(known.living) == [(6, 10)] and known.status_of(SessionId("s")) == -1
+
+
+def test_living_processes_and_the_first_ones_status_move_to_the_next_session() -> None:
+    known = Lineage("boot", {1: SessionId("s"), 2: SessionId("t")})
+    for pid, workload in ((5, 1), (6, 2)):
+        known.executed(ProcessExec(pid, 10, 12, workload, "/bin/sh", ("sh",), False, 0, 1, 1))
+    [moved] = known.moved(SessionId("s"), SessionId("u"), 99)
+    assert (moved.pid, moved.session, moved.time) == (5, "u", 99) and known.living[(5, 10)] == moved
+    known.sessions = {1: SessionId("u"), 2: SessionId("t")}
+    known.exited(ProcessExit(5, 10, 100, 1, 7))
+    assert (known.status_of(SessionId("u")), known.status_of(SessionId("s"))) == (7, -1)

@@ -241,3 +241,30 @@ def test_a_stream_that_was_there_before_the_recording_is_read_from_the_middle_an
     assert [call["requestURI"] for call in calls.values()] == ["/api/v1/pods"]
     assert any("read from the middle" in str(row.document) for row in rows if row.kind is Kind.GAP)
     assert not [row for row in rows if row.kind is Kind.LOSS]
+
+
+def test_a_stream_and_a_process_go_on_over_a_cut_and_another_collectors_start() -> None:
+    """The stream stays in the session that it began in; the process is of both."""
+    one, first, second = Conversation(), list[Row](), list[Row]()
+    before = Pipeline(lambda: Masker(b"k" * 32), first)
+    next_ = SessionId("next")
+    seen = next(record for record in one.begun() if isinstance(record, ProcessSeen))
+    cut = [SessionStarted(next_, "w", 90, continues=one.session), replace(seen, session=next_, time=90)]
+    for record in [*one.begun(), *one.exchange("/api/v1/pods", pods()), *cut]:
+        before.take(record, 0)
+    marks = {mark.stream: mark.state for mark in before.marks()[0] if mark.state}
+    stream = next(record.stream for record in one.begun() if isinstance(record, StreamOpened))
+    open_ = {"id": stream, "process": seen.process}
+    process = {"id": seen.process}
+    past = [OpenSession({"id": next_}, [process], []), OpenSession({"id": one.session}, [process], [open_])]
+    restarted = Pipeline(lambda: Masker(b"k" * 32), second)
+    restarted.recall(Past(past, marks))
+    ended = [SessionEnded(one.session, 99, cut="24 hours were over", goes_on=next_), ProcessEnded(seen.process, 100)]
+    for record in [*one.exchange("/api/v1/nodes", pods()), ProcessEnded(seen.process, 98), *ended]:
+        restarted.take(record, 0)
+    calls = {(row.document["requestURI"], row.session) for row in first + second if row.kind is Kind.CALL}
+    assert calls == {("/api/v1/pods", one.session), ("/api/v1/nodes", one.session)}
+    assert not [row for row in second if row.kind in (Kind.LOSS, Kind.GAP)]
+    assert [row.session for row in second if row.kind is Kind.PROCESS][:2] == [next_, one.session]
+    over = next(row.document for row in second if row.kind is Kind.SESSION)
+    assert (over["cut"], over["goesOn"]) == ("24 hours were over", next_)

@@ -91,3 +91,11 @@ def test_a_container_of_which_the_api_told_nothing_is_still_no_run() -> None:
     nobody = records.SessionStarted(SESSION, "w", 5, container_id="c" * 64)
     known = facts.session_begun(nobody, NO_COMMAND, OFFSET).document["lookedUp"]
     assert {name for name, value in known.items() if value} == {"containerID"}
+
+
+def test_a_session_that_was_cut_and_the_next_name_each_other() -> None:
+    next_ = records.SessionStarted(SESSION, "w", 5, continues=SessionId("before"))
+    assert facts.session_begun(next_, NO_COMMAND, OFFSET).document["continues"] == "before"
+    over = facts.session_over(records.SessionEnded(SESSION, 9, -1, "24 hours were over", SessionId("after")), OFFSET).document
+    assert (over["cut"], over["goesOn"]) == ("24 hours were over", "after")
+    assert "cut" not in facts.session_over(records.SessionEnded(SESSION, 9), OFFSET).document

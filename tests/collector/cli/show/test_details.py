@@ -40,3 +40,11 @@ def test_a_session_names_the_policies_that_judge_it_and_their_modes() -> None:
     governed = [{"policy": "default", "mode": "record", "from": "collector"}, {"policy": "mine", "mode": "enforce", "from": "run"}]
     [line] = [line for line in session_facts(pod_session(calls=2, governedBy=governed)) if line.startswith("Policies:")]
     assert line.split(maxsplit=1)[1] == "default (record), mine (enforce, of the run)"
+
+
+def test_a_session_that_was_cut_says_where_it_goes_on_and_the_next_what_it_continues() -> None:
+    lines = [*session_facts(pod_session(calls=2, ended="2026-11-25T10:00:00Z", cut="24 hours were over", goesOn="b" * 32))]
+    assert [line for line in lines if line.startswith("Ended:")] == [
+        f"Ended:       2026-11-25T10:00:00Z (24 hours were over; goes on in {'b' * 32})"
+    ]
+    assert f"Continues:   {'a' * 32}" in [*session_facts(pod_session(calls=2, continues="a" * 32))]
