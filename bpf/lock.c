@@ -150,7 +150,7 @@ static void lock_count(struct lock_socket *socket, u32 length) {
 
 /* Spend from what was let go of an object; 0: it is not enough. */
 static int spend(struct object *object, s64 size) {
-  struct spent *gone = owe(object, 0);
+  struct spent *gone = spent_by(object);
   struct released *may = released.lookup(object);
   if (!gone || gone->bytes + size > (s64)(may ? may->bytes : 0)) return 0;
   __sync_fetch_and_add(&gone->bytes, size);

@@ -35,9 +35,14 @@ static void end_handshake(u32 slot, u64 handle) {
   if (count) __sync_fetch_and_add(count, -1);
 }
 
-/* Count bytes of an object as gone. */
+static struct spent *spent_by(struct object *object) {
+  struct spent nothing = {};
+  return spent.lookup_or_try_init(object, &nothing);
+}
+
+/* Count bytes of an object as gone. Never 0 by a constant: clang makes an atomic `or` of that, which kernels before 5.12 refuse. */
 static struct spent *owe(struct object *object, s64 size) {
-  struct spent nothing = {}, *gone = spent.lookup_or_try_init(object, &nothing);
+  struct spent *gone = spent_by(object);
   if (gone) __sync_fetch_and_add(&gone->bytes, size);
   return gone;
 }
