@@ -312,8 +312,8 @@ class Holds:
             self._end(raw, waiting)
         self.waiting.pop(raw.tid, None)
         self._mark(raw.tid, waiting.lane)
+        self._say(waiting, said or order.name, result, moved)  # what leaves is told before its connection can end
         self._let_go(raw)
-        self._say(waiting, said or order.name, result, moved)
 
     def _count(self, waiting: Waiting, order: Order, moved: bytes) -> None:
         """What the second lock is to let leave. A write that comes again was counted when it was decided about."""

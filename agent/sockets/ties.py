@@ -55,6 +55,7 @@ class Ties:
         self.speaking: dict[ProcessId, None] = {}  # the last processes of which plaintext was seen
         self._loose: dict[StreamId, Spoken] = {}  # without a socket, open or just closed
         self._streams: dict[StreamId, Spoken] = {}
+        self._over: dict[StreamId, Spoken] = {}  # closed ones that are still to be counted
         self._handles: dict[tuple[ProcessId, int], StreamId] = {}
         self._waiting: dict[ProcessId, dict[int, SocketTied]] = {}  # by TLS handle: its stream has not begun
         self._cookies: dict[int, list[Spoken]] = {}
@@ -68,8 +69,8 @@ class Ties:
             case Loss(stream, direction, position, size, cause=cause):
                 self._streams[stream].early += size if cause == Cause.EARLY else 0
                 self._reach(stream, direction, position + size)
-            case Outcome(stream=stream, gained=gained) if stream in self._streams:
-                self._streams[stream].gained[Direction.OUT] += gained
+            case Outcome(stream=stream, gained=gained) if found := self._streams.get(stream) or self._over.get(stream):
+                found.gained[Direction.OUT] += gained  # of a closed one too: who holds tells of it beside the kernel's ring
             case StreamOpened():
                 yield from self._opened(record)
             case StreamClosed():
@@ -112,6 +113,7 @@ class Ties:
         for stream, spoken in list(self._loose.items()):
             if 0 < spoken.closed < before:
                 del self._loose[stream]
+                self._over.pop(stream, None)
                 text = f"unassociated: {sum(spoken.reached)} bytes are tied to no socket: no proof that they were sent"
                 yield Note(spoken.opened.session, spoken.closed, f"stream {stream}", text)
 
@@ -129,7 +131,8 @@ class Ties:
 
     def forget(self, cookie: int) -> None:
         """The connection is over."""
-        self._cookies.pop(cookie, None)
+        for spoken in self._cookies.pop(cookie, []):
+            self._over.pop(spoken.opened.stream, None)
 
     def forget_session(self, session: SessionId, processes: Collection[ProcessId]) -> None:
         """Of its streams and processes nothing will come any more."""
@@ -137,6 +140,7 @@ class Ties:
             about = self._streams.pop(stream).opened
             self._handles.pop((about.process, about.handle), None)
         self._loose = {stream: spoken for stream, spoken in self._loose.items() if spoken.opened.session != session}
+        self._over = {stream: spoken for stream, spoken in self._over.items() if spoken.opened.session != session}
         for process in processes:
             self._waiting.pop(process, None)
             self.speaking.pop(process, None)
@@ -175,6 +179,8 @@ class Ties:
         if self._handles.get((about.process, about.handle)) == record.stream:
             del self._handles[about.process, about.handle]
         spoken.closed = record.time
+        if not spoken.cookie or spoken.cookie in self._cookies:
+            self._over[record.stream] = spoken
         if spoken.strays:
             text = f"{spoken.strays} of its records were seen on another connection than the first"
             yield Note(about.session, record.time, f"stream {record.stream}", text)

@@ -10,7 +10,7 @@ from support import other_tracer
 from support.enforced import ALLOWING, DENYING, client, enforced, until
 
 from chaperone.agent.hold.orders import Name, Order, Target
-from chaperone.proto.records import Direction, Hold
+from chaperone.proto.records import Direction, Hold, Record
 
 pytestmark = pytest.mark.kernel
 ASK = 'tls.sendall(b"0 5\\n"); print(len(tls.recv(5)), flush=True)'
@@ -43,6 +43,20 @@ def test_nothing_leaves_before_its_order(tracer, server):
     with enforced(tracer) as it:
         it.run(client(server, ASK), decide)
         assert asked == [[b""]]
+
+
+def test_what_was_done_is_told_before_the_thread_goes_on(tracer, server):
+    """Else its connection may end, and be counted, before anybody knows what left in the place of its bytes."""
+    kept: list[bool] = []
+    with enforced(tracer) as it:
+
+        def say(outcome: Record) -> None:
+            it.said.append(outcome)
+            kept.append(bool(it.holds.seizer.kept))
+
+        it.holds.world = replace(it.holds.world, say=say)
+        it.run(client(server, ASK))
+    assert kept == [True]
 
 
 @pytest.mark.parametrize("terms", [ALLOWING, DENYING])

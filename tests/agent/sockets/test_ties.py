@@ -154,3 +154,21 @@ def test_what_left_in_the_place_of_other_bytes_counts_as_what_left() -> None:
     feed(to, Outcome("h", "write", 106, stream=StreamId("a"), gained=14), Outcome("h", "skip", 107, stream=StreamId("a"), gained=-20))
     assert (to.plaintext(7, OUT), to.plaintext(7, IN)) == (Plaintext(94, 94, tied=True), Plaintext(30, 30, tied=True))
     assert feed(to, Outcome("h", "write", 108, stream=StreamId("other"), gained=1)) == []
+
+
+def test_an_outcome_that_comes_behind_its_streams_end_counts() -> None:
+    """Holds tell of it in a thread of their own: a client that writes its last and goes may be overtaken by its end."""
+    to, a = ties(), StreamId("a")
+    feed(to, opened(), Chunk(a, OUT, 0, b"x" * 100, 105))
+    list(to.tied(PROCESS, tied(7)))
+    feed(to, Outcome("h", "skip", 106, stream=a, gained=-71), StreamClosed(a, 107, 100, 0), Outcome("h", "write", 106, stream=a, gained=71))
+    assert to.plaintext(7, OUT) == Plaintext(100, 100)
+    to.forget(7)
+    assert feed(to, Outcome("h", "write", 108, stream=a, gained=9)) == [] and to.plaintext(7, OUT) == Plaintext(tied=False)
+
+
+def test_an_outcome_behind_the_end_of_a_stream_without_a_socket_counts_when_that_is_found() -> None:
+    to, a = ties(), StreamId("a")
+    feed(to, opened(), Chunk(a, OUT, 0, b"xy", 105), StreamClosed(a, 107, 2, 0), Outcome("h", "write", 106, stream=a, gained=5))
+    assert [record.stream for record in to.match(Untied(7, PROCESS, 50, 7), 110) if isinstance(record, Bound)] == [a]
+    assert to.plaintext(7, OUT) == Plaintext(7, 7)
