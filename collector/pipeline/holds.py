@@ -1,12 +1,12 @@
 """Held calls → orders. What rules said of requests is remembered by enforce.orders; here it is carried into each stream.
 
 A stream is held from its first byte or not at all: one that is joined later can't be decided on, and its connection ends, so that
-the client comes back under hold.
+the client comes back under hold. One whose writes reach no socket shows nothing of what is sent, and ends too.
 """
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from chaperone.collector.fault import place_of
 from chaperone.collector.mask.inline.choice import fields_of, scanner
 from chaperone.collector.pipeline.held import HeldStream
 from chaperone.collector.pipeline.instructions import waiting
+from chaperone.collector.pipeline.loose import Departures
 from chaperone.collector.pipeline.stream import Stream
 from chaperone.collector.rules.terms import DEFAULT, OnFailure, Terms
 from chaperone.collector.store.document import Refused
@@ -23,7 +24,7 @@ from chaperone.collector.wire.compose.composer import Composer
 from chaperone.collector.wire.compose.units import Asked
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import StreamId
-from chaperone.proto.records import Hold, Outcome
+from chaperone.proto.records import Direction, Hold, Outcome
 from chaperone.proto.refusals import Refusal
 
 Told = tuple[str, pb.Downward]  # an agent, and what it is told
@@ -33,6 +34,7 @@ SLOW_NS = 5_000_000_000  # after so long a request is decided by its head, in th
 FAULT = "a fault in the collector"
 UNSEEN = "the agent could not read what it holds"
 UNASKED = "rules could not be asked"
+UNASSOCIATED = "what it wrote reached no socket: no proof that this is what is sent"
 ALLOWED = "timeout-allow"  # an outcome: nobody decided in time, and the policy lets it go
 
 
@@ -47,6 +49,7 @@ class _Under:
     waited: frozenset[str] = frozenset()  # holds that were told to wait
     is_ended: bool = False  # whether a rule has said so
     begun: tuple[int | None, int] = None, 0  # the oldest request that is not whole, and since when (monotonic ns)
+    departures: Departures = field(default_factory=Departures)
 
 
 class Judging(Protocol):
@@ -85,7 +88,10 @@ class Holds:
             stream.hold(record, offset)
         else:
             under.held.broken = under.held.broken or UNSEEN
+        if record.direction is Direction.OUT and not stream.is_bound and under.departures.is_enough(record.time):
+            under.held.broken = under.held.broken or UNASSOCIATED
         under.held.add(record)
+        under.departures.asked(record)
         self._waiting[record.hold] = record.stream
         self._touched[record.stream] = None
 
@@ -101,6 +107,7 @@ class Holds:
         under = self._under.get(id_) if id_ else None
         if id_ is None or under is None:
             return
+        under.departures.told(outcome)
         if outcome.order == ALLOWED:
             self.over(id_)
             under.stream.be_free()

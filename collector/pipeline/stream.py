@@ -86,6 +86,7 @@ class Stream:
         self._ordinals: dict[str, dict[str, tuple[int, int]]] = {}  # by call and direction: a position and how many pieces came there
         self._failed = self._restored = self._opaque = False
         self._remote = ""  # where to, once it is known
+        self.is_bound = False  # to a socket
         self._unplaced: list[tuple[Left, str, int]] = []  # secrets that left to nobody knows whom yet
         self._behind = Behind()
         self._last = 0, 0  # time and offset of the last record
@@ -145,7 +146,7 @@ class Stream:
 
     def bind(self, remote: str) -> None:
         """Where it leads to is known."""
-        self._remote = remote
+        self._remote, self.is_bound = remote, True
         self._tell_unplaced()
 
     def be_held(self, listener: "Listener") -> bool:

@@ -4,8 +4,9 @@ import pytest
 from support.holding import DENY_DELETE, Holding, names
 
 from chaperone.collector.enforce.orders import Answer, Stand, Wanted
+from chaperone.collector.pipeline.loose import GRACE_NS
 from chaperone.collector.store.rows import Kind
-from chaperone.proto.records import BreakGlass, Chunk, Direction, Hold, Loss, Outcome, StreamClosed
+from chaperone.proto.records import Bound, BreakGlass, Chunk, Direction, Hold, Loss, Outcome, StreamClosed
 
 GET = b"GET /api/v1/namespaces/default/pods HTTP/1.1\r\nHost: api:6443\r\n\r\n"
 DELETE = b"DELETE /api/v1/namespaces/default/pods/web HTTP/1.1\r\nHost: api:6443\r\nContent-Length: 2\r\n\r\n{}"
@@ -321,3 +322,27 @@ def test_when_the_glass_is_broken_streams_are_read_on_and_end_when_they_are_held
     assert [row.document.get("ended", "") != "" for row in held.of(Kind.GLASS)] == [False, True]
     held.positions[0] = len(GET + DELETE)
     assert names(held.write(GET)) == ["kill"]
+
+
+def passed_twice(held: Holding) -> None:
+    for name in ("a", "b"):
+        assert names(held.write(GET, name)) == ["pass"]
+        held.batch(Outcome(name, "pass", held.one.tick(), stream=held.one.stream))
+        held.read(OK, "")
+    held.one.time += GRACE_NS
+
+
+def test_a_stream_whose_writes_reach_no_socket_ends() -> None:
+    held = Holding()
+    passed_twice(held)
+    assert names(held.write(GET, "c")) == ["kill"]
+
+
+def test_one_that_is_bound_goes_on_and_so_does_any_where_the_policy_allows_it() -> None:
+    bound = Holding()
+    passed_twice(bound)
+    bound.batch(Bound(bound.one.stream, bound.one.tick(), 7, "a:1", "b:2", bound.one.session))
+    assert names(bound.write(GET, "c")) == ["pass"]
+    allowed = Holding(ALLOWS)
+    passed_twice(allowed)
+    assert names(allowed.write(GET, "c")) == ["OUT", "IN", "pass"]
