@@ -15,6 +15,7 @@ from chaperone.collector.fault import place_of
 from chaperone.collector.mask.inline.choice import fields_of, scanner
 from chaperone.collector.pipeline.held import HeldStream
 from chaperone.collector.pipeline.instructions import waiting
+from chaperone.collector.pipeline.latecomers import Latecomers
 from chaperone.collector.pipeline.loose import Departures
 from chaperone.collector.pipeline.stream import Stream
 from chaperone.collector.rules.terms import DEFAULT, OnFailure, Terms
@@ -80,6 +81,7 @@ class Holds:
         self._under: dict[StreamId, _Under] = {}
         self._waiting: dict[str, StreamId] = {}  # holds without an outcome
         self._touched: dict[StreamId, None] = {}
+        self.latecomers = Latecomers()
 
     def hold(self, record: Hold, stream: Stream, agent: str, offset: int) -> None:
         """A call waits."""
@@ -128,12 +130,17 @@ class Holds:
             if under.agent == agent:
                 self.over(id_)
                 under.stream.be_free()
+        self.latecomers.suspend(agent)
+
+    def ends_latecomers(self, session: str) -> bool:
+        """Whether what can't be decided on is not allowed there."""
+        return (self._judge.terms(session) if self._judge else DEFAULT).unreadable is OnFailure.DENY
 
     def settle(self) -> list[Told]:
         """All that could be judged was: the orders of what came."""
         touched, self._touched = self._touched, {}
         agents = {id_: self._under[id_].agent for id_ in touched}
-        return [(agent, told) for id_, agent in agents.items() for told in self._guarded(id_)]
+        return [(agent, told) for id_, agent in agents.items() for told in self._guarded(id_)] + self.latecomers.told()
 
     def look_again(self, agent: str) -> list[Told]:
         """The same of every stream of an agent on which something waits: an approval was decided, or time has passed."""
@@ -143,7 +150,8 @@ class Holds:
     @property
     def deadline(self) -> int:
         """When to look again at the latest (monotonic ns); 0 for never."""
-        return min((under.deadline for under in self._under.values() if under.deadline), default=0)
+        deadlines = [self.latecomers.deadline, *(under.deadline for under in self._under.values())]
+        return min((deadline for deadline in deadlines if deadline), default=0)
 
     def _begin(self, record: Hold, stream: Stream, agent: str) -> _Under:
         held = HeldStream(record.stream, Composer(self._judge is not None and self._judge.masks(stream.home.session)))

@@ -30,6 +30,11 @@ def ending(kill: Kill) -> pb.Downward:
     return pb.Downward(order=pb.Order(kill=pb.Kill(target=_TARGETS[kill.target], id=kill.subject, order=kill.id)))
 
 
+def ended(subject: str) -> pb.Downward:
+    """A stream's connection, or a connection, ends: it was there before its session was held."""
+    return pb.Downward(order=pb.Order(kill=pb.Kill(target=pb.Kill.CONNECTION, id=subject, order=f"late-{subject}")))
+
+
 def hold_from(stream: StreamId, direction: Direction, position: int) -> pb.Downward:
     """From where on calls are held."""
     return pb.Downward(hold_from=pb.HoldFrom(stream=stream, direction=pb.OUT if direction is Direction.OUT else pb.IN, position=position))

@@ -37,6 +37,7 @@ class _Session:
     apiservers: frozenset[str] = frozenset()
     processes: dict[ProcessId, dict[str, Any]] = field(default_factory=dict)
     streams: set[StreamId] = field(default_factory=set)
+    begun: set[StreamId] = field(default_factory=set)  # of these: what this collector saw begin
     known: Known = field(default_factory=Known)
     told: int = 0  # of how many secrets it was said that they are known no more
     gate: Gate | None = None
@@ -95,6 +96,7 @@ class Pipeline:
             self._marked.discard(stream)
         for id_ in gone:
             self._leave(id_, self._sessions.pop(id_).processes)
+            self._holds.latecomers.over(id_)
         return gone
 
     def has(self, session: SessionId) -> bool:
@@ -134,6 +136,7 @@ class Pipeline:
         self._leave(record.session, session.processes)
         self._known_marks += [*knowledge.marks(record.session, session.known), StreamMark(f"{NAMES}{record.session}")]
         self._sessions.pop(record.session, None)
+        self._holds.latecomers.over(record.session)
         self._sink.append(facts.session_over(record, offset))
 
     def _process_seen(self, record: records.ProcessSeen, offset: int) -> None:
@@ -161,6 +164,9 @@ class Pipeline:
     def _stream_opened(self, record: records.StreamOpened, offset: int) -> None:
         if not self._is_over(record) and record.stream not in self._marked:
             self._open((record.stream, record.session, record.process), record.late)
+            self._session(record.session).begun.add(record.stream)
+            if record.late:
+                self._found_late(record.session, record.stream)
         self._sink.append(facts.stream_begun(record, offset))
 
     def _bound(self, record: records.Bound, offset: int) -> None:
@@ -208,13 +214,24 @@ class Pipeline:
         self._holds.over(record.stream)
         self._sink.append(facts.stream_over(record, stream.home.session, offset))
         del self._streams[record.stream]
-        self._session(stream.home.session).streams.discard(record.stream)
+        session = self._session(stream.home.session)
+        session.streams.discard(record.stream)
+        session.begun.discard(record.stream)
+        self._holds.latecomers.gone(stream.home.session, record.stream)
         self._touched[record.stream] = None
 
     def _hold(self, record: records.Hold, offset: int) -> None:
         self._sink.append(facts.hold(record, self._session_of(record.stream), offset))
         if not self._is_over(record):
-            self._holds.hold(record, self._known(record, offset), self._agent, offset)
+            stream = self._known(record, offset)
+            self._look_for_latecomers(stream.home.session)
+            self._holds.hold(record, stream, self._agent, offset)
+
+    def _look_for_latecomers(self, id_: SessionId) -> None:
+        """At a session's first held call: what has written already was not held."""
+        if not self._holds.latecomers.is_held(id_):
+            wrote = sorted(stream for stream in self._session(id_).begun if self._streams[stream].has_written)
+            self._holds.latecomers.begin(id_, self._agent, wrote if self._holds.ends_latecomers(id_) else ())
 
     def _outcome(self, record: records.Outcome, offset: int) -> None:
         self._holds.decided(record)
@@ -229,7 +246,19 @@ class Pipeline:
     def _connection(self, record: records.Connection, offset: int) -> None:
         text = self._session_gate(record.session).text
         names = self._session(record.session).names.of(record)
+        self._find_late(record)
         self._sink.append(connection(record, Named(text(record.server_name), tuple(map(text, names))), offset))
+
+    def _find_late(self, record: records.Connection) -> None:
+        """One to an API server that was there before the agent: of its streams nobody knows on which socket they are."""
+        if record.ended:
+            self._holds.latecomers.gone(record.session, record.connection)
+        elif record.before_out and record.remote in self._session(record.session).apiservers:
+            self._found_late(record.session, record.connection)
+
+    def _found_late(self, session: SessionId, subject: str) -> None:
+        if self._holds.ends_latecomers(session):
+            self._holds.latecomers.found(session, subject)
 
     def _name_answer(self, record: records.NameAnswer, offset: int) -> None:
         self._session(record.session).names.answered(record)

@@ -159,6 +159,11 @@ class Stream:
         self._early.clear()
         return True
 
+    @property
+    def has_written(self) -> bool:
+        """Whether its client has, or may have."""
+        return bool(self._joining) or self.next[Direction.OUT] > 0
+
     def be_free(self) -> None:
         """Nobody listens any more."""
         self._held = None
