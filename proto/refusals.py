@@ -13,13 +13,14 @@ from dataclasses import dataclass
 ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 CLOSES = re.compile(rb"(?im)^connection:[^\r\n]*\bclose\b|\A[^\r\n]* HTTP/1\.0\r$|\AHTTP/1\.0 ")
 MESSAGE_LIMIT = 1024
-HEADERS, CONTINUATION, DATA, WINDOW_UPDATE = 1, 9, 0, 8
+HEADERS, CONTINUATION, DATA, WINDOW_UPDATE, PING = 1, 9, 0, 8, 6
 END_HEADERS, END_STREAM = 4, 1
 HEAD = 9
 NUMBER_LIMIT = 1 << 31  # of h2 streams and of a window's increment (RFC 9113 §5.1.1, §6.9)
 GROUP = b"Kioq"  # base64 of three stars
 TOKENS = re.compile(rb"[\x20-\x7e]+")
 GZIP_PACKED, NONE_PACKED = bytes.fromhex("9bd9ab"), bytes.fromhex("a8f517")
+TOKEN = b"chaperon"  # of our pings: a server says it again (RFC 9113 §6.7)
 POISON = b"\x00\x01X\x01x"  # literal without indexing, "X: x": an upper-case name is malformed (§8.2.1)
 
 
@@ -91,6 +92,18 @@ def http2_forbidden(_kept: bytes, refusal: Refusal) -> bytes:
     return frame(HEADERS, END_HEADERS, refusal.h2_stream, block) + frame(DATA, END_STREAM, refusal.h2_stream, body) + credit
 
 
+def http2_ping(_kept: bytes, _refusal: Refusal) -> bytes:
+    """Something that a server answers, where dropped DATA may have left nothing that it would say anything to."""
+    return frame(PING, 0, 0, TOKEN)
+
+
+def http2_credit(_kept: bytes, refusal: Refusal) -> bytes:
+    """In that answer's place: what the client sent in vain is given back to it."""
+    if not 0 < refusal.credit < NUMBER_LIMIT:
+        raise ValueError("no credit, or more than a window has")
+    return frame(WINDOW_UPDATE, 0, 0, refusal.credit.to_bytes(4, "big"))
+
+
 def stars(kept: bytes, _refusal: Refusal) -> bytes:
     """In a secret's place."""
     return b"*" * len(kept)
@@ -140,6 +153,8 @@ TEMPLATES: dict[str, Callable[[bytes, Refusal], bytes]] = {
     "http1-forbidden": http1_forbidden,
     "http2-malformed": http2_malformed,
     "http2-forbidden": http2_forbidden,
+    "http2-ping": http2_ping,
+    "http2-credit": http2_credit,
     "stars": stars,
     **{f"stars64-{phase}": stars64(phase) for phase in range(4)},
     "stars64-g": last_of_one,

@@ -10,7 +10,7 @@ from h2.events import DataReceived, ResponseReceived, StreamEnded, WindowUpdated
 from h2.exceptions import ProtocolError
 from hyperframe.frame import ContinuationFrame, DataFrame, Frame, HeadersFrame, WindowUpdateFrame
 
-from chaperone.proto.refusals import MESSAGE_LIMIT, POISON, Refusal, frame, made
+from chaperone.proto.refusals import MESSAGE_LIMIT, POISON, TOKEN, Refusal, frame, made
 
 MESSAGE = 'denied by policy "no-exec": exec into "db" — é'
 FIELDS = [(b":method", b"POST"), (b":scheme", b"https"), (b":path", b"/api/v1/pods"), (b":authority", b"k"), (b"x-new", b"value")]
@@ -116,6 +116,16 @@ def test_an_http2_answer_to_head_has_no_body_and_a_length() -> None:
     assert WindowUpdateFrame not in {type(each) for each in full}
 
 
+def test_credit_alone_stands_for_the_answer_to_a_ping() -> None:
+    client, server = _client(), H2Connection(H2Configuration(client_side=False))
+    server.initiate_connection()
+    client.data_to_send()
+    server.receive_data(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + made("http2-ping", b"any", Refusal("credit")))
+    assert server.data_to_send().endswith(frame(6, 1, 0, TOKEN))
+    [event] = client.receive_data(made("http2-credit", b"any", Refusal("credit", credit=5)))
+    assert (event.stream_id, event.delta) == (0, 5)
+
+
 @pytest.mark.parametrize("bodiless", [False, True])
 def test_an_http1_answer_is_parsed_by_a_client(bodiless: bool) -> None:
     raw = made("http1-forbidden", b"HTTP/1.1 200 OK\r\n\r\n", Refusal("id-1", MESSAGE, bodiless=bodiless))
@@ -151,6 +161,8 @@ def test_bytes_as_they_are_need_no_template() -> None:
         ("http2-forbidden", Refusal("id-1", h2_stream=2)),
         ("http2-forbidden", Refusal("id-1", h2_stream=1 << 31)),
         ("http2-forbidden", Refusal("id-1", h2_stream=1, credit=1 << 31)),
+        ("http2-credit", Refusal("id-1")),
+        ("http2-credit", Refusal("id-1", credit=1 << 31)),
     ],
 )
 def test_nothing_but_these_refusals_is_made(template: str, refusal: Refusal) -> None:

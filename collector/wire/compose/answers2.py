@@ -1,22 +1,24 @@
 """What a server of HTTP/2 sends, as units, while refused requests wait for their answers.
 
 The server gives a refused h2 stream back (RST_STREAM): the client gets the refusal there instead. A server that ends the
-connection over it (GOAWAY) lets the client have the refusal first; one that answers by itself has answered.
+connection over it (GOAWAY) lets the client have the refusal first; one that answers by itself has answered. Credit that no refusal can take
+along stands in the place of the server's answer to a ping of ours.
 """
 
 from dataclasses import replace
 
-from chaperone.collector.wire.compose.frames import Frame, Frames, Kind
+from chaperone.collector.wire.compose.frames import Flag, Frame, Frames, Kind
 from chaperone.collector.wire.compose.leave import left
 from chaperone.collector.wire.compose.masked import MaskedAnswer
-from chaperone.collector.wire.compose.units import FREE, MASKED, Ruling, Unit
+from chaperone.collector.wire.compose.units import CREDIT, FREE, MASKED, Ruling, Unit
 from chaperone.collector.wire.compose.window import Window
 from chaperone.collector.wire.events import Data, End, Event, Reset, Response
 from chaperone.proto.records import Direction
-from chaperone.proto.refusals import Refusal
+from chaperone.proto.refusals import TOKEN, Refusal
 
 TEMPLATE = "http2-forbidden"
-_WANTED = (Kind.SETTINGS, Kind.WINDOW_UPDATE, Kind.GOAWAY)
+CREDIT_TEMPLATE = "http2-credit"
+_WANTED = (Kind.SETTINGS, Kind.WINDOW_UPDATE, Kind.GOAWAY, Kind.PING)
 _ANSWERS = (Kind.RST_STREAM, Kind.HEADERS)
 
 
@@ -32,6 +34,7 @@ class Http2Answers:
         self._awaited: dict[int, int] = {}  # h2 stream → key of a refused request
         self._masked: dict[int, MaskedAnswer] = {}  # h2 stream → its answer, in which secrets are replaced
         self._numbers: dict[int, int] = {}  # key of such a request → h2 stream
+        self._is_pinged = False  # a ping of ours has no answer yet
 
     @property
     def end(self) -> int:
@@ -46,7 +49,7 @@ class Http2Answers:
     @property
     def is_busy(self) -> bool:
         """Whether reads must be held: somebody waits for an answer, or something stays."""
-        return bool(self._awaited or self._masked or self.units)
+        return bool(self._awaited or self._masked or self._is_pinged or self.units)
 
     @property
     def problem(self) -> str:
@@ -92,6 +95,16 @@ class Http2Answers:
         self._awaited[refusal.h2_stream] = key
         self.rulings[key] = refusal
 
+    @property
+    def owes(self) -> bool:
+        """Whether credit waits for the answer to a ping."""
+        return CREDIT in self.rulings
+
+    def await_credit(self, size: int) -> None:
+        """A ping leaves now: its answer gives this back."""
+        self._look_out()
+        self._is_pinged, self.rulings[CREDIT] = True, Refusal("credit", credit=size)
+
     def credit(self, key: int, size: int) -> bool:
         """Give this back with the answer; False when it is on its way already."""
         refusal = self.rulings.get(key)
@@ -114,7 +127,7 @@ class Http2Answers:
 
     def loosen(self) -> None:
         """Nobody waits any more: the beginning of a frame that is not known yet is not kept back for it."""
-        if not (self._awaited or self._masked) and self._frames.border < self.end:
+        if not (self._awaited or self._masked or self._is_pinged) and self._frames.border < self.end:
             self.units += left([Unit(self._frames.border, self.end)], self._delivered)
             self._delivered = self.end
 
@@ -124,22 +137,30 @@ class Http2Answers:
         for number in [number for number in done if all(unit.number != number or unit.key != MASKED for unit in self.units)]:
             del self._masked[number]
         self._numbers = {key: number for key, number in self._numbers.items() if number in self._masked}
-        needed = {FREE, *self._awaited.values(), *(unit.key for unit in self.units)}
+        needed = {FREE, *self._awaited.values(), *(unit.key for unit in self.units), *([CREDIT] if self._is_pinged else ())}
         self.rulings = {key: ruling for key, ruling in self.rulings.items() if key in needed}
 
     def _take(self, frame: Frame) -> None:
         if frame.kind == Kind.GOAWAY:
             last = int.from_bytes(frame.payload[:4], "big") & 0x7FFFFFFF
             if any(frame.payload[4:8]):  # an error: nothing more is answered
-                last = 0
+                last, self._is_pinged = 0, False
             for number in [number for number in self._awaited if number > last]:
                 begin = max(frame.begin, self._delivered)
                 self.units.append(Unit(begin, begin, self._awaited.pop(number), template=TEMPLATE))
         key = self._awaited.pop(frame.number, FREE) if frame.kind in _ANSWERS else FREE
         if key != FREE and frame.kind == Kind.RST_STREAM:
             self.units.append(Unit(frame.begin, frame.end, key, template=TEMPLATE))
+        elif self._is_pinged and _is_answer(frame):
+            self._is_pinged = False
+            self.units.append(Unit(frame.begin, frame.end, CREDIT, template=CREDIT_TEMPLATE))
         elif frame.kind == Kind.DATA and frame.number in self._masked:
             self.units.append(Unit(frame.begin, frame.end, MASKED, frame.number, overtakes=True))
         else:
             overtakes = frame.kind in (Kind.DATA, Kind.WINDOW_UPDATE, Kind.PING)
             self.units += left([Unit(frame.begin, frame.end, number=frame.number, overtakes=overtakes)], self._delivered)
+
+
+def _is_answer(frame: Frame) -> bool:
+    """To a ping of ours."""
+    return frame.kind == Kind.PING and bool(frame.flags & Flag.ACK) and frame.payload == TOKEN

@@ -21,6 +21,8 @@ from chaperone.collector.wire.events import Event
 from chaperone.collector.wire.http2 import PREFACE
 from chaperone.proto.refusals import Refusal
 
+PING = "http2-ping"
+CREDIT_AT = 32 * 1024  # half of the smallest window: so much of it is given back without a refusal
 GATHER_LIMIT = 1024 * 1024  # bytes of requests that wait for their verdicts; beyond, the oldest is judged without its rest
 
 
@@ -126,6 +128,7 @@ class Composer:
         requests = self._requests
         departure, released = _depart(requests)
         self._await_answers(requests.rulings, departure)
+        departure = self._pinging(departure, end)
         requests.settle()
         return _order((Name.PASS, Name.WRITE, Name.SKIP), departure, (begin, end, released))
 
@@ -194,6 +197,16 @@ class Composer:
         for key, size in departure.dropped:
             if not self._answers.credit(key, size):
                 self._owed += size
+
+    def _pinging(self, departure: Departure, end: int) -> Departure:
+        """Credit that waits for no answer to a request gets one of its own, else a long upload that was refused would use up what all
+        h2 streams of its connection may send."""
+        answers = self._answers
+        if self._owed < CREDIT_AT or departure.is_torn or not isinstance(answers, Http2Answers) or answers.owes:
+            return departure
+        answers.await_credit(self._owed)
+        self._owed = 0
+        return replace(departure, parts=(*departure.parts, Part(end, end, PING, Refusal("credit"))))
 
 
 def _depart(side: _Units) -> tuple[Departure, int]:

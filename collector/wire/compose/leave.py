@@ -18,7 +18,7 @@ def leaving(units: Iterable[Unit], rulings: Mapping[int, Ruling], end: int) -> D
     door = _Door(rulings, end)
     for unit in units:
         door.take(unit)
-    return Departure(tuple(_joined(door.parts)), tuple(door.staying), tuple(door.dropped), tuple(door.refused))
+    return Departure(tuple(_joined(door.parts)), tuple(door.staying), tuple(door.dropped), tuple(door.refused), door.is_torn)
 
 
 @dataclass(slots=True)
@@ -30,6 +30,7 @@ class _Door:
     dropped: list[tuple[int, int]] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     behind: set[int] = field(default_factory=set)  # h2 streams of what stays
+    is_torn: bool = False
 
     def take(self, unit: Unit) -> None:
         """One unit: it stays, goes, or is refused."""
@@ -51,6 +52,7 @@ class _Door:
             return
         here = min(unit.end, self.end)
         self.parts += _edited(unit, here)
+        self.is_torn = here < unit.end
         self._rest(unit, here)
 
     def _refuse(self, unit: Unit, refusal: Refusal) -> None:

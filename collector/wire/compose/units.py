@@ -8,6 +8,7 @@ from chaperone.proto.refusals import Refusal
 FAR = 2**63 - 1  # a position that no stream reaches
 FREE = -1  # the key of bytes that belong to no request: nothing is said of them
 MASKED = -2  # of bytes of an answer in which secrets are still looked for
+CREDIT = -3  # of the server's answer to a ping of ours
 
 Ruling = Refusal | None  # None: it may go on. What has no ruling waits for one.
 
@@ -64,12 +65,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """What leaves now, what stays, how much credit was dropped, by key, and in whose place a template left."""
+    """What leaves now, what stays, how much credit was dropped, by key, and in whose place a template left. `is_torn`: the last that
+    leaves is the beginning of something."""
 
     parts: tuple[Part, ...] = ()
     staying: tuple[Unit, ...] = ()
     dropped: tuple[tuple[int, int], ...] = ()
     refused: tuple[int, ...] = ()
+    is_torn: bool = False
 
 
 class Name(StrEnum):

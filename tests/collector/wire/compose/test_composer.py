@@ -2,9 +2,10 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
+import h2.config
 import h2.connection
 import h2.events
 import hpack
@@ -14,11 +15,11 @@ from support.asking import ASKS, ASKS1, OPENING, Asks, Asks1, block, conversatio
 from support.composing import Client2, Held, Judge, Server1, Server2, cut, http1_answers
 
 from chaperone.collector.mask.inline.choice import scanner
-from chaperone.collector.wire.compose.composer import GATHER_LIMIT, Composer
+from chaperone.collector.wire.compose.composer import CREDIT_AT, GATHER_LIMIT, Composer
 from chaperone.collector.wire.compose.spans import Fill
 from chaperone.collector.wire.compose.units import Asked, Name, Part, Ruling
 from chaperone.collector.wire.events import Request
-from chaperone.proto.refusals import Refusal, frame
+from chaperone.proto.refusals import Refusal, frame, made
 
 CUTS = st.lists(st.integers(0, 5000), max_size=25)
 
@@ -163,6 +164,68 @@ def test_credit_that_comes_too_late_for_its_answer_goes_with_the_next() -> None:
     held.write(frame(0, 1, 1, b"late"))
     held.write(_head(3, ends=True))
     assert held.read(RESET[:8] + b"\3" + RESET[9:])[-4:] == b"\0\0\0\4"
+
+
+def _exchanged(client: h2.connection.H2Connection, held: Held, server: Server2) -> bool:
+    """Let both say what they have to; whether the client had anything."""
+    said = client.data_to_send()
+    if answer := held.read(server.take(held.write(said))) if said else b"":
+        client.receive_data(answer)
+    return bool(said)
+
+
+def _upload(client: h2.connection.H2Connection, number: int, size: int, exchange: Callable[[], bool]) -> None:
+    while size:
+        piece = min(size, client.local_flow_control_window(number), client.max_outbound_frame_size)
+        assert piece, f"it may send nothing any more, {size} bytes before its end"
+        client.send_data(number, bytes(piece))
+        size -= piece
+        while exchange():
+            continue
+
+
+def test_a_long_upload_that_was_refused_leaves_others_their_window() -> None:
+    """Of a client that goes on after its refusal (a real one: h2) every byte counts against what all of its h2 streams may send."""
+    held, server = Held(lambda _, asked: NO if asked.number == 1 else None), Server2()
+    client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+    client.initiate_connection()
+    _exchanged(client, held, server)
+    client.receive_data(held.read(frame(4, 0, 0, b"\0\4" + (1 << 20).to_bytes(4, "big"))))
+    fields = [(":method", "POST"), (":scheme", "https"), (":authority", "x"), (":path", "/api")]
+    client.send_headers(1, fields)
+    _upload(client, 1, 600_000, lambda: _exchanged(client, held, server))
+    client.send_headers(3, fields)
+    _upload(client, 3, 100_000, lambda: _exchanged(client, held, server))
+    client.end_stream(3)
+    _exchanged(client, held, server)
+    assert list(server.served) == [3] and len(server.served[3].body) == 100_000
+    assert client.outbound_flow_control_window > 65_535 - CREDIT_AT - 16_384
+    assert not held.composer.holds_reads or held.composer._owed < CREDIT_AT
+
+
+def test_a_ping_never_leaves_within_a_frame() -> None:
+    held = Held(lambda _, asked: NO if asked.number == 1 else None)
+    held.write(OPENING + _head(1, ends=True))
+    held.read(RESET)
+    other = frame(0xFA, 0, 0, b"y" * 100)  # of a kind that nobody knows
+    held.write(frame(0, 0, 1, b"x" * 16_384))
+    assert held.write(frame(0, 0, 1, b"x" * 16_384) + other[:50]) == other[:50]
+    ping = made("http2-ping", b"", Refusal("credit"))
+    assert held.write(other[50:]) == other[50:] + ping
+    assert held.write(frame(0, 0, 1, b"x" * 16_384)) == b"", "one at a time"
+    own = frame(6, 1, 0, b"12345678")
+    assert held.read(own + ping[:4] + b"\1" + ping[5:]) == own + frame(8, 0, 0, (32_768).to_bytes(4, "big"))
+    assert not held.composer.holds_reads
+
+
+def test_a_server_that_ends_the_connection_owes_no_credit() -> None:
+    held = Held(lambda _, asked: NO)
+    held.write(OPENING + _head(1, ends=True))
+    held.read(RESET)
+    held.write(frame(0, 0, 1, b"x" * 16_384) * 2)
+    assert held.composer.holds_reads
+    end = frame(7, 0, 0, b"\0\0\0\1\0\0\0\1")
+    assert held.read(end) == end and not held.composer.holds_reads
 
 
 def test_only_the_oldest_is_judged_by_its_head_and_too_much_is_not_gathered() -> None:
