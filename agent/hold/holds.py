@@ -199,6 +199,8 @@ class Holds:
             return None
         lane = self._lane(held, stream, begin)
         waiting = Waiting(held, stream, lane, _data(held), now_ns() + self.terms.verdict_timeout)
+        if held.tid in self.waiting:
+            self._got_away(held.tid)
         self.waiting[held.tid] = waiting
         waiting.order = self._known(waiting)
         if waiting.order is None:
@@ -286,7 +288,7 @@ class Holds:
         if raw is None or tid not in self.seizer.kept:
             return
         if raw.site in (Site.WRITE, Site.READ):
-            if waiting is not None and waiting.order is not None:
+            if waiting is not None and waiting.order is not None and self._stop_of(tid) is raw:
                 self._perform(raw, waiting, waiting.order)
             return
         lane = self._by_key.get(_key(StreamKey(raw.head.started, raw.call.handle, raw.head.pid, raw.head.image)))
@@ -294,6 +296,11 @@ class Holds:
             self.acts.finish(raw, lane) if raw.site == Site.WRITE_RETURN else self.acts.pay(raw, lane)
             self._mark(raw.tid, lane)
         self._let_go(raw)
+
+    def _stop_of(self, tid: int) -> HeldRecord | None:
+        """The stop of the very call that it waits at: one that got away before may have an order still, which is for no other call."""
+        raw, waiting = self._stopped.get(tid), self.waiting[tid]
+        return raw if raw is not None and tid in self.seizer.kept and raw.head.time == waiting.held.time else None
 
     def _perform(self, raw: HeldRecord, waiting: Waiting, order: Order, said: str = "") -> None:
         result = ""
@@ -371,10 +378,12 @@ class Holds:
             self._call_off(tid)
         for tid in [tid for tid, waiting in self.waiting.items() if waiting.order is None and waiting.deadline < now]:
             self._fail(tid)
+        for tid in [tid for tid, waiting in self.waiting.items() if waiting.order is not None and self._stop_of(tid) is None]:
+            self._miss(tid)
 
     def _is_called_off(self, tid: int, now: int) -> bool:
         """Whether a signal that would end its program waits for the end of the hold: no other thread has taken it for a while."""
-        if tid not in self._stopped or not pending.ending(tid):
+        if self._stop_of(tid) is None or not pending.ending(tid):
             self._signalled.pop(tid, None)
             return False
         return now - self._signalled.setdefault(tid, now) > SIGNALLED_NS
@@ -386,8 +395,8 @@ class Holds:
 
     def _call_off(self, tid: int) -> None:
         """Ctrl-C and the like: nothing is sent, the call fails, and its program goes on to take its signal."""
-        raw, waiting = self._stopped.get(tid), self.waiting[tid]
-        if raw is not None and tid in self.seizer.kept:
+        raw, waiting = self._stop_of(tid), self.waiting[tid]
+        if raw is not None:
             self._perform(raw, waiting, Order("", Name.KILL), "gone")
 
     def _reset(self) -> None:
@@ -405,9 +414,9 @@ class Holds:
     def _fail(self, tid: int) -> None:
         """What the policy says for a hold that nobody decided. Allowed: the whole stream goes on as its program wants. But what somebody
         is being asked about never leaves only because that took too long."""
-        waiting, raw = self.waiting[tid], self._stopped.get(tid)
-        if raw is None or tid not in self.seizer.kept:
-            self._miss(tid, waiting)
+        waiting, raw = self.waiting[tid], self._stop_of(tid)
+        if raw is None:
+            self._miss(tid)
             return
         if waiting.deadline:
             self.patience.failed(now_ns())
@@ -441,12 +450,17 @@ class Holds:
         for lane in self.lanes.values():
             self.world.kernel.remove("hold_positions", lane.key)
 
-    def _miss(self, tid: int, waiting: Waiting) -> None:
+    def _miss(self, tid: int) -> None:
         """It should have stopped long ago: somebody took our signal away. Its call's return is met by bpf/hold.h."""
-        if now_ns() - waiting.held.time > MISSED_NS:
-            self.waiting.pop(tid, None)
-            self.world.kernel.remove("held_threads", tid)
-            self._say(waiting, "gone", "the thread did not stop")
+        held = self.waiting[tid].held
+        if now_ns() - held.time > MISSED_NS:
+            self._got_away(tid)
+            raw = self.world.kernel.entry("held_threads", HeldRecord, tid)
+            if raw is not None and raw.head.time == held.time:
+                self.world.kernel.remove("held_threads", tid)
+
+    def _got_away(self, tid: int) -> None:
+        self._say(self.waiting.pop(tid), "gone", "the thread did not stop")
 
     def _all_of_it(self, waiting: Waiting) -> Order:
         """What was gathered, and behind it what waits."""

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support import other_tracer
@@ -57,6 +58,32 @@ def test_what_was_done_is_told_before_the_thread_goes_on(tracer, server):
         it.holds.world = replace(it.holds.world, say=say)
         it.run(client(server, ASK))
     assert kept == [True]
+
+
+def test_the_order_about_a_call_that_got_away_is_for_no_other(tracer, server):
+    """Who takes our signal away (SIGCONT in a loop) writes something harmless that way, and then something else that stops."""
+    seen = []
+    with enforced(tracer) as it:
+        first, told = [], it.holds.told
+
+        def decide(hold: Hold) -> Order:
+            first.extend(replace(waiting, held=replace(waiting.held, time=1)) for waiting in it.holds.waiting.values())
+            seen.append([one.out for one in server.conversations])
+            return Order(hold.hold, Name.PASS)
+
+        def say(outcome: Record) -> None:
+            if not it.said:
+                it.holds.waiting[first[0].held.tid] = replace(first[0], order=Order("", Name.PASS))
+            it.said.append(outcome)
+
+        def late(*held: Any) -> Hold | None:
+            time.sleep(0.3)  # it has stopped, and nobody was told of it
+            return told(*held)
+
+        it.holds.world, it.holds.told = replace(it.holds.world, say=say), late
+        _, said = it.run(client(server, ASK + "\n" + ASK), decide)
+    assert said == "5\n5\n" and seen == [[b""], [b"0 5\n"]]
+    assert it.outcomes() == ["pass", "gone", "pass"]
 
 
 @pytest.mark.parametrize("terms", [ALLOWING, DENYING])
