@@ -72,7 +72,7 @@ def client_bytes(out: Flow, suite: Suite) -> int:
     if out.broken or not out.records or suite.overhead < 0:
         return 0
     sizes = _Sizes(out, suite)
-    closing = ALERT if sizes.hidden and sizes.last[-1] == ALERT else 0
+    closing = ALERT if sizes.hidden and sizes.ends_with_alert else 0
     return 0 if sizes.hidden and sizes.finished_at < 0 else sizes.without_handshake() - closing
 
 
@@ -88,6 +88,11 @@ class _Sizes:
         self.app = flow.bytes - flow.handshake - suite.overhead * self.count
         self.first = first
         self.block = gcd(*(size - TAG for size in (*flow.first, *flow.last))) if self.hidden and self.count >= ENOUGH else 0
+
+    @property
+    def ends_with_alert(self) -> bool:
+        """Whether its last record may be a closing alert. A server may have said nothing behind its handshake."""
+        return self.last[-1:] == [ALERT]
 
     def padding(self) -> int:
         """Fewer bytes than this may be padding (RFC 8446 §5.4): the sizes of the records show how they are rounded. 0: they do not."""
@@ -110,7 +115,7 @@ def _judged(direction: Direction, sizes: _Sizes, plain: Plaintext) -> Coverage:
 
 def _explanations(direction: Direction, sizes: _Sizes) -> Iterator[tuple[int, str]]:
     """(bytes that are no plaintext, why that is not certain), the likeliest first."""
-    alert = ALERT if sizes.hidden and sizes.last[-1] == ALERT else 0
+    alert = ALERT if sizes.hidden and sizes.ends_with_alert else 0
     tickets = [0, *accumulate(sizes.first[:TICKETS])] if sizes.hidden and direction is Direction.IN else [0]
     for ticket in tickets:
         yield ticket, ""

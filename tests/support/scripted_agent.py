@@ -193,6 +193,7 @@ class Proxy:
             client = self._context.wrap_socket(plain, server_side=True)
             server = self._connect([client.selected_alpn_protocol() or "http/1.1"])
             tap = Tap(self._agent, next(self._numbers))
+            tap.bind(f"127.0.0.1:{server.getpeername()[1]}")
             self.taps.append(tap)
             back = threading.Thread(target=self._pump, args=(server, client, tap.read), daemon=True)
             back.start()

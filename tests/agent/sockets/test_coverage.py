@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaperone.agent.sockets.coverage import Coverage, Plaintext, coverage
+from chaperone.agent.sockets.coverage import Coverage, Plaintext, client_bytes, coverage
 from chaperone.agent.sockets.suite import Suite
 from chaperone.agent.sockets.values import Flow
 from chaperone.proto.records import Direction
@@ -39,6 +39,12 @@ def test_a_client_certificate_goes_before_the_finished() -> None:
 def test_a_servers_handshake_and_tickets_are_no_plaintext() -> None:
     sizes = flow([*TICKETS, 37, 3017, *ALERT], [23, 800, 96, 69])
     assert coverage(IN, sizes, NEW, whole(20 + 3000)) == Coverage("complete", 3020)
+
+
+def test_a_server_that_said_nothing_behind_its_handshake_is_complete() -> None:
+    """Its client wrote and went before a ticket came."""
+    assert coverage(IN, flow([], [23, 800, 96, 69]), NEW, whole(0)) == Coverage("complete", 0)
+    assert client_bytes(flow([], [900]), NEW) == 0
 
 
 def test_what_was_not_captured_is_a_gap_of_its_size() -> None:
