@@ -67,7 +67,7 @@ def test_the_order_about_a_call_that_got_away_is_for_no_other(tracer, server):
         first, told = [], it.holds.told
 
         def decide(hold: Hold) -> Order:
-            first.extend(replace(waiting, held=replace(waiting.held, time=1)) for waiting in it.holds.waiting.values())
+            first.extend(replace(waiting, held=replace(waiting.held, time=waiting.held.time - 1)) for waiting in it.holds.waiting.values())
             seen.append([one.out for one in server.conversations])
             return Order(hold.hold, Name.PASS)
 
