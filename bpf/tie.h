@@ -28,11 +28,12 @@ static int is_record_of(u32 length, u64 size) {
   return length > 1000 && length < whole;
 }
 
-/* The write that the current task has just begun; 0: none. */
+/* The write that the current task has just begun; 0: none. Of one that was held the time lies ahead (agent/hold/holds.py): who is let go may
+ * have to wait for a processor. */
 static struct pending *just_begun(void) {
   u64 task = bpf_get_current_task();
   struct pending *pending = writing.lookup(&task);
-  return pending && bpf_ktime_get_boot_ns() - pending->time <= TIE_NS ? pending : 0;
+  return pending && (s64)(bpf_ktime_get_boot_ns() - pending->time) <= (s64)TIE_NS ? pending : 0;
 }
 
 /* Its size, if none of its records was met yet. */

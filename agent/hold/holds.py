@@ -45,6 +45,7 @@ KEPT_LIMIT = 64 << 20  # bytes that all streams of a workload may have gathered
 HOLD_LIMIT = 1024  # threads that wait at once
 PASSED_NS = 1_000_000_000  # a thread whose gate was opened stops within that
 SIGNALLED_NS = 40_000_000
+RESUMED_NS = 950_000_000  # a thread that is let go runs, and writes, within that on a busy machine
 SILENCE_NS = 5_000_000_000
 MISSED_NS = 5_000_000_000
 REPLACING = (Name.SKIP, Name.WRITE, "timeout-allow")  # the program believes all of it to have left
@@ -364,7 +365,7 @@ class Holds:
             self.world.kernel.store("calls", raw.call, raw.key)
         if raw.site == Site.WRITE:
             leaving = raw.call.sent or raw.call.size
-            pending = Pending(raw.call.handle, leaving, now_ns(), pid=raw.head.pid)
+            pending = Pending(raw.call.handle, leaving, now_ns() + RESUMED_NS, pid=raw.head.pid)
             self.world.kernel.store("writing", pending, ctypes.c_uint64(raw.task))
         self.world.kernel.remove("held_threads", raw.tid)
 
