@@ -61,7 +61,8 @@ umoci config --image "$work/layout:$version" "$@" --config.env "PYTHONUNBUFFERED
 	--config.label "org.opencontainers.image.title=chaperone-$role" --config.label "org.opencontainers.image.version=$version" \
 	--config.label "org.opencontainers.image.licenses=Apache-2.0"
 umoci gc --layout "$work/layout"
-skopeo --override-os linux copy --quiet "oci:$work/layout:$version" "oci-archive:$out/chaperone-$role.tar:chaperone-$role:$version"
+# The full name: containerd takes it as it stands, and a kubelet that is told `chaperone-agent:1` asks it for `docker.io/library/chaperone-agent:1`.
+skopeo --override-os linux copy --quiet "oci:$work/layout:$version" "oci-archive:$out/chaperone-$role.tar:docker.io/library/chaperone-$role:$version"
 "$python" "$here/deploy/sbom.py" "$role" "$version" "$work/root" >"$out/chaperone-$role.cdx.json"
 "$here/deploy/try-root.sh" "$role" "$work/root"
 echo "image: $out/chaperone-$role.tar, $(du -m "$out/chaperone-$role.tar" | cut -f1) MiB; ctr -n k8s.io images import $out/chaperone-$role.tar"
