@@ -86,6 +86,15 @@ def remaining(certificate: bytes, now: datetime) -> timedelta:
     return x509.load_pem_x509_certificate(certificate).not_valid_after.replace(tzinfo=UTC) - now
 
 
+def is_for(certificate: bytes, hosts: Sequence[str]) -> bool:
+    """Whether a server that is asked for by any of these names may show it."""
+    try:
+        names = x509.load_pem_x509_certificate(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return not hosts
+    return set(map(_host, hosts)) <= set(names)
+
+
 def is_signed(certificate: bytes, authority: bytes) -> bool:
     """Whether the authority's key has signed it."""
     child, parent = x509.load_pem_x509_certificate(certificate), x509.load_pem_x509_certificate(authority)

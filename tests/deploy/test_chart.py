@@ -64,6 +64,15 @@ def rendered(values: dict[str, Any], release: str = "chaperone", namespace: str 
     return [found for text in texts for found in yaml.safe_load_all(text) if found]
 
 
+SEVERAL: dict[str, Any] = {
+    "collector": {
+        "replicas": 3,
+        "lookup": False,
+        "clickhouse": {"url": "https://clickhouse.example:8443/chaperone", "loginSecret": "login", "keysSecret": "keys"},
+    }
+}
+
+
 def named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
     (found,) = [one for one in objects if (one["kind"], one["metadata"]["name"]) == (kind, name)]
     return found
@@ -113,6 +122,11 @@ def test_what_pods_mount_is_there(values: dict[str, Any]) -> None:
         ({"certificates": {"method": "openssl"}}, "method"),
         ({"collector": {"image": {"digest": "sha256:short"}}}, "digest"),
         ({"rbac": {"viewers": [{"name": "x"}]}}, "kind"),
+        ({"collector": {"replicas": 0}}, "replicas"),
+        ({"collector": {"replicas": 2, "lookup": False}}, "collector.replicas above 1 needs collector.clickhouse.url"),
+        ({"collector": SEVERAL["collector"] | {"lookup": True}}, "collector.replicas above 1 needs collector.lookup=false"),
+        ({"collector": {"clickhouse": {"url": "https://c.example:8443/chaperone"}}}, "needs collector.clickhouse.loginSecret"),
+        ({"collector": {"clickhouse": {"url": "http://c.example:8123/chaperone"}}}, "url"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(values: dict[str, Any], reason: str) -> None:
@@ -184,6 +198,38 @@ def test_the_options_are_options_of_the_programs(monkeypatch: pytest.MonkeyPatch
     assert _settings(collector["args"]).listening.reviews == "in-cluster"
     agent = named(objects, "DaemonSet", "chaperone-agent")["spec"]["template"]["spec"]["containers"][0]
     assert parse(agent["args"])
+
+
+@pytest.mark.parametrize("more", [{}, {"certificates": {"method": "certManager"}}], ids=["job", "certManager"])
+def test_agents_call_a_name_of_all_collectors_that_their_certificate_is_for(more: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    objects = rendered(SEVERAL | more)
+    for one in objects:
+        if one["kind"] not in OTHERS:
+            kubernetes_validate.validate(one, "1.36", strict=True)
+    agent = named(objects, "DaemonSet", "chaperone-agent")["spec"]["template"]["spec"]["containers"][0]
+    (target,) = [argument.removeprefix("--target=") for argument in agent["args"] if argument.startswith("--target=")]
+    host = target.removesuffix(":7443")
+    service = named(objects, "Service", host.split(".")[0])["spec"]
+    collectors = named(objects, "StatefulSet", "chaperone-collector")["spec"]
+    assert service["clusterIP"] == "None" and service["selector"].items() <= collectors["template"]["metadata"]["labels"].items()
+    hosts = named(objects, "Certificate", "chaperone-collector")["spec"]["dnsNames"] if more else certified(objects)
+    assert host in hosts and collectors["replicas"] == 3
+
+
+def certified(objects: list[dict[str, Any]]) -> list[str]:
+    job = named(objects, "Job", "chaperone-certificates-1")["spec"]["template"]["spec"]["containers"][0]
+    return [argument.removeprefix("--host=") for argument in job["args"] if argument.startswith("--host=")]
+
+
+def test_collectors_of_one_database_get_its_login_and_keys_where_they_look_for_them() -> None:
+    pod = named(rendered(SEVERAL), "StatefulSet", "chaperone-collector")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    shared = _settings(container["args"]).shared
+    mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    secrets = {volume["name"]: volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
+    assert shared.url == "https://clickhouse.example:8443/chaperone"
+    assert (secrets[mounted[str(shared.login)]], secrets[mounted[str(shared.keys)]]) == ("login", "keys")
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ include "chaperone.name" . }}-collector.{{ .Release.Namespace }}.svc
 {{- end -}}
 
+{{- /* What agents call: with several collectors, a name that has the address of each. */}}
+{{- define "chaperone.collectorTarget" -}}
+{{ include "chaperone.name" . }}-collector{{ if gt (int .Values.collector.replicas) 1 }}s{{ end }}.{{ .Release.Namespace }}.svc
+{{- end -}}
+
 {{- /* What a node needs that has the startup taint: nothing of ours may wait for it to go. */}}
 {{- define "chaperone.tolerations" -}}
 {{- if or .more .root.Values.startupTaint -}}

@@ -1,12 +1,13 @@
 """Years of certificates in seconds: a clock that jumps by days, and what everybody would have been shown."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.tls_directories import SERVER
 
-from chaperone.collector.identity.certificates import Pair, is_signed, remaining
+from chaperone.collector.identity.certificates import Pair, Subject, is_for, is_signed, remaining
 from chaperone.collector.identity.rotation import LIFE, NONE, SPREAD, Authority, renewed, turned
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,6 +50,17 @@ def test_a_certificate_is_kept_for_half_its_life() -> None:
     pair = renewed(NONE, SERVER, authority, START)
     assert renewed(pair, SERVER, authority, START + LIFE / 3) is pair
     assert renewed(pair, SERVER, authority, START + LIFE / 2 + DAY) != pair
+
+
+def test_a_host_that_is_new_gets_into_the_certificate_at_once_and_one_that_is_gone_in_time() -> None:
+    authority = turned(None, START)
+    pair = renewed(NONE, SERVER, authority, START)
+    more = replace(SERVER, hosts=(*SERVER.hosts, "collectors", "::1"))
+    again = renewed(pair, more, authority, START)
+    assert not is_for(pair.certificate, more.hosts) and is_for(again.certificate, more.hosts)
+    assert renewed(again, SERVER, authority, START) is again
+    client = renewed(NONE, Subject("agent"), authority, START)
+    assert renewed(client, Subject("agent"), authority, START) is client
 
 
 def test_an_authority_that_has_expired_is_begun_anew() -> None:
