@@ -41,13 +41,19 @@ func main() {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(authority)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
+	began := make(chan bool, 1)
 	go func() {
 		for {
 			answer := ask(client, "/api/v1/namespaces/default/pods?watch=true")
+			select {
+			case began <- true:
+			default:
+			}
 			io.Copy(io.Discard, answer.Body)
 			answer.Body.Close()
 		}
 	}()
+	<-began // until there is a connection, each request would make one
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		answer := ask(client, lines.Text())
