@@ -87,8 +87,7 @@ class Governing:
         recording, numbers = self.recording, tuple(numbers)
         if has_begun:
             recording.say_last(numbers, session)
-            for before in [one.session for one in recording.cut.values() if one.session.cgroup == session.cgroup]:
-                conclude(recording, before, now_ns(), is_last=True)
+            conclude(recording, session.cgroup, now_ns(), is_last=True)
         for number in numbers:
             recording.tracer.release(number)
         recording.forget(numbers, session, is_dropped=not has_begun)
@@ -98,6 +97,6 @@ class Governing:
         """What is open stays where it began."""
         cut(self.recording, numbers, before, after, why)
 
-    def conclude(self, session: Session, last: int) -> bool:
-        """Or it is over already."""
-        return conclude(self.recording, session, last)
+    def conclude(self, cgroup: Path, last: int) -> None:
+        """The container itself goes on."""
+        conclude(self.recording, cgroup, last)

@@ -5,6 +5,7 @@ when the last of its streams and connections has. Living processes are told agai
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from chaperone.agent.recording import Cut, Recording
 from chaperone.agent.workload.processes import now_ns
@@ -30,16 +31,14 @@ def cut(recording: Recording, numbers: Iterable[int], before: Session, after: Se
     recording.outbox.flush()
 
 
-def conclude(recording: Recording, session: Session, last: int, is_last: bool = False) -> bool:
-    """End a session that was cut, if nothing of it is open or (`is_last`) can be. `last`: when it was so."""
-    found = recording.cut.get(session.id)
-    if found is None:
-        return True
-    if not is_last and (recording.streams.has_open(session.id) or recording.connections.has_open(session.id)):
-        return False
-    if is_last:
-        recording.put(recording.connections.end(now_ns(), session.id))
-    recording.put([SessionEnded(session.id, max(last, session.started.time), -1, found.why, found.goes_on)])
-    recording.forget((), session, is_dropped=False)
-    recording.outbox.flush()
-    return True
+def conclude(recording: Recording, cgroup: Path, last: int, is_last: bool = False) -> None:
+    """End each session of a cgroup that was cut, if nothing of it is open or (`is_last`) can be. `last`: when it was so."""
+    for one in [one for one in recording.cut.values() if one.session.cgroup == cgroup]:
+        id_ = one.session.id
+        if is_last:
+            recording.put(recording.connections.end(now_ns(), id_))
+        elif recording.streams.has_open(id_) or recording.connections.has_open(id_):
+            continue
+        recording.put([SessionEnded(id_, max(last, one.session.started.time), -1, one.why, one.goes_on)])
+        recording.forget((), one.session, is_dropped=False)
+        recording.outbox.flush()

@@ -93,8 +93,8 @@ class Recorder(Protocol):
         """What begins from now on belongs to another session."""
         ...
 
-    def conclude(self, session: Session, last: int) -> bool:
-        """End one that was cut, if nothing of it is open any more; whether it was. `last`: when it was so."""
+    def conclude(self, cgroup: Path, last: int) -> None:
+        """End what was cut of the sessions of this cgroup and has nothing open any more. `last`: when it was so."""
         ...
 
 
@@ -102,8 +102,7 @@ class Recorder(Protocol):
 class Workload:
     """A container with processes. `cgroups`: by number, those that there were; `alive`: the numbers of those that there are.
 
-    `mode`: None while unknown; `gone`: when its last cgroup was removed; `active`: when it did something last; `cut`: sessions of it that
-    were cut and of which something is open.
+    `mode`: None while unknown; `gone`: when its last cgroup was removed; `active`: when it did something last.
     """
 
     place: Place
@@ -114,7 +113,6 @@ class Workload:
     has_begun: bool = False
     gone: int = 0
     active: int = 0
-    cut: list[Session] = field(default_factory=list)
 
     @property
     def key(self) -> Key:
@@ -182,8 +180,7 @@ class Workloads:
         if begins and (why := workload.why_cut(time)):
             before, workload.session = workload.session, following(workload.session, time)
             self.recorder.cut(workload.cgroups, before, workload.session, why)
-            workload.cut.append(before)
-            self._conclude(workload, workload.active)
+            self.recorder.conclude(before.cgroup, workload.active)
         workload.active = max(workload.active, time)
 
     @property
@@ -225,7 +222,7 @@ class Workloads:
     def _look(self, now: int) -> None:
         """New areas and who was there before, or for whom the kernel had no number; cgroups that are gone without a word."""
         for workload in self.table.values():
-            self._conclude(workload, now)
+            self.recorder.conclude(workload.session.cgroup, now)
         self.recorder.meet(self.atlas.look())
         for folder in (folder for area in self.atlas.areas for folder in populated(area)):
             self._settle(folder, now)
@@ -303,9 +300,6 @@ class Workloads:
     def _tell(self, workload: Workload) -> None:
         for number in workload.cgroups:
             self.recorder.admit(number, workload.session)
-
-    def _conclude(self, workload: Workload, time: int) -> None:
-        workload.cut = [session for session in workload.cut if not self.recorder.conclude(session, time)]
 
     def _drop(self, workload: Workload) -> None:
         """Nothing of it stays but its cgroup's name: a label may raise it yet."""

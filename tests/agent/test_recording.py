@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import zstandard
+from support.outboxes import waiting
 from support.tracer_double import TracerDouble
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
@@ -37,12 +38,7 @@ def recorded(tracer: TracerDouble, ended: Ended | None = None, cgroup: str = "/c
     recording = Recording(tracer, outbox, settings)
     recording.step()
     recording.end(ended or Ended(0))
-    records: list[Record] = []
-    number = 0
-    while (batch := outbox.after(number, 0)) is not None:
-        number = batch.number
-        records += unpack(zstandard.ZstdDecompressor().decompress(batch.records))
-    return records
+    return waiting(outbox)
 
 
 def test_a_run_from_its_first_exec_to_its_end() -> None:

@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import zstandard
 from support.kernel import Workload, cgroup
+from support.outboxes import waiting
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.recording import Ended, Recording
 from chaperone.agent.settings import Settings, parse
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Value
-from chaperone.proto.records import Record, unpack
+from chaperone.proto.records import Record
 
 Kind = TypeVar("Kind")
 
@@ -52,18 +52,9 @@ def recorded(
         recording.end(Ended(process.returncode))
         for workload in recording.sessions:
             tracer.release(workload)
-    return list(_records(outbox))
+    return waiting(outbox)
 
 
 def of(records: list[Record], kind: type[Kind]) -> list[Kind]:
     """The records of one kind."""
     return [record for record in records if isinstance(record, kind)]
-
-
-def _records(outbox: Outbox) -> list[Record]:
-    found: list[Record] = []
-    number = 0
-    while batch := outbox.after(number, 0):
-        number = batch.number
-        found += unpack(zstandard.ZstdDecompressor().decompress(batch.records))
-    return found

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import zstandard
 from support.kernel import unified_hierarchy
+from support.outboxes import waiting
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.health.probing import SelfProbe
 from chaperone.agent.recording import Recording
 from chaperone.agent.settings import SessionOptions, Settings
 from chaperone.agent.trace.tracer import Tracer
-from chaperone.proto.records import Record, unpack
+from chaperone.proto.records import Record
 
 
 class WatchedNode:
@@ -34,12 +34,7 @@ class WatchedNode:
     def records(self) -> list[Record]:
         """All that left the agent."""
         self.outbox.flush()
-        found: list[Record] = []
-        number = 0
-        while batch := self.outbox.after(number, 0):
-            number = batch.number
-            found += unpack(zstandard.ZstdDecompressor().decompress(batch.records))
-        return found
+        return waiting(self.outbox)
 
 
 @contextmanager

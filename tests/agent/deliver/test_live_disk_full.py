@@ -5,7 +5,7 @@ import json
 import random
 from pathlib import Path
 
-import zstandard
+from support.outboxes import waiting
 from support.small_disk import small_disk
 
 from chaperone.agent.deliver import outbox as module
@@ -13,7 +13,7 @@ from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.segment import frames_in
 from chaperone.agent.deliver.spool import RESERVE, RESERVED, START, Spool
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
-from chaperone.proto.records import Cause, Chunk, Direction, Loss, Record, SessionStarted, StreamOpened, unpack
+from chaperone.proto.records import Cause, Chunk, Direction, Loss, Record, SessionStarted, StreamOpened
 
 STREAM, SESSION, SIZE = StreamId("s"), SessionId("x"), 10_000
 
@@ -26,11 +26,7 @@ def fill(outbox: Outbox, chunks: range) -> None:
 
 def everything(outbox: Outbox) -> list[Record]:
     outbox.flush()
-    records, number = list[Record](), 0
-    while batch := outbox.after(number, 0):
-        number = batch.number
-        records += unpack(zstandard.ZstdDecompressor().decompress(batch.records))
-    return records
+    return waiting(outbox)
 
 
 def test_a_full_disk_costs_what_is_stated_and_no_more(tmp_path: Path) -> None:

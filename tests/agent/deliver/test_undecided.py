@@ -1,6 +1,6 @@
 """What waits until it is known whose it is."""
 
-import zstandard
+from support.outboxes import waiting
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.undecided import Undecided
@@ -19,7 +19,6 @@ from chaperone.proto.records import (
     SessionStarted,
     StreamClosed,
     StreamOpened,
-    unpack,
 )
 
 ONE, TWO = SessionId("one"), SessionId("two")
@@ -27,12 +26,7 @@ ONE, TWO = SessionId("one"), SessionId("two")
 
 def sent(outbox: Outbox) -> list[Record]:
     outbox.flush()
-    found: list[Record] = []
-    number = 0
-    while batch := outbox.after(number, 0):
-        number = batch.number
-        found += unpack(zstandard.ZstdDecompressor().decompress(batch.records))
-    return found
+    return waiting(outbox)
 
 
 def started(session: SessionId) -> SessionStarted:

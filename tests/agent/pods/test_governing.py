@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import zstandard
+from support.outboxes import waiting
 from support.tracer_double import TracerDouble
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
@@ -29,7 +29,6 @@ from chaperone.proto.records import (
     SessionEnded,
     SessionStarted,
     StreamOpened,
-    unpack,
 )
 
 PID = 2**22 + 5
@@ -50,12 +49,7 @@ class Node:
 
     def sent(self) -> list[Record]:
         self.outbox.flush()
-        found: list[Record] = []
-        number = 0
-        while batch := self.outbox.after(number, 0):
-            number = batch.number
-            found += unpack(zstandard.ZstdDecompressor().decompress(batch.records))
-        return found
+        return waiting(self.outbox)
 
 
 @pytest.fixture

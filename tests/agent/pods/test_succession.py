@@ -6,9 +6,9 @@ Time is what the values say, so that days pass at once. The kernel is made of li
 from pathlib import Path
 
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.outboxes import waiting
 from support.tracer_double import TracerDouble
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
@@ -41,7 +41,6 @@ from chaperone.proto.records import (
     SessionStarted,
     StreamClosed,
     StreamOpened,
-    unpack,
 )
 
 PID, NUMBER = 2**22 + 5, 1
@@ -85,16 +84,11 @@ class Container:
     def look(self, now: int) -> None:
         """As after ten seconds."""
         self.recording.put(self.recording.connections.look(now))
-        self.workloads._conclude(self.workload, now)
+        self.governing.conclude(self.workload.session.cgroup, now)
 
     def sent(self) -> list[Record]:
         self.outbox.flush()
-        found: list[Record] = []
-        number = 0
-        while batch := self.outbox.after(number, 0):
-            number = batch.number
-            found += unpack(zstandard.ZstdDecompressor().decompress(batch.records))
-        return found
+        return waiting(self.outbox)
 
     def end(self) -> list[Record]:
         self.governing.end([NUMBER], self.workload.session, has_begun=True)
