@@ -217,13 +217,12 @@ class Recording:
             if isinstance(value, GroupMade | GroupEntered | GroupGone):
                 if self.pods:
                     self.pods.take(value)
-            elif self._is_whose(value):
-                self._tell_pods(value)
+            elif self._is_whose(number := workload_of(value)):
+                self._tell_pods(number, value)
                 self.put(self._records(self._kept(value)))
 
-    def _tell_pods(self, value: Value) -> None:
+    def _tell_pods(self, number: int | None, value: Value) -> None:
         """Before anything is made of it: it may begin another session. An end is no act of the workload's."""
-        number = workload_of(value)
         if self.pods and number is not None and not isinstance(value, ENDS):
             self.pods.heard(number, value.time, isinstance(value, BEGINNINGS))
 
@@ -232,9 +231,8 @@ class Recording:
         each = {session.id: session for session in self.sessions.values()}
         return [*each.values(), *(one.session for one in self.cut.values())]
 
-    def _is_whose(self, value: Value) -> bool:
+    def _is_whose(self, number: int | None) -> bool:
         """Whether it is known whose it is: something of an ignored container may still have been under way."""
-        number = workload_of(value)
         return number is None or number in self.sessions or (self.pods is not None and self.pods.knows(number, now_ns()))
 
     def end(self, ended: Ended) -> None:

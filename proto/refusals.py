@@ -86,7 +86,7 @@ def http2_forbidden(_kept: bytes, refusal: Refusal) -> bytes:
     body = status(refusal.message)
     size = str(len(body)).encode()
     block = b"\x08\x03403\x0f\x10\x10application/json\x0f\x0d" + bytes([len(size)]) + size
-    credit = frame(WINDOW_UPDATE, 0, 0, refusal.credit.to_bytes(4, "big")) if refusal.credit else b""
+    credit = http2_credit(b"", refusal) if refusal.credit else b""
     if refusal.bodiless:
         return frame(HEADERS, END_HEADERS | END_STREAM, refusal.h2_stream, block) + credit
     return frame(HEADERS, END_HEADERS, refusal.h2_stream, block) + frame(DATA, END_STREAM, refusal.h2_stream, body) + credit

@@ -76,7 +76,7 @@ class Endings:
     def _act(self, kill: wire.Kill) -> Act | None:
         """None: it is not ours."""
         if kill.target == wire.Kill.WORKLOAD:
-            groups = [session.cgroup for session in self.sessions() if session.id == kill.id]
+            groups = self._groups(kill.id)
             return (lambda: _groups_ended(groups)) if groups else None
         if kill.target == wire.Kill.PROCESS:
             found = next((key for key, seen in self.lineage.living.items() if seen.process == kill.id), None)
@@ -85,8 +85,10 @@ class Endings:
         return (lambda: self._socket_ended(*place)) if place else None
 
     def _socket_ended(self, session: str, cookie: int) -> str:
-        groups = [one.cgroup for one in self.sessions() if one.id == session]
-        return socket_ended([pid for group in groups for pid in members(group)], cookie)
+        return socket_ended([pid for group in self._groups(session) for pid in members(group)], cookie)
+
+    def _groups(self, session: str) -> list[Path]:
+        return [one.cgroup for one in self.sessions() if one.id == session]
 
 
 def _groups_ended(groups: list[Path]) -> str:

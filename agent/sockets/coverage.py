@@ -72,8 +72,7 @@ def client_bytes(out: Flow, suite: Suite) -> int:
     if out.broken or not out.records or suite.overhead < 0:
         return 0
     sizes = _Sizes(out, suite)
-    closing = ALERT if sizes.hidden and sizes.ends_with_alert else 0
-    return 0 if sizes.hidden and sizes.finished_at < 0 else sizes.without_handshake() - closing
+    return 0 if sizes.hidden and sizes.finished_at < 0 else sizes.without_handshake() - sizes.closing
 
 
 class _Sizes:
@@ -90,9 +89,9 @@ class _Sizes:
         self.block = gcd(*(size - TAG for size in (*flow.first, *flow.last))) if self.hidden and self.count >= ENOUGH else 0
 
     @property
-    def ends_with_alert(self) -> bool:
-        """Whether its last record may be a closing alert. A server may have said nothing behind its handshake."""
-        return self.last[-1:] == [ALERT]
+    def closing(self) -> int:
+        """The size of its last record if that may be a closing alert, else 0. A server may have said nothing behind its handshake."""
+        return ALERT if self.hidden and self.last[-1:] == [ALERT] else 0
 
     def padding(self) -> int:
         """Fewer bytes than this may be padding (RFC 8446 §5.4): the sizes of the records show how they are rounded. 0: they do not."""
@@ -115,16 +114,15 @@ def _judged(direction: Direction, sizes: _Sizes, plain: Plaintext) -> Coverage:
 
 def _explanations(direction: Direction, sizes: _Sizes) -> Iterator[tuple[int, str]]:
     """(bytes that are no plaintext, why that is not certain), the likeliest first."""
-    alert = ALERT if sizes.hidden and sizes.ends_with_alert else 0
     tickets = [0, *accumulate(sizes.first[:TICKETS])] if sizes.hidden and direction is Direction.IN else [0]
     for ticket in tickets:
         yield ticket, ""
-        yield ticket + alert, ""
+        yield ticket + sizes.closing, ""
     if direction is Direction.IN:
         yield from _unread(sizes, tickets)
     if sizes.hidden:
         updates = (ticket + KEY_UPDATE * number for ticket in tickets for number in (1, 2, 3, 4))
-        yield from ((size + closing, "keys were updated") for size in updates for closing in (0, alert))
+        yield from ((size + closing, "keys were updated") for size in updates for closing in (0, sizes.closing))
 
 
 def _unread(sizes: _Sizes, tickets: list[int]) -> Iterator[tuple[int, str]]:

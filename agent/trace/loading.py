@@ -8,7 +8,7 @@ from chaperone.agent.trace.flatten import flatten
 from chaperone.agent.trace.kernel import Kernel
 
 PROGRAM = re.compile(r"^int (\w+)\(struct (\w+) \*", re.MULTILINE)
-CONNECTS = {name: kind for kind, name in PROGRAMS.items()}
+CONNECTS = frozenset(PROGRAMS.values())
 
 
 def programs(text: str) -> dict[str, str]:
@@ -29,7 +29,6 @@ def said(kernel: Kernel, program: str, context: str) -> str:
         "pt_regs": kernel.load_uprobe,
         "bpf_raw_tracepoint_args": kernel.load_tracepoint,
         "__sk_buff": kernel.load_cgroup_skb,
-        "bpf_sock_addr": lambda name: kernel.load_sock_addr(name, CONNECTS[name]),
     }
     try:
         ways[context](program)

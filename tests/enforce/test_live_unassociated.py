@@ -7,16 +7,11 @@ import pytest
 from support.apiserver import ApiServer, apiserver
 from support.collectors import ask
 from support.governed_run import HEAD, asked, said, storing, variables
+from support.holding import DENY_DELETE
 from support.kernel import skip_without_kernel
 
 pytestmark = pytest.mark.kernel
 __all__ = ["apiserver"]
-RULES = """
-- name: no-delete
-  when: call.verb == "delete"
-  do: deny
-  enforce: enforce
-"""
 CLIENT = """
 import os, re, socket, ssl, sys, threading, time
 PORT = int(os.environ["PORT"])
@@ -76,7 +71,7 @@ def test_what_reaches_no_socket_of_its_program_ends(tmp_path: Path, apiserver: A
     head = HEAD.replace("uncovered: deny\n", "uncovered: allow\n")  # else its connection does not even begin
     with storing(tmp_path):
         environment = variables(tmp_path, apiserver, {"CLIENT": CLIENT})
-        command = asked(tmp_path, RULES, ["sh", "-c", SCRIPT], head)
+        command = asked(tmp_path, DENY_DELETE, ["sh", "-c", SCRIPT], head)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
         [session] = ask(tmp_path / "store", "sessions.show", session="latest")

@@ -49,7 +49,12 @@ class Http2Answers:
     @property
     def is_busy(self) -> bool:
         """Whether reads must be held: somebody waits for an answer, or something stays."""
-        return bool(self._awaited or self._masked or self._is_pinged or self.units)
+        return self._expects or bool(self.units)
+
+    @property
+    def _expects(self) -> bool:
+        """Whether somebody waits for something that the server has not said yet."""
+        return bool(self._awaited or self._masked or self._is_pinged)
 
     @property
     def problem(self) -> str:
@@ -127,7 +132,7 @@ class Http2Answers:
 
     def loosen(self) -> None:
         """Nobody waits any more: the beginning of a frame that is not known yet is not kept back for it."""
-        if not (self._awaited or self._masked or self._is_pinged) and self._frames.border < self.end:
+        if not self._expects and self._frames.border < self.end:
             self.units += left([Unit(self._frames.border, self.end)], self._delivered)
             self._delivered = self.end
 
