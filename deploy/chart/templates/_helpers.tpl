@@ -34,9 +34,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ include "chaperone.name" . }}-collector.{{ .Release.Namespace }}.svc
 {{- end -}}
 
+{{- /* Whether there are several collectors: "true", or nothing. */}}
+{{- define "chaperone.hasSeveral" -}}
+{{- if gt (int .Values.collector.replicas) 1 }}true{{ end -}}
+{{- end -}}
+
 {{- /* What agents call: with several collectors, a name that has the address of each. */}}
 {{- define "chaperone.collectorTarget" -}}
-{{ include "chaperone.name" . }}-collector{{ if gt (int .Values.collector.replicas) 1 }}s{{ end }}.{{ .Release.Namespace }}.svc
+{{ include "chaperone.name" . }}-collector{{ if include "chaperone.hasSeveral" . }}s{{ end }}.{{ .Release.Namespace }}.svc
 {{- end -}}
 
 {{- /* What a node needs that has the startup taint: nothing of ours may wait for it to go. */}}
