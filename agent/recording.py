@@ -1,4 +1,7 @@
-"""The agent at work: values from the tracer become records in the outbox, until somebody says that it is over."""
+"""The agent at work: values from the tracer become records in the outbox, until somebody says that it is over.
+
+It is long because the agent's parts are joined here and nowhere else: what comes of one goes to the others in one order.
+"""
 
 import os
 from collections import Counter
