@@ -6,7 +6,8 @@ missing with it are a gap of positions, which the readers state.
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import zstandard
 
@@ -95,7 +96,6 @@ _NAMED = {
     "apiservers": "texts",
     "policies": "texts",
     "labels": "labels",
-    "parent": "id or nothing",
     "direction": "direction",
     "data": "bytes",
     "digest": "bytes",
@@ -105,6 +105,8 @@ _NAMED = {
 def _kind(name: str, annotation: Any) -> str:
     if name in _NAMED:
         return _NAMED[name]
+    if NoneType in get_args(annotation):
+        return "id or nothing"
     return {int: "int", bool: "bool"}.get(annotation, "str")
 
 

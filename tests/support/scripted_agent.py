@@ -17,6 +17,7 @@ from pathlib import Path
 import grpc
 from support.collectors import OPTIONS, batch, hello
 
+from chaperone.collector.ingest.batches import records_in
 from chaperone.collector.store.directory import socket_target
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.capture_pb2_grpc import CaptureStub
@@ -33,6 +34,7 @@ from chaperone.proto.records import (
     SessionStarted,
     StreamClosed,
     StreamOpened,
+    Unknown,
 )
 from chaperone.proto.refusals import Refusal, made
 
@@ -67,9 +69,12 @@ class ScriptedAgent:
         self.say(begun, ProcessSeen(self.process, self.session, time.monotonic_ns(), 100, "/usr/bin/kubectl", ("kubectl",)))
 
     def say(self, *records: Record) -> None:
-        """One batch."""
+        """One batch, in which the collector will refuse nothing."""
         with self._lock:
-            self._upward.put(batch(next(self._numbers), list(records)))
+            message = batch(next(self._numbers), list(records))
+            refused = [record for record in records_in(message.batch, FAR) if isinstance(record, Unknown)]
+            assert not refused, refused
+            self._upward.put(message)
 
     def ask(self, hold: Hold) -> pb.Order:
         """A held call: its order, once it may go on."""
@@ -140,7 +145,7 @@ class Tap:
         return given
 
     def bind(self, remote: str) -> None:
-        self.agent.say(Bound(self.stream, time.monotonic_ns(), 1, "127.0.0.1:1", remote))
+        self.agent.say(Bound(self.stream, time.monotonic_ns(), 1, "127.0.0.1:1", remote, self.agent.session))
 
     def close(self) -> None:
         self.agent.say(StreamClosed(self.stream, time.monotonic_ns(), len(self._all[OUT]), len(self._all[IN])))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from chaperone.collector.ingest.batches import records_in
 from chaperone.proto.capture_pb2 import Batch
-from chaperone.proto.ids import SessionId, StreamId
-from chaperone.proto.records import Chunk, Direction, Loss, Note, Outcome, SessionStarted, Unknown, pack
+from chaperone.proto.ids import ProcessId, SessionId, StreamId
+from chaperone.proto.records import Bound, Chunk, Direction, Loss, Note, Outcome, ProcessSeen, Record, SessionStarted, Unknown, pack
 
 LIMIT = 1 << 20
 CHUNK = Chunk(StreamId("t"), Direction.OUT, 5, b"bytes", 7)
@@ -26,6 +26,11 @@ def arrays(*values: Any) -> Batch:
 
 def test_records_come_back_as_they_were() -> None:
     records = [CHUNK, SessionStarted(SessionId("s"), "run", 1, labels={"a": "b"}), Note(SessionId("s"), 2, "x", "y", complete=False)]
+    assert records_in(framed(pack(records)), LIMIT) == records
+
+
+def test_what_a_record_may_leave_out_is_no_fault() -> None:
+    records: list[Record] = [Bound(StreamId("t"), 1), ProcessSeen(ProcessId("p"), SessionId("s"), 1, 100)]
     assert records_in(framed(pack(records)), LIMIT) == records
 
 
