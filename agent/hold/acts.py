@@ -55,7 +55,7 @@ class Acts:
         edits.skip(raw, len(data), self._exit(raw))
 
     def _pass(self, raw: HeldRecord, waiting: Waiting, order: Order) -> Done:
-        if waiting.held.direction is Direction.OUT:
+        if waiting.held.direction is Direction.OUT and waiting.data:
             waiting.lane.passed = waiting.position, waiting.data
         return "", waiting.data
 

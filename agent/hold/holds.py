@@ -28,6 +28,7 @@ from chaperone.agent.hold.ledger import Ledger
 from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.hold.patience import Patience
 from chaperone.agent.hold.ptrace import FOLLOW, Kind, Option, Stop
+from chaperone.agent.hold.room import Room
 from chaperone.agent.hold.seizer import Seizer, tracer_of
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.hold.waiting import Waiting, World
@@ -41,17 +42,16 @@ from chaperone.proto.records import Direction, Hold, Outcome
 
 LOG = logging.getLogger("chaperone.agent.hold")
 DATA_LIMIT = 8 << 20  # bytes of one held call
-KEPT_LIMIT = 64 << 20  # bytes that all streams of a workload may have gathered
-HOLD_LIMIT = 1024  # threads that wait at once
 PASSED_NS = 1_000_000_000  # a thread whose gate was opened stops within that
 SIGNALLED_NS = 40_000_000
 RESUMED_NS = 950_000_000  # a thread that is let go runs, and writes, within that on a busy machine
 SILENCE_NS = 5_000_000_000
 MISSED_NS = 5_000_000_000
-REPLACING = (Name.SKIP, Name.WRITE, "timeout-allow")  # the program believes all of it to have left
+REPLACING = (Name.SKIP, Name.WRITE)  # the program believes all of it to have left
 AS_IT_SAYS = "what it sends is allowed or ended, as onFailure says"
 TRACED = f"a process that another tracer has (a debugger) cannot be held: {AS_IT_SAYS}"
 UNTRACEABLE = f"nothing can be held, since the kernel lets nobody trace (Yama's ptrace_scope 3, SELinux's deny_ptrace): {AS_IT_SAYS}"
+REFUSED, ALLOWED = "timeout-deny", "timeout-allow"  # in the place of an order: as onFailure says
 ENTRIES = (Site.WRITE, Site.OWED)
 
 
@@ -63,6 +63,7 @@ class Holds:
         self.waiting: dict[int, Waiting] = {}
         self.lanes: dict[StreamId, Lane] = {}
         self.patience = Patience()
+        self.room = Room(world.kernel)
         self.sockets = Sockets()
         self.acts = Acts(world, self._announce, self.sockets)
         self.ledger = Ledger(world.kernel, group_id(world.cgroup), terms.covers)
@@ -198,12 +199,15 @@ class Holds:
         is_traced = self._late(held.tid)
         if held.site not in (Site.WRITE, Site.READ):
             return None
-        lane = self._lane(held, stream, begin)
-        waiting = Waiting(held, stream, lane, _data(held), now_ns() + self.terms.verdict_timeout)
         if held.tid in self.waiting:
             self._got_away(held.tid)
-        self.waiting[held.tid] = waiting
+        lane = self._lane(held, stream, begin)
+        lack = self.room.lack(min(held.size, DATA_LIMIT), self.waiting.values(), self.lanes.values())
+        data = _data(held) if not lack or lane.may_repeat(begin + held.position) else b""
+        self.waiting[held.tid] = waiting = Waiting(held, stream, lane, data, now_ns() + self.terms.verdict_timeout)
         waiting.order = self._known(waiting)
+        if lack or waiting.order is not None:
+            waiting.lack, waiting.data = lack, data if waiting.order is not None and waiting.order.free else b""
         if waiting.order is None:
             self._ask(waiting)
         if not is_traced:
@@ -221,10 +225,13 @@ class Holds:
         return self.lanes[stream]
 
     def _ask(self, waiting: Waiting) -> None:
+        """What is to be asked. Where something lacks it is told only, and decided here."""
         held = waiting.held
         name = f"{waiting.stream}/{held.direction.name.lower()}/{waiting.position}/{held.time}"
         waiting.record = Hold(name, waiting.stream, held.direction, waiting.position, held.size, held.time, waiting.data)
-        if len(waiting.data) != held.size or len(self.waiting) > HOLD_LIMIT or self.patience.is_over(now_ns()):
+        if waiting.lack:
+            self.world.regret(f"{waiting.lack}: onFailure counted at once")
+        if waiting.lack or len(waiting.data) != held.size or self.patience.is_over(now_ns()):
             waiting.deadline = 0
 
     def _late(self, tid: int) -> bool:
@@ -248,7 +255,7 @@ class Holds:
         with contextlib.suppress(ProcessLookupError):
             os.kill(raw.head.pid, signal.SIGKILL if self.terms.denies else signal.SIGCONT)
         self.world.regret(why)
-        name, moved = ("timeout-deny", b"") if self.terms.denies else ("timeout-allow", waiting.data)
+        name, moved = (REFUSED, b"") if self.terms.denies else (ALLOWED, waiting.data)
         self._say(waiting, name, "its process cannot be traced", moved)
 
     def _known(self, waiting: Waiting) -> Order | None:
@@ -269,7 +276,7 @@ class Holds:
 
     def _order(self, order: Order) -> bool:
         for tid, waiting in self.waiting.items():
-            if waiting.record is not None and waiting.record.hold == order.hold and waiting.order is None:
+            if waiting.record is not None and waiting.record.hold == order.hold and waiting.order is None and not waiting.lack:
                 self._ordered(tid, waiting, order)
                 return True
         return False
@@ -289,8 +296,12 @@ class Holds:
         if raw is None or tid not in self.seizer.kept:
             return
         if raw.site in (Site.WRITE, Site.READ):
-            if waiting is not None and waiting.order is not None and self._stop_of(tid) is raw:
+            if waiting is None or self._stop_of(tid) is not raw:
+                return
+            if waiting.order is not None:
                 self._perform(raw, waiting, waiting.order)
+            elif waiting.lack:
+                self._fail(tid)
             return
         lane = self._by_key.get(_key(StreamKey(raw.head.started, raw.call.handle, raw.head.pid, raw.head.image)))
         if lane is not None:
@@ -304,32 +315,31 @@ class Holds:
         return raw if raw is not None and tid in self.seizer.kept and raw.head.time == waiting.held.time else None
 
     def _perform(self, raw: HeldRecord, waiting: Waiting, order: Order, said: str = "") -> None:
-        result = ""
         try:
-            if self._kept() > KEPT_LIMIT:
-                raise OrderError(f"more than {KEPT_LIMIT} bytes are gathered")
             result, moved = self.acts.perform(raw, waiting, order)
-            self._count(waiting, order, moved)
+            result, gained = waiting.lack or result, self._count(waiting, order, moved)
             waiting.lane.drop(waiting.held.direction, order.released)
         except ProcessLookupError:
             self.seizer.gone(raw.tid)
             return
         except (OrderError, OSError, LookupError) as error:
             LOG.warning("hold of thread %d: %s cannot be done: %s", raw.tid, order.name, error)
-            said, result, moved = said or "kill", f"{order.name} cannot be done: {type(error).__name__}", b""
+            said, result, moved, gained = said or "kill", f"{order.name} cannot be done: {type(error).__name__}", b"", 0
             self._end(raw, waiting)
         self.waiting.pop(raw.tid, None)
         self._mark(raw.tid, waiting.lane)
-        self._say(waiting, said or order.name, result, moved)  # what leaves is told before its connection can end
+        self._say(waiting, said or order.name, result, moved, gained)  # what leaves is told before its connection can end
         self._let_go(raw)
 
-    def _count(self, waiting: Waiting, order: Order, moved: bytes) -> None:
-        """What the second lock is to let leave. A write that comes again was counted when it was decided about."""
+    def _count(self, waiting: Waiting, order: Order, moved: bytes) -> int:
+        """What the second lock is to let leave; by how much that is more than was written. A write that comes again was counted when it was
+        decided about."""
         held = waiting.held
         if held.direction is not Direction.OUT or order.name is Name.KILL:
-            return
-        gained = len(moved) - held.size if waiting.record is not None else 0
+            return 0
+        gained = len(moved) - held.size if waiting.record is not None and order.name in REPLACING else 0
         self.ledger.leaves(waiting.lane.key, held.position + held.size, gained)
+        return gained
 
     def _mark(self, tid: int, lane: Lane) -> None:
         """Without us nobody could go on with what is kept of a stream: its process may not live on as if all had left, nor read what was
@@ -345,12 +355,12 @@ class Holds:
         with contextlib.suppress(OSError, LookupError):
             self.acts.perform(raw, waiting, Order("", Name.KILL))
 
-    def _say(self, waiting: Waiting, name: str, result: str, moved: bytes = b"") -> None:
+    def _say(self, waiting: Waiting, name: str, result: str, moved: bytes = b"", gained: int = 0) -> None:
+        """No digest where nothing moved, or nobody has read it."""
         if waiting.record is None:
             return
-        digest = hashlib.blake2b(moved, digest_size=32).digest()
+        digest = hashlib.blake2b(moved, digest_size=32).digest() if moved else b""
         LOG.info("hold %s: %s (%s), %d bytes, blake2b %s", waiting.record.hold, name, result, len(moved), digest.hex())
-        gained = len(moved) - waiting.held.size if name in REPLACING and waiting.held.direction is Direction.OUT else 0
         self.world.say(Outcome(waiting.record.hold, name, now_ns(), result, digest, waiting.stream, gained))
 
     def _let_go(self, raw: HeldRecord) -> None:
@@ -424,14 +434,16 @@ class Holds:
         if self.patience.is_lost(now_ns()):
             self.world.regret("the collector did not decide in time three times in a row: onFailure counted at once")
         is_refused = self.terms.denies or waiting.is_pending
-        if waiting.lane.is_replacing if self._is_open else is_refused:  # replacing: its program would read what was meant for nobody
-            self._perform(raw, waiting, Order("", Name.KILL), "timeout-deny")
-        else:
-            self._perform(raw, waiting, self._freed(waiting), "timeout-allow")
+        if self._is_open:
+            is_refused = waiting.lane.is_replacing  # its program would read what was meant for nobody
+        order = Order("", Name.KILL) if is_refused else self._freed(waiting)
+        self._perform(raw, waiting, order, REFUSED if order.name is Name.KILL else ALLOWED)
 
     def _freed(self, waiting: Waiting) -> Order:
-        """The whole stream goes on as its program wants."""
+        """The whole stream goes on as its program wants; it ends where that cannot be."""
         order = self._all_of_it(waiting)
+        if order.name is Name.KILL:
+            return order
         waiting.lane.free = True
         for direction in Direction:
             self._hold_from(waiting.stream, direction, NEVER)
@@ -464,12 +476,18 @@ class Holds:
         self._say(self.waiting.pop(tid), "gone", "the thread did not stop")
 
     def _all_of_it(self, waiting: Waiting) -> Order:
-        """What was gathered, and behind it what waits."""
-        lane = waiting.lane
-        if waiting.held.direction is Direction.IN or not lane.gathered(Direction.OUT):
+        """What was gathered, and behind it what waits: both or nothing."""
+        lane, held = waiting.lane, waiting.held
+        if held.direction is Direction.IN or not lane.gathered(Direction.OUT):
             return Order("", Name.PASS)
+        waiting.data = waiting.data or _data(held)
+        try:
+            lane.keep(Direction.OUT, waiting.position, waiting.data)
+        except OrderError:
+            return Order("", Name.KILL)
+        if len(waiting.data) != held.size:
+            return Order("", Name.KILL)
         lane.unfinished = None
-        lane.keep(Direction.OUT, waiting.position, waiting.data)
         return Order("", Name.WRITE, free=lane.gathered(Direction.OUT), released=NEVER)
 
     # -- streams
@@ -499,9 +517,6 @@ class Holds:
         with contextlib.suppress(OSError):
             LOG.warning("socket %d: the second lock keeps it silent: %s", denied.cookie, denied.why.name.lower())
             socket_reset(members(self.world.cgroup), denied.cookie)
-
-    def _kept(self) -> int:
-        return sum(lane.size for lane in self.lanes.values())
 
 
 def _is_traced(tid: int) -> bool:

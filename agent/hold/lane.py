@@ -68,8 +68,9 @@ class Lane:
 
     @property
     def size(self) -> int:
-        """Bytes that are kept."""
-        return len(self._kept[0]) + len(self._kept[1]) + len(self.owed)
+        """Bytes that are kept, also of a write that may come again."""
+        offered = len(self.unfinished.offered) if self.unfinished else 0
+        return len(self._kept[0]) + len(self._kept[1]) + len(self.owed) + len(self.passed[1]) + offered
 
     @property
     def is_between(self) -> bool:
@@ -102,6 +103,17 @@ class Lane:
         """Whether these very bytes were let go before and not, or not all, accepted."""
         begin, bytes_ = self.passed
         return bool(data) and position >= begin and bytes_[position - begin : position - begin + len(data)] == data
+
+    def may_repeat(self, position: int) -> bool:
+        """Whether a write there may be one that was decided before."""
+        begin, bytes_ = self.passed
+        return begin <= position < begin + len(bytes_) or (self.unfinished is not None and self.unfinished.position == position)
+
+    def accepted(self, position: int | None) -> None:
+        """All in front of this position was, all of the stream where it is None: of that nothing comes again."""
+        begin, bytes_ = self.passed
+        if position is None or position >= begin + len(bytes_):
+            self.passed = (0, b"")
 
     def _between(self, direction: Direction, piece: Piece) -> bytes:
         base, kept = self._base[direction], self._kept[direction]

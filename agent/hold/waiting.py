@@ -14,7 +14,8 @@ from chaperone.proto.records import Hold, Record
 
 @dataclass(slots=True)
 class Waiting:
-    """A thread that was told of. `record`: what the collector was asked, None when nobody need be. `is_pending`: it asks somebody else."""
+    """A thread that was told of. `record`: what the collector was asked, None when nobody need be. `is_pending`: it asks somebody else.
+    `lack`: why it is not waited for. Then, and where nobody need be asked, `data` is empty."""
 
     held: TlsHeld
     stream: StreamId
@@ -24,6 +25,7 @@ class Waiting:
     record: Hold | None = None
     order: Order | None = None
     is_pending: bool = False
+    lack: str = ""
 
     @property
     def position(self) -> int:

@@ -11,6 +11,7 @@ from support import other_tracer
 from support.enforced import ALLOWING, DENYING, client, enforced, until
 
 from chaperone.agent.hold.orders import Name, Order, Target
+from chaperone.agent.hold.room import TOO_MANY_BYTES, TOO_MANY_CALLS, Room
 from chaperone.proto.records import Direction, Hold, Record
 
 pytestmark = pytest.mark.kernel
@@ -114,6 +115,67 @@ def test_after_three_time_outs_nobody_waits_but_one_a_second(tracer, server):
         gone = [outcome.time - hold.time for hold, outcome in zip(it.asked, it.said, strict=True)]
         assert all(time_ > SECOND // 2 for time_ in gone[:3])
         assert sum(time_ < SECOND // 2 for time_ in gone) >= 3 and sum(gone) < 9 * SECOND // 2
+
+
+MANY = """
+import threading
+connections = [context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))), server_hostname="127.0.0.1")
+               for _ in range(5)]
+def ask(one):
+    try:
+        one.sendall(b"40000 5\\n" + bytes(40000))
+        one.settimeout(60)
+        said.append("answered" if one.recv(5) else "ended")
+    except OSError: said.append("ended")
+said, threads = [], [threading.Thread(target=ask, args=[one]) for one in connections]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(*sorted(said), flush=True)
+"""
+
+
+@pytest.mark.parametrize("terms", [ALLOWING, DENYING])
+@pytest.mark.parametrize(("limits", "lack"), [((100_000, 100), TOO_MANY_BYTES), ((1 << 30, 2), TOO_MANY_CALLS)])
+def test_for_what_there_is_no_room_the_policy_counts_at_once(tracer, server, terms, limits, lack):
+    """Five calls of 40 kB wait at once, of which two have room: the bytes of the others are not even read."""
+    kept, regrets = [], []
+
+    def decide(hold: Hold) -> None:
+        kept.append(sum(len(waiting.data) for waiting in it.holds.waiting.values()))
+
+    def say(outcome: Record) -> None:
+        it.said.append(outcome)
+        if len(it.said) == 3:
+            waiting = [hold.hold for hold in it.asked if hold.data]
+            it.holds.seizer.later(lambda: [it.holds.order(Order(hold, Name.PASS)) for hold in waiting])
+
+    with enforced(tracer, replace(terms, verdict_timeout=60 * SECOND)) as it:
+        it.holds.world = replace(it.holds.world, say=say, regret=regrets.append)
+        it.holds.room = Room(tracer.kernel, *limits)
+        _, said = it.run(client(server, MANY), decide)
+    ours = "timeout-deny" if terms.denies else "timeout-allow"
+    assert sorted(it.outcomes()) == ["pass"] * 2 + [ours] * 3
+    assert {(outcome.order, outcome.result, outcome.gained) for outcome in it.said} == {("pass", "", 0), (ours, lack, 0)}
+    assert max(kept) == 2 * 40_008 and sorted(len(hold.data) for hold in it.asked) == [0] * 3 + [40_008] * 2
+    assert set(regrets) == {f"{lack}: onFailure counted at once"}
+    assert said.split() == (["answered"] * 2 + ["ended"] * 3 if terms.denies else ["answered"] * 5)
+
+
+@pytest.mark.parametrize("size", [40_000, 9 << 20])
+def test_what_was_gathered_and_what_there_is_no_room_for_leave_together_or_not_at_all(tracer, server, size):
+    """Where the policy allows; what is more than a call may have (8 MiB) is not read even then."""
+    program = f"""
+try:
+    tls.sendall(b"{size} "); tls.send(b"5\\n" + bytes({size})); print(len(tls.recv(5)), flush=True)
+except OSError: print("ended", flush=True)
+"""
+    with enforced(tracer, replace(ALLOWING, verdict_timeout=60 * SECOND)) as it:
+        it.holds.room = Room(tracer.kernel, 20_000)
+        _, said = it.run(client(server, program), lambda hold: None if hold.position else Order(hold.hold, Name.SKIP))
+    if size == 40_000:
+        assert (said, it.outcomes(), server.finished()[0][0]) == ("5\n", ["skip", "timeout-allow"], b"40000 5\n" + bytes(size))
+    else:
+        assert (said, it.outcomes(), server.finished()[0][0]) == ("ended\n", ["skip", "timeout-deny"], b"")
 
 
 @pytest.mark.parametrize("terms", [ALLOWING, DENYING])

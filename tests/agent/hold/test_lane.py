@@ -1,6 +1,6 @@
 import pytest
 
-from chaperone.agent.hold.lane import KEPT_LIMIT, Lane, OrderError, Piece
+from chaperone.agent.hold.lane import KEPT_LIMIT, Lane, OrderError, Piece, Unfinished
 from chaperone.agent.trace.layout import StreamKey
 from chaperone.proto.records import Direction
 from chaperone.proto.refusals import Refusal
@@ -58,3 +58,17 @@ def test_the_rest_of_a_write_that_was_let_go_is_known(lane: Lane) -> None:
     assert lane.was_passed(5, b"hello") and lane.was_passed(7, b"llo") and lane.was_passed(7, b"l")
     assert not lane.was_passed(7, b"lo") and not lane.was_passed(5, b"hello!") and not lane.was_passed(4, b"hello")
     assert not lane.was_passed(10, b"")
+
+
+def test_of_what_was_accepted_nothing_comes_again(lane: Lane) -> None:
+    lane.passed = 5, b"hello"
+    assert [lane.may_repeat(at) for at in (4, 5, 9, 10)] == [False, True, True, False] and lane.size == 5
+    lane.accepted(9)
+    assert lane.may_repeat(9)
+    lane.accepted(10)
+    assert not lane.may_repeat(9) and lane.size == 0
+
+
+def test_a_write_that_is_not_done_may_come_again(lane: Lane) -> None:
+    lane.unfinished = Unfinished(7, b"abc", 0, 0, 9)
+    assert [lane.may_repeat(at) for at in (6, 7, 8)] == [False, True, False] and lane.size == 3
