@@ -69,12 +69,15 @@ class HeldStream:
     def _break(self, reason: str) -> None:
         self.broken = self.broken or reason
 
-    def write_orders(self, judges_channels: bool = False) -> Iterator[pb.Downward]:
-        """For all writes that wait. Who is to read an answer that is not the server's is held before what it answers leaves."""
+    def write_orders(self, judged: int | None = None) -> Iterator[pb.Downward]:
+        """For all writes that wait. Who is to read an answer that is not the server's is held before what it answers leaves.
+
+        `judged`: up to where rules were asked about what channels were sent, and what is behind it stays; None where no rule asks.
+        """
         for hold in self.writes:
-            order = self.composer.order_write(hold.position, hold.position + hold.size)
+            order = self.composer.order_write(hold.position, hold.position + hold.size, judged)
             yield from self._reading()
-            yield from self._writing(judges_channels)
+            yield from self._writing(judged is not None)
             yield ordered(hold.hold, order)
         self.writes = []
 

@@ -187,7 +187,7 @@ class Holds:
             yield from self._wait(under, pending)
         else:
             under.deadline, under.waited = 0, frozenset()
-            yield from held.write_orders(channels)
+            yield from held.write_orders(under.stream.told if channels else None)
         yield from held.read_orders()
         if held.broken:
             yield from self._end(id_, under)

@@ -164,6 +164,11 @@ class Stream:
         """Whether its client has, or may have."""
         return bool(self._joining) or self.next[Direction.OUT] > 0
 
+    @property
+    def told(self) -> int | None:
+        """Up to where rules can have been asked about what its channels were sent; None where it has none."""
+        return self._reader.told
+
     def be_free(self) -> None:
         """Nobody listens any more."""
         self._held = None

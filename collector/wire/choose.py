@@ -11,7 +11,7 @@ from chaperone.collector.wire.http1 import Http1Reader
 from chaperone.collector.wire.http2 import PREFACE, Http2Reader
 from chaperone.collector.wire.intake import Gap, Intake
 from chaperone.collector.wire.opaque import OpaqueReader
-from chaperone.collector.wire.reader import Reader
+from chaperone.collector.wire.reader import Channels
 from chaperone.collector.wire.resync import Search, http1_request, http1_response, http2_frame, is_settings
 from chaperone.collector.wire.spdy import SpdyReader
 from chaperone.collector.wire.tunnel import SpdyInWebSocketReader
@@ -23,6 +23,7 @@ OUT, IN = Direction.OUT, Direction.IN
 UNDECIDED_LIMIT = 1024 * 1024  # bytes of a direction in which a stream must show what it speaks
 _TUNNEL = "spdy/3.1+"  # subprotocols whose messages carry SPDY: SPDY/3.1+portforward.k8s.io
 
+_Http = Http1Reader | Http2Reader
 _Restorable = type[Http1Reader] | type[Http2Reader] | type[WebSocketReader] | type[OpaqueReader]
 _KINDS: dict[str, _Restorable] = {"h1": Http1Reader, "h2": Http2Reader, "websocket": WebSocketReader, "opaque": OpaqueReader}
 
@@ -31,7 +32,7 @@ class StreamReader:
     """A `Reader` for a whole stream, whatever it speaks."""
 
     def __init__(self) -> None:
-        self._reader: Reader | None = None
+        self._reader: _Http | Channels | None = None
         self._held: list[Intake | None] = [None, None]  # what came before the protocol is known
         self._starts = [0, 0]  # where that begins
         self._unreadable = False
@@ -58,6 +59,11 @@ class StreamReader:
         """The stream is over: what is still open ends here."""
         events = self._start(Http1Reader()) if self._reader is None and any(self._held) else []
         return events + (self._reader.close(time) if self._reader else [])
+
+    @property
+    def told(self) -> int | None:
+        """Of channels behind an upgrade: up to which position all that the client sent is in an event. None where there are none."""
+        return None if self._reader is None or isinstance(self._reader, Http1Reader | Http2Reader) else self._reader.told
 
     def replaced(self, exchange: int) -> None:
         """This request leaves as another one, a plain GET: so its answer is read. HTTP/2 answers a refused one by a reset."""
@@ -100,7 +106,7 @@ class StreamReader:
         reason = f"neither HTTP/1.1 nor HTTP/2 within {UNDECIDED_LIMIT} bytes"
         return [Unreadable(None, direction, self._starts[direction], time, reason)]
 
-    def _chosen(self) -> Reader | None:
+    def _chosen(self) -> _Http | None:
         out, back = self._held
         if out and _from_start(out):
             return _by_client(bytes(out.window()[: len(PREFACE)]), out.gaps > 0)
@@ -109,7 +115,7 @@ class StreamReader:
         late = [(held, search) for held, search in ((out, http1_request), (back, http1_response)) if held and not _from_start(held)]
         return next((reader for held, search in late if (reader := _by_boundary(held, search))), None)
 
-    def _start(self, reader: Reader) -> list[Event]:
+    def _start(self, reader: _Http) -> list[Event]:
         """The protocol is known: let its reader have all that was held."""
         self._reader = reader
         held, self._held = self._held, [None, None]
@@ -154,7 +160,7 @@ def _from_start(held: Intake) -> bool:
     return held.position == 0 and held.ready > 0
 
 
-def _by_client(begin: bytes, is_torn: bool) -> Reader | None:
+def _by_client(begin: bytes, is_torn: bool) -> _Http | None:
     """By what a client sends first; `is_torn`: bytes are missing behind it."""
     if begin == PREFACE:
         return Http2Reader()
@@ -165,14 +171,14 @@ def _by_client(begin: bytes, is_torn: bool) -> Reader | None:
     return None
 
 
-def _by_server(begin: bytes) -> Reader | None:
+def _by_server(begin: bytes) -> _Http | None:
     """By what a server sends first: a status line, or SETTINGS (RFC 9113 §3.4)."""
     if begin.startswith(b"HTTP/1."):
         return Http1Reader()
     return Http2Reader() if len(begin) == 9 and is_settings(begin) else None
 
 
-def _by_boundary(held: Intake, http1_search: Search) -> Reader | None:
+def _by_boundary(held: Intake, http1_search: Search) -> _Http | None:
     """By the first boundary of either protocol in what was joined late; what surely holds none is given up."""
     while True:
         window = held.window()

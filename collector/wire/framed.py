@@ -82,6 +82,11 @@ class Framed:
         return self.buffer.position == self._begun or self.state is not State.FRAMES
 
     @property
+    def begun(self) -> int:
+        """Position where the frame begins that is not whole; behind everything that was claimed where none is."""
+        return self._begun
+
+    @property
     def unsaid(self) -> int:
         """Bytes claimed that no event has counted yet."""
         return self.buffer.position - self._accounted

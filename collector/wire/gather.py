@@ -45,10 +45,11 @@ class Parts:
     """Gathers what belongs together and hands it to `emit(position, data, offset, final)`.
 
     That is once, unless it is longer than PART_LIMIT or has a hole. `offset` counts the bytes before `data`, lost ones too.
+    `position`: where what was not handed over yet begins.
     """
 
     def __init__(self, buffer: Buffer, position: int, emit: Emit) -> None:
-        self._buffer, self._position, self._emit = buffer, position, emit
+        self._buffer, self.position, self._emit = buffer, position, emit
         self._offset = 0
         self._data: bytes | bytearray = b""
 
@@ -71,12 +72,12 @@ class Parts:
         """What was gathered before a hole goes on ahead of it."""
         self.flush(final=False)
         self._offset += size
-        self._position = self._buffer.position + size
+        self.position = self._buffer.position + size
 
     def flush(self, final: bool) -> None:
         """Hand over what there is; the last part also when it is empty."""
         if not (final or self._data):
             return
-        self._emit(self._position, bytes(self._data), self._offset, final)
+        self._emit(self.position, bytes(self._data), self._offset, final)
         self._offset += len(self._data)
-        self._data, self._position = b"", self._buffer.position
+        self._data, self.position = b"", self._buffer.position

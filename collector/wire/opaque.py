@@ -35,6 +35,11 @@ class OpaqueReader:
         """The stream is over, and with it both directions: nothing else would end them."""
         return [End(self._exchange, direction, self._positions[direction], time) for direction in Direction]
 
+    @property
+    def told(self) -> int:
+        """Position up to which all that the client sent is in an event: there are no frames."""
+        return self._positions[Direction.OUT]
+
     def mark(self) -> dict[str, Any] | None:
         """State to go on from."""
         return {"exchange": self._exchange, "positions": list(self._positions)}

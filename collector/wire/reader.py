@@ -28,3 +28,12 @@ class Reader(Protocol):
     def mark(self) -> dict[str, Any] | None:
         """State to go on from elsewhere, of msgpack types only; None inside a frame or where it cannot be saved."""
         ...
+
+
+class Channels(Reader, Protocol):
+    """What is behind an upgrade."""
+
+    @property
+    def told(self) -> int:
+        """Position up to which all that the client sent is in an event, or says nothing to anybody."""
+        ...

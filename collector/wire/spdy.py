@@ -76,6 +76,11 @@ class SpdyReader:
         """The stream is over: both directions end."""
         return [event for side in self._sides for event in side.framed.close(time)]
 
+    @property
+    def told(self) -> int:
+        """Position up to which all that the client sent is in an event, or in a frame that is whole."""
+        return self._sides[Direction.OUT].told
+
     def mark(self) -> dict[str, Any] | None:
         """None: an inflater cannot be saved."""
         return None
@@ -94,6 +99,10 @@ class _Side:
         self._data: Parts | None = None
         self._newest = 0
         framed.start(self)
+
+    @property
+    def told(self) -> int:
+        return self._data.position if self._data else self.framed.begun
 
     def frame(self) -> Parsing:
         position = self.framed.buffer.position

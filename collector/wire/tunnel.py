@@ -5,6 +5,7 @@ position lies within the message that completed it, as far in as its first byte 
 it is up to 14 bytes early, but no two frames share one). Its size is that of all WebSocket bytes since the event before.
 """
 
+from collections import deque
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,7 @@ class SpdyInWebSocketReader:
         self._inner = SpdyReader(exchange, (0, 0))
         self._carried = [0, 0]  # bytes of each direction that the messages brought
         self._unsaid = [0, 0]  # bytes of messages that no event has counted yet
+        self._untold: deque[tuple[int, int]] = deque()  # of the client's messages that a frame is not whole with: end inside, position
 
     def feed(self, direction: Direction, position: int, data: bytes, time: int) -> list[Event]:
         """Take bytes from `position` on."""
@@ -56,6 +58,11 @@ class SpdyInWebSocketReader:
             elif isinstance(event, Message):
                 events += self._carry(event.direction, event)
         return events
+
+    @property
+    def told(self) -> int:
+        """Position up to which all that the client sent is in an event, or in a frame that is whole."""
+        return self._untold[0][1] if self._untold else self._outer.told
 
     def mark(self) -> dict[str, Any] | None:
         """None: an inflater cannot be saved."""
@@ -80,6 +87,10 @@ class SpdyInWebSocketReader:
         begin = self._carried[direction]
         self._carried[direction] += len(message.data)
         inner = self._inner.feed(direction, begin, message.data, message.time)
+        if direction is Direction.OUT:
+            self._untold.append((self._carried[direction], message.position))
+            while self._untold and self._untold[0][0] <= self._inner.told:
+                self._untold.popleft()
         return [self._placed(event, message.position + _offset(event, begin), direction) for event in inner]
 
     def _place(self, events: list[Event], outer: Gap, direction: Direction) -> list[Event]:

@@ -54,6 +54,11 @@ class WebSocketReader:
         """The stream is over: unfinished messages are passed on as they are, both directions end."""
         return [event for side in self._sides for event in side.framed.close(time)]
 
+    @property
+    def told(self) -> int:
+        """Position up to which all that the client sent is in an event, or in a control frame that is whole."""
+        return self._sides[Direction.OUT].told
+
     def mark(self) -> dict[str, Any] | None:
         """State between two messages of each direction."""
         if not all(side.is_between() for side in self._sides):
@@ -87,6 +92,10 @@ class _Side:
         self.message: _Message | None = None
         self.framed = Framed(exchange, direction, position)
         self.framed.start(self)
+
+    @property
+    def told(self) -> int:
+        return self.message.untold if self.message else self.framed.begun
 
     def is_between(self) -> bool:
         return self.framed.between and self.message is None
@@ -196,6 +205,11 @@ class _Message:
         self._key, self._at = b"", 0  # the current frame's, and how far into its payload we are
         self._parts = Parts(framed.buffer, position, self._say)
         self.room, self.flush = self._parts.room, self._parts.flush
+
+    @property
+    def untold(self) -> int:
+        """Position where what no event has brought begins."""
+        return self._parts.position
 
     def begin(self, key: bytes) -> None:
         self._key, self._at = key, 0

@@ -35,6 +35,7 @@ class Session:
     wire: Wire
     socket: Connection
     typed: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
+    message: bytearray = field(default_factory=bytearray)  # as far as it came: a v5 server joins fragments
 
     async def say(self, channel: int, data: bytes) -> None:
         """Send bytes of one channel."""
@@ -85,8 +86,12 @@ async def _listen(session: Session) -> None:
 async def _heard(session: Session, event: object) -> None:
     if isinstance(event, Ping):
         await session.wire.write(session.socket.send(event.response()))
-    if isinstance(event, BytesMessage) and event.data:
-        channel, data = event.data[0], bytes(event.data[1:])
+    if isinstance(event, BytesMessage):
+        session.message += event.data
+        if not (event.message_finished and session.message):
+            return
+        channel, data = session.message[0], bytes(session.message[1:])
+        session.message.clear()
         if channel == STDIN:
             session.typed.put_nowait(data)
         elif channel == CLOSE and data == bytes([STDIN]):

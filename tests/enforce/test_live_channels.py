@@ -46,7 +46,39 @@ said dropped forwarded 17172 "DROP TABLE users"
 said fetched kubectl cp agent:/etc/env $OUT/fetched -c main
 said copied kubectl cp $OUT/fetched agent:/tmp/x -c main
 said worse kubectl cp $OUT/worse agent:/tmp/x -c main
+for way in halves fragments; do
+  said "$way-fine" $PYTHON $OUT/pieces.py "rm -r nothing" $way
+  said "$way-denied" $PYTHON $OUT/pieces.py "rm -rf /" $way
+done
 said followed kubectl logs -f agent -c main
+"""
+PIECES = """
+import os, socket, ssl, sys
+
+line, way = sys.argv[1].encode(), sys.argv[2]
+context = ssl.create_default_context(cafile=os.environ["CA"])
+peer = context.wrap_socket(socket.create_connection(("127.0.0.1", int(os.environ["PORT"]))), server_hostname="127.0.0.1")
+peer.settimeout(60)
+head = ["GET /api/v1/namespaces/default/pods/agent/exec?command=cat&stdin=true&stdout=true&container=main HTTP/1.1", "Host: api"]
+head += ["Authorization: Bearer " + os.environ["TOKEN"], "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
+head += ["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol: v5.channel.k8s.io"]
+peer.sendall("\\r\\n".join([*head, "", ""]).encode())
+got = b""
+while b"\\r\\n\\r\\n" not in got:
+    got += peer.recv(1000)
+assert got.startswith(b"HTTP/1.1 101"), got
+frame = lambda first, data: bytes([first, 0x80 + len(data)]) + bytes(4) + data
+whole = frame(0x82, b"\\0" + line)
+pieces = {"halves": [whole[:10], whole[10:]], "fragments": [frame(2, b"\\0" + line[:4]), frame(0x80, line[4:])]}
+try:
+    for piece in pieces[way]:
+        peer.sendall(piece)
+    got = got.partition(b"\\r\\n\\r\\n")[2]
+    while line not in got and (more := peer.recv(1000)):
+        got += more
+    print("came" if line in got else "nothing came")
+except OSError as error:
+    print(type(error).__name__)
 """
 TALK = """
 import socket, sys
@@ -70,8 +102,15 @@ class Ran:
 
     def sent(self, words: str) -> list[bytes]:
         """What the clients of upgraded calls sent, by the server's own log."""
-        numbers = [one["connection"] for one in self.server.requests() if words in one["requestURI"] and one["code"] == 101]
-        return [unmasked(self.server.plaintext(number)[0]) for number in numbers]
+        return [unmasked(self.raw(number)) for number in self.numbers(words)]
+
+    def numbers(self, words: str) -> list[int]:
+        """Of their connections."""
+        return [one["connection"] for one in self.server.requests() if words in one["requestURI"] and one["code"] == 101]
+
+    def raw(self, number: int) -> bytes:
+        """All that one was sent."""
+        return self.server.plaintext(number)[0]
 
 
 def unmasked(sent: bytes) -> bytes:
@@ -86,6 +125,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     skip_without_kernel()
     place = tmp_path_factory.mktemp("run")
     (place / "talk.py").write_text(TALK)
+    (place / "pieces.py").write_text(PIECES)
     (place / "worse").write_text("#!/bin/sh\nrm -rf /\n")
     with storing(place), running(place / "apiserver") as server:
         done = governed(place, server, RULES, "bash", "-c", SCRIPT)
@@ -96,12 +136,20 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
 def test_the_line_that_is_denied_does_not_leave_and_the_command_ends(ran: Ran) -> None:
     status, out, err = said(ran.place, "removed")
     assert (status, out) == (1, "hello\n") and "close 1006 (abnormal closure)" in err, err
-    first, second = ran.sent("/exec?command=cat")
+    first, second = ran.sent("/exec?command=cat&container")
     assert b"after" in first and b"hello" in second and b"rm -rf" not in second
 
 
 def test_other_lines_come_and_go(ran: Ran) -> None:
     assert said(ran.place, "typed") == (0, "hello\nrm -r\nafter\n", "")
+
+
+@pytest.mark.parametrize("way", ["halves", "fragments"])
+def test_of_a_message_over_several_writes_nothing_leaves_that_is_denied(ran: Ran, way: str) -> None:
+    assert said(ran.place, f"{way}-fine")[:2] == (0, "came\n")
+    assert said(ran.place, f"{way}-denied")[1] != "came\n"
+    sent = [ran.raw(number) for number in ran.numbers("/exec?command=cat&stdin=true&stdout=true&container=main")]
+    assert [data.endswith(b"\r\n\r\n") for data in sent] == [False, True] * 2, "not a byte of what is denied left"
 
 
 def test_what_is_denied_does_not_go_through_a_forwarded_port(ran: Ran) -> None:
@@ -127,6 +175,6 @@ def test_a_log_is_followed_to_its_end(ran: Ran) -> None:
 
 def test_each_denial_is_said_once_and_was_carried_out(ran: Ran) -> None:
     denials = ask(ran.place / "store", "verdicts.list", action="deny")
-    assert sorted(each["rule"] for each in denials) == ["no-drop", "no-removal", "no-removal"]
+    assert sorted(each["rule"] for each in denials) == ["no-drop", *["no-removal"] * 4]
     assert {(each["notCarriedOut"], each["moment"]) for each in denials} == {("", "channel")}
-    assert " 3 deny" in ran.last_line and "not carried out" not in ran.last_line
+    assert " 5 deny" in ran.last_line and "not carried out" not in ran.last_line

@@ -121,11 +121,13 @@ class Composer:
             ruling = replace(ruling, h2_stream=self._requests.number_of(key))
         self._requests.rule(key, ruling)
 
-    def order_write(self, begin: int, end: int) -> Order:
-        """What becomes of a held write of these positions, the last that came."""
+    def order_write(self, begin: int, end: int, judged: int | None = None) -> Order:
+        """What becomes of a held write of these positions, the last that came. `judged`: how far channels may leave, None for all."""
         if self._requests is None:
             return Order(Name.SKIP)
         requests = self._requests
+        if isinstance(requests, Http1Requests):
+            requests.open(judged)
         departure, released = _depart(requests)
         self._await_answers(requests.rulings, departure)
         departure = self._pinging(departure, end)

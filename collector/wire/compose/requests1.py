@@ -38,6 +38,7 @@ class Http1Requests:
         self.border = 0  # behind the last request that is known
         self._requests: dict[int, _Request] = {}
         self._upgrading: int | None = None  # a request to upgrade that is not answered
+        self._has_channels = False  # behind the border
 
     @property
     def waits(self) -> bool:
@@ -47,7 +48,7 @@ class Http1Requests:
     @property
     def unheld(self) -> int:
         """Up to where nothing needs to be held: the end of a body that may go on; FAR behind an upgrade."""
-        if self.units and self.units[-1].key == FREE and self.units[-1].end == FAR:
+        if self._has_channels:
             return FAR
         last = next(reversed(self._requests.values()), None)
         return last.body if last and not last.whole and self.rulings.get(last.key, last) is None else 0
@@ -63,8 +64,7 @@ class Http1Requests:
             if isinstance(event, Request):
                 self._begin(event)
             elif isinstance(event, Upgraded):
-                self.units.append(Unit(self.border, FAR))
-                self.border, self._upgrading = FAR, None
+                self._has_channels, self._upgrading = True, None
             elif isinstance(event, Response) and event.exchange == self._upgrading and (event.status or 0) >= 200:
                 self._upgrading = None
             elif isinstance(event, End) and event.direction is Direction.OUT and event.exchange in self._requests:
@@ -84,9 +84,18 @@ class Http1Requests:
         """What was said of a request."""
         self.rulings[key] = ruling
 
+    def open(self, judged: int | None) -> None:
+        """What channels were sent may leave up to there, None for all of it."""
+        until = self.end if judged is None else min(judged, self.end)
+        if self._has_channels and until > self.border:
+            self.units.append(Unit(self.border, until))
+            self.border = until
+
     def leave(self, position: int) -> None:
         """All below left unheld."""
         self.units = left(self.units, position)
+        if self._has_channels:
+            self.border = max(self.border, position)
 
     def settle(self) -> None:
         """Forget what nothing asks for any more."""

@@ -1,5 +1,7 @@
 """Held calls of a stream and the orders that come of them, without an agent."""
 
+from collections.abc import Callable
+
 import pytest
 from support.holding import DENY_DELETE, Holding, names
 
@@ -21,6 +23,9 @@ SWITCHING += b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
 
 def typed(text: str) -> bytes:
     return b"\x82" + bytes([0x81 + len(text)]) + bytes(4) + b"\0" + text.encode()
+
+
+PING = b"\x89\x80" + bytes(4)
 
 
 class People:
@@ -284,6 +289,47 @@ def test_what_a_rule_denies_of_a_channel_does_not_leave() -> None:
     assert names(held.write(typed("rm -rf /\n"))) == ["kill"]
     [verdict] = held.of(Kind.VERDICT)
     assert verdict.document["notCarriedOut"] == ""
+
+
+def in_halves(text: str) -> tuple[bytes, bytes]:
+    frame = typed(text)
+    return frame[:9], frame[9:]
+
+
+def in_fragments(text: str) -> tuple[bytes, bytes]:
+    first, second = bytearray(typed(text[:2])), bytearray(typed(text[2:]))
+    first[0], second = 0x02, bytearray(b"\x80" + bytes([0x80 + len(text) - 2]) + bytes(4) + text[2:].encode())
+    return bytes(first), bytes(second)
+
+
+@pytest.mark.parametrize("cut", [in_halves, in_fragments])
+def test_of_a_message_over_several_writes_nothing_leaves_before_all_of_it_was_judged(cut: Callable[[str], tuple[bytes, bytes]]) -> None:
+    held = Holding('- {name: rm, when: channel.text.contains("rm -rf"), do: deny, enforce: enforce}')
+    held.write(UPGRADE)
+    held.read(SWITCHING, "")
+    first, second = cut("echo\n")
+    assert names(held.write(first)) == ["skip"]
+    [told] = held.write(second)
+    assert [(part.begin, part.end) for part in told.order.write.parts] == [(len(UPGRADE), len(UPGRADE + first + second))]
+    assert names(held.write(PING)) == ["pass"]
+    first, second = cut("rm -rf /\n")
+    assert names(held.write(typed("ls\n") + first)) == ["write"]
+    assert held.told[-1].order.write.parts[0].end == held.positions[Direction.OUT] - len(first)
+    assert names(held.write(second)) == ["kill"]
+    [verdict] = held.of(Kind.VERDICT)
+    assert verdict.document["notCarriedOut"] == ""
+
+
+def test_what_was_gathered_of_a_channel_leaves_with_the_rest_where_no_rule_asks_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Holding('- {name: rm, when: channel.text.contains("rm -rf"), do: deny, enforce: enforce}')
+    held.write(UPGRADE)
+    held.read(SWITCHING, "")
+    first, second = in_halves("echo\n")
+    assert names(held.write(first)) == ["skip"]
+    monkeypatch.setattr(held.judge, "judges_channels", lambda _: False)
+    [unheld, told] = held.write(second[:-1])
+    assert unheld.hold_from.direction == Direction.OUT
+    assert [(part.begin, part.end) for part in told.order.write.parts] == [(len(UPGRADE), held.positions[Direction.OUT])]
 
 
 def test_what_is_typed_letter_by_letter_is_decided_before_its_line_is_over() -> None:

@@ -46,6 +46,10 @@ def upgrade(protocol: bytes, subprotocol: bytes = b"") -> tuple[bytes, bytes]:
     return ask, answer + (b"Sec-WebSocket-Protocol: " + subprotocol + b"\r\n" if subprotocol else b"") + b"\r\n"
 
 
+SPDY_DATA = b"\0\0\0\1\0\0\0\4abcd"  # strand 1, 4 bytes
+SPDY_IN_MESSAGES = b"".join(bytes([0x82, 0x80 + len(part)]) + bytes(4) + part for part in (SPDY_DATA[:5], SPDY_DATA[5:9], SPDY_DATA[9:]))
+
+
 @EVERY
 def test_a_recording_gives_the_exchanges_that_the_apiserver_audited(path: Path) -> None:
     found = ended(reports_of(chunks(path)))
@@ -235,6 +239,31 @@ def test_client_bytes_before_the_101_belong_to_the_new_protocol() -> None:
     events = read(StreamReader(), [(OUT, ask + masked), (IN, answer)])
     assert [event.data for event in events if isinstance(event, Message)] == [b"\0x"]
     assert not [event for event in events if isinstance(event, Unreadable | Ambiguous)]
+
+
+@EVERY
+def test_what_is_told_of_channels_follows_what_came(path: Path) -> None:
+    reader, before, came = StreamReader(), 0, 0
+    for chunk in chunks(path):
+        reader.feed(chunk.direction, chunk.position, chunk.data, chunk.time)
+        came = chunk.position + len(chunk.data) if chunk.direction is OUT else came
+        if (told := reader.told) is not None:
+            assert before <= told <= came
+            before = told
+    assert before in (0, came), "no client was cut off within a message"
+
+
+def test_of_a_frame_that_is_not_whole_nothing_is_told() -> None:
+    for subprotocol, frame in ((b"v5.channel.k8s.io", b"\x82\x83\0\0\0\0\0hi"), (b"SPDY/3.1+portforward.k8s.io", SPDY_IN_MESSAGES)):
+        ask, answer = upgrade(b"websocket", subprotocol)
+        reader = StreamReader()
+        reader.feed(OUT, 0, ask, 1)
+        assert reader.told is None
+        reader.feed(IN, 0, answer, 1)
+        for at in range(len(frame)):
+            assert reader.told == len(ask)
+            reader.feed(OUT, len(ask) + at, frame[at : at + 1], 1)
+        assert reader.told == len(ask) + len(frame)
 
 
 def test_an_unknown_protocol_stays_opaque() -> None:

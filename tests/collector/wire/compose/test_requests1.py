@@ -62,7 +62,27 @@ def test_bytes_behind_an_upgrade_wait_for_its_answer() -> None:
     both.feed(b"\x81\x80")
     assert both.requests.waits
     both.feed(SWITCH, Direction.IN)
-    assert not both.requests.waits and both.requests.units[-1] == Unit(len(EXEC), FAR)
+    assert not both.requests.waits and both.requests.unheld == FAR
+    both.requests.open(None)
+    assert both.requests.units[-1] == Unit(len(EXEC), len(EXEC) + 2)
+
+
+def test_of_a_channel_only_what_was_judged_may_leave() -> None:
+    both = _fed(EXEC)
+    both.feed(SWITCH, Direction.IN)
+    begin = len(EXEC)
+    both.feed(bytes(10))
+    both.requests.open(begin)
+    assert (both.requests.units[-1].key, both.requests.border) == (0, begin)
+    both.requests.open(begin + 4)
+    both.requests.open(begin + 4)
+    assert (both.requests.units[-1], both.requests.border) == (Unit(begin, begin + 4), begin + 4)
+    both.requests.open(None)
+    assert (both.requests.units[-1], both.requests.border) == (Unit(begin + 4, begin + 10), begin + 10)
+    both.feed(bytes(5))
+    both.requests.leave(begin + 15)
+    both.requests.open(None)
+    assert both.requests.units == [] and both.requests.border == begin + 15
 
 
 def test_an_upgrade_that_was_refused_by_the_server_is_a_request_like_others() -> None:
