@@ -5,6 +5,7 @@ A policy of a run can add, never replace. Its selector is not asked: whoever nam
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.changes import Named
@@ -13,7 +14,8 @@ from chaperone.collector.rules.event import Document
 from chaperone.collector.rules.heirs import Heirs
 from chaperone.collector.rules.ruleset import Rules, concerning, joined, named
 from chaperone.collector.rules.selector import EVERYTHING
-from chaperone.collector.rules.terms import Bodies, Mode
+from chaperone.collector.rules.terms import Bodies, Mode, effective
+from chaperone.collector.rules.verdict import Enforce
 
 BROUGHT = "policy"  # stands for the file's name in errors: its text came with the session
 ENDED = 1_000  # sessions that are over and may be heard of once more
@@ -116,10 +118,16 @@ def read(texts: Sequence[str]) -> list[Policy]:
     return [replace(policy, selector=EVERYTHING) for text in texts for policy in policies(text, BROUGHT)]
 
 
-def governed_by(rules: Rules) -> list[dict[str, str]]:
-    """What a session's document says of the policies that judge it."""
+def governed_by(rules: Rules) -> list[dict[str, Any]]:
+    """What a session's document says of the policies that judge it: how many rules each has, and how many of them act."""
     return [
-        {"policy": policy.name, "mode": str(policy.terms.mode), "from": "run" if policy.file == BROUGHT else "collector"}
+        {
+            "policy": policy.name,
+            "mode": str(policy.terms.mode),
+            "from": "run" if policy.file == BROUGHT else "collector",
+            "rules": len(policy.rules),
+            "enforced": sum(effective(policy.terms.mode, rule.enforce) is Enforce.ENFORCE for rule in policy.rules),
+        }
         for policy in rules.policies
     ]
 

@@ -52,7 +52,7 @@ Entry = tuple[Place, Judgement, list[list[Any]]]  # what was judged, what change
 class Said:
     """The policies that a session's document names, and how often that changed."""
 
-    policies: list[dict[str, str]] = field(default_factory=list)
+    policies: list[dict[str, Any]] = field(default_factory=list)
     version: int = 0
 
 

@@ -66,9 +66,9 @@ def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
     return Row(Kind.SESSION, record.session, record.session, BEGUN, record.time, record.time + offset, document)
 
 
-def session_governed(session: str, time: int, policies: list[dict[str, str]], version: int) -> Row:
-    """By which policies it is judged: {governedBy [{policy, mode, from}], governedAt}, the latter a number that grows. `time`: of its
-    beginning, wall-clock ns."""
+def session_governed(session: str, time: int, policies: list[dict[str, Any]], version: int) -> Row:
+    """By which policies it is judged: {governedBy [{policy, mode, from, rules, enforced}], governedAt}, the latter a number that
+    grows. `time`: of its beginning, wall-clock ns."""
     return Row(Kind.SESSION, session, session, KNOWN, version, time, {"governedBy": policies, "governedAt": version})
 
 

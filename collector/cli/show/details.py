@@ -70,7 +70,8 @@ def _ended(session: Document) -> str:
 
 
 def _policy(policy: Document) -> str:
-    return f"{policy['policy']} ({policy['mode']}{', of the run' if policy['from'] == 'run' else ''})"
+    acting = f": {policy['enforced']} of {policy['rules']} rules" if policy["mode"] == "enforce" and "rules" in policy else ""
+    return f"{policy['policy']} ({policy['mode']}{acting}{', of the run' if policy['from'] == 'run' else ''})"
 
 
 def place(session: Document) -> str:

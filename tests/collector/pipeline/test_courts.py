@@ -31,8 +31,8 @@ def test_a_session_has_the_collectors_rules_and_those_it_brought() -> None:
     assert names(courts, "other") == ["a"]
     assert courts.of("s").rules.digest != courts.of("other").rules.digest
     assert governed_by(courts.of("s").rules) == [
-        {"policy": "own", "mode": "enforce", "from": "collector"},
-        {"policy": "agents", "mode": "enforce", "from": "run"},
+        {"policy": "own", "mode": "enforce", "from": "collector", "rules": 1, "enforced": 0},
+        {"policy": "agents", "mode": "enforce", "from": "run", "rules": 2, "enforced": 1},
     ]
 
 

@@ -59,7 +59,7 @@ def test_the_pods_of_a_job_are_judged_by_its_makers_policies_and_those_of_others
     taken(pipeline, [pod(heir, "helper-x1", "Job/helper"), pod(other, "else-x1", "Job/else"), deleted(heir), deleted(other)])
     assert (verdicts(rows, heir), verdicts(rows, other)) == ({"no-delete"}, set())
     governed = [row.document["governedBy"] for row in rows if row.session == heir.session and "governedBy" in row.document]
-    assert governed == [[{"policy": "agents", "mode": "enforce", "from": "collector"}]]
+    assert governed == [[{"policy": "agents", "mode": "enforce", "from": "collector", "rules": 1, "enforced": 1}]]
 
 
 def test_one_that_began_before_its_maker_was_known_is_judged_from_then_on() -> None:

@@ -42,6 +42,12 @@ def test_a_session_names_the_policies_that_judge_it_and_their_modes() -> None:
     assert line.split(maxsplit=1)[1] == "default (record), mine (enforce, of the run)"
 
 
+def test_of_a_policy_that_enforces_it_is_said_how_many_of_its_rules_do() -> None:
+    governed = [{"policy": "default", "mode": "enforce", "from": "collector", "rules": 14, "enforced": 2}]
+    [line] = [line for line in session_facts(pod_session(calls=2, governedBy=governed)) if line.startswith("Policies:")]
+    assert line.split(maxsplit=1)[1] == "default (enforce: 2 of 14 rules)"
+
+
 def test_a_session_that_was_cut_says_where_it_goes_on_and_the_next_what_it_continues() -> None:
     lines = [*session_facts(pod_session(calls=2, ended="2026-11-25T10:00:00Z", cut="24 hours were over", goesOn="b" * 32))]
     assert [line for line in lines if line.startswith("Ended:")] == [
