@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import re
 import runpy
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -301,6 +303,14 @@ def evaluated(expression: str, facts: dict[str, Any]) -> Any:
     kinds = dict.fromkeys(facts, cel.Type.DYN)
     program = cel.NewEnv(variables=kinds).compile(expression)
     return program.eval(data=facts).plain_value()
+
+
+def test_the_images_are_those_of_the_archives_as_a_kubelet_names_them() -> None:
+    version = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]["version"]
+    [packed] = re.findall(r'"oci-archive:\$out/chaperone-\$role\.tar:(\S+)"', (DEPLOY / "image.sh").read_text())
+    archives = {packed.replace("$role", role).replace("$version", version) for role in ("agent", "collector")}
+    asked = {container["image"] for pod in pods(rendered({})) for container in pod["containers"]}
+    assert {f"docker.io/library/{image}" for image in asked} == archives
 
 
 def test_the_committed_manifests_are_the_chart() -> None:
