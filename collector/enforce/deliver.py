@@ -77,10 +77,11 @@ class Deliverer:
     async def _settle(self, under: Under, outcome: Outcome) -> None:
         now = time.time_ns()
         due = now + int(delay_s(under.attempts, outcome.retry_after_s, self.dice) * SECOND)
-        over = await self.desk.run(lambda outbox: settle(outbox, self.receiver.name, outcome, due, now))
-        sent = outcome.fate is Fate.SENT
+        # First: once it is settled the collector may go, and a message that is sent again then replaces this one.
         if outcome.handle and under.message.approval:
             await self.desk.run(lambda outbox: outbox.remember(self._handle(under.message), outcome.handle))
+        over = await self.desk.run(lambda outbox: settle(outbox, self.receiver.name, outcome, due, now))
+        sent = outcome.fate is Fate.SENT
         if self.failing == sent:
             self._say("delivered again" if sent else f"not delivered, tried again later: {outcome.why}")
         self.failing = not sent

@@ -314,7 +314,15 @@ def test_what_people_are_asked_for_is_told_by_those_who_ask(tmp_path: Path) -> N
     run(tmp_path, None, then)
 
 
-def test_the_message_about_an_approval_is_rewritten_with_what_became_of_it(tmp_path: Path) -> None:
+def test_the_message_about_an_approval_is_rewritten_with_what_became_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remember, states = Outbox.remember, set[str]()
+
+    def noted(outbox: Outbox, key: str, value: str) -> None:
+        if key.startswith("handle"):
+            states.update(row["state"] for row in outbox.rows("SELECT state FROM deliveries WHERE message != ''"))
+        remember(outbox, key, value)
+
+    monkeypatch.setattr(Outbox, "remember", noted)
     said = json.dumps({"ok": True, "channel": "C0123", "ts": "17.1"}).encode()
     with serving(body=said) as server:
         path = tmp_path / "alerts.yaml"
@@ -338,4 +346,5 @@ def test_the_message_about_an_approval_is_rewritten_with_what_became_of_it(tmp_p
         run(tmp_path, path, first)
         run(tmp_path, path, second)  # a later collector
     assert [got.path.rpartition("/")[2] for got in server.got] == ["chat.postMessage", "chat.update"]
+    assert states == {"sending"}, "what a message is called is known before it counts as told"
     assert server.got[1].document["ts"] == "17.1" and "APPROVAL APPROVED" in server.got[1].body.decode()
