@@ -79,12 +79,12 @@ class Framed:
     @property
     def between(self) -> bool:
         """Has nothing of a frame been claimed? Then `buffer.position` is all there is to save."""
-        return self.buffer.position == self._begun or self.state is not State.FRAMES
+        return self.buffer.position == self.begun
 
     @property
     def begun(self) -> int:
-        """Position where the frame begins that is not whole; behind everything that was claimed where none is."""
-        return self._begun
+        """Position where the frame begins that is not whole; behind everything that was claimed where none is, or none can be read."""
+        return self._begun if self.state is State.FRAMES else self.buffer.position
 
     @property
     def unsaid(self) -> int:

@@ -5,7 +5,6 @@ position lies within the message that completed it, as far in as its first byte 
 it is up to 14 bytes early, but no two frames share one). Its size is that of all WebSocket bytes since the event before.
 """
 
-from collections import deque
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +37,7 @@ class SpdyInWebSocketReader:
         self._inner = SpdyReader(exchange, (0, 0))
         self._carried = [0, 0]  # bytes of each direction that the messages brought
         self._unsaid = [0, 0]  # bytes of messages that no event has counted yet
-        self._untold: deque[tuple[int, int]] = deque()  # of the client's messages that a frame is not whole with: end inside, position
+        self._untold: int | None = None  # position of the client's message in which the frame begins that is not whole
 
     def feed(self, direction: Direction, position: int, data: bytes, time: int) -> list[Event]:
         """Take bytes from `position` on."""
@@ -62,7 +61,7 @@ class SpdyInWebSocketReader:
     @property
     def told(self) -> int:
         """Position up to which all that the client sent is in an event, or in a frame that is whole."""
-        return self._untold[0][1] if self._untold else self._outer.told
+        return self._outer.told if self._untold is None else self._untold
 
     def mark(self) -> dict[str, Any] | None:
         """None: an inflater cannot be saved."""
@@ -88,10 +87,15 @@ class SpdyInWebSocketReader:
         self._carried[direction] += len(message.data)
         inner = self._inner.feed(direction, begin, message.data, message.time)
         if direction is Direction.OUT:
-            self._untold.append((self._carried[direction], message.position))
-            while self._untold and self._untold[0][0] <= self._inner.told:
-                self._untold.popleft()
+            self._remember(message.position, begin)
         return [self._placed(event, message.position + _offset(event, begin), direction) for event in inner]
+
+    def _remember(self, position: int, begin: int) -> None:
+        """After a message that began inside at `begin`: a frame that begins before it is not whole still, and known."""
+        if self._inner.told == self._carried[Direction.OUT]:
+            self._untold = None
+        elif self._inner.told >= begin:
+            self._untold = position
 
     def _place(self, events: list[Event], outer: Gap, direction: Direction) -> list[Event]:
         """Inner events where the outer one is. What that one says already is left out."""

@@ -1,5 +1,6 @@
 """SPDY inside WebSocket: a recording, borders of messages anywhere, and holes in either layer."""
 
+import tracemalloc
 from random import Random
 from unittest.mock import patch
 
@@ -114,6 +115,29 @@ def test_a_close_is_said_and_half_a_strand_handed_over() -> None:
     assert [event.code for event in events if isinstance(event, Closed)] == [1000]
     assert [event.complete for event in events if isinstance(event, End)] == [False, True]
     assert sum(getattr(event, "size", 0) for event in events) == len(sent)
+
+
+def messages(data: bytes) -> bytes:
+    """A masked one for each byte."""
+    return b"".join(b"\x82\x81\0\0\0\0" + data[at : at + 1] for at in range(len(data)))
+
+
+def test_a_frame_over_many_messages_costs_its_own_bytes() -> None:
+    reader, sent = SpdyInWebSocketReader(0, (0, 0)), messages(b"\0\0\0\1\0\4\0\0" + bytes(20_000))
+    tracemalloc.start()
+    try:
+        reader.feed(OUT, 0, sent, 1)
+        assert reader.told == 0 and tracemalloc.get_traced_memory()[0] < 500_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_where_frames_cannot_be_read_nothing_is_waited_for() -> None:
+    """Nothing that follows will be in an event: all of it was told, and nothing of it is kept."""
+    for told in (b"\x80\2\0\1\0\0\0\0", b"\x80\3\0\1\0\0\0\0"):  # another version, a size that its type forbids
+        reader, sent = SpdyInWebSocketReader(0, (0, 0)), messages(told + bytes(100))
+        assert [type(event) for event in reader.feed(OUT, 0, sent, 1)] == [Unreadable]
+        assert reader.told == len(sent)
 
 
 def test_it_gives_no_mark() -> None:
