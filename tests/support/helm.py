@@ -1,10 +1,9 @@
 """Helm as a client, which `make setup` puts beside the venv's programs, and charts for it."""
 
-import os
 import sys
 from pathlib import Path
 
-import pytest
+from support.required import missing
 
 HELM = Path(sys.prefix) / "tools/helm"
 CHART = "apiVersion: v2\nname: {name}\nversion: 1.0.0\n"
@@ -32,6 +31,6 @@ def charts(directory: Path) -> None:
 
 
 def skip_without_helm() -> None:
-    """Skip the running test, or fail it where tests that need the kernel may not be skipped, if there is no helm."""
+    """Skip the running test, or fail it, if there is no helm."""
     if not HELM.exists():
-        (pytest.fail if os.environ.get("CHAPERONE_KERNEL_TESTS") == "require" else pytest.skip)("helm is not here: make setup")
+        missing("helm is not here: make setup")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import pytest
+from support.required import missing
 
 from chaperone.agent.trace.requirements import problems
 from chaperone.agent.trace.tracer import Tracer
@@ -25,11 +25,8 @@ Kind = TypeVar("Kind")
 
 def skip_without_kernel() -> None:
     """Skip the running test, or fail it, if this machine cannot be recorded."""
-    missing = "; ".join(f"{problem.what} ({problem.fix})" for problem in problems())
-    if missing and os.environ.get("CHAPERONE_KERNEL_TESTS") == "require":
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
+    if found := problems():
+        missing("; ".join(f"{problem.what} ({problem.fix})" for problem in found))
 
 
 def unified_hierarchy() -> Path:
