@@ -1,10 +1,11 @@
 """Run tests under another Debian kernel: boot it in qemu over this machine's own files, of which the guest changes none.
 
-    python tests/in_kernel.py [--package linux-image-amd64] [--suite bullseye-security] [--append WORD]… [TEST…]
+    python tests/in_kernel.py [--package linux-image-amd64] [--suite bullseye-security] [--append WORD]… [--minutes N] [TEST…]
 
 The kernel is fetched from Debian and unpacked, never installed; virtme-ng boots it. Without KVM everything is about 15
-times slower than here, which is why the tests wait for conditions and never for times. Needs root, qemu-system-x86,
-busybox-static, kmod, and `vng` beside the Python that runs this. The status is that of the tests.
+times slower than here; the guest's clock then goes SLOWER times slower too, so that limits which tests and programs have
+hold as they do here. Needs root, qemu-system-x86, busybox-static, kmod, and `vng` beside the Python that runs this. The
+status is that of the tests.
 """
 
 import argparse
@@ -21,7 +22,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", "/var/cache")) / "chaperone-kernel
 LIVE = ("tests/agent/trace/test_kernel.py", "tests/agent/trace/test_tracer.py", "tests/agent/sockets/test_live_sockets.py")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")
-MEMORY, SECONDS = "6G", 5400
+MEMORY, SLOWER = "6G", 8
 CONSOLE = re.compile(r"\[ *\d+\.\d{6}\] ")  # the guest's kernel log, which shares the tests' terminal
 
 
@@ -30,11 +31,12 @@ def main() -> int:
     parser.add_argument("--package", default="linux-image-amd64", help="a kernel's package; a meta-package gives the newest of its kind")
     parser.add_argument("--suite", default="", help="of Debian's archive; without it, whatever apt is set up for")
     parser.add_argument("--append", action="append", default=[], metavar="WORD", help="for the kernel: sysctl.kernel.yama.ptrace_scope=3")
+    parser.add_argument("--minutes", type=int, default=90, help="of this machine's time, after which the guest is ended")
     parser.add_argument("tests", nargs="*", default=LIVE, metavar="TEST")
     options = parser.parse_args()
     image = kernel(options.package, apt_for(options.suite) if options.suite else [])
     print(f"{image.name.removeprefix('vmlinuz-')}: {' '.join(options.tests)}", flush=True)
-    return boot(image, options.tests, options.append)
+    return boot(image, options.tests, [*clock(), *options.append], options.minutes)
 
 
 def apt_for(suite: str) -> list[str]:
@@ -83,16 +85,16 @@ def unpack(name: str, apt: list[str], tree: Path) -> None:
     subprocess.run(["depmod", "-b", tree, next((tree / "lib/modules").iterdir()).name], check=True)
 
 
-def boot(image: Path, tests: list[str], words: list[str]) -> int:
+def boot(image: Path, tests: list[str], words: list[str], minutes: int) -> int:
     """The tests' status."""
-    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", *tests]
+    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-v", "--color=no", "-p", "no:cacheprovider", *tests]
     script = f"CHAPERONE_KERNEL_TESTS=require HOME=/root TERM=dumb {shlex.join(command)}; echo status $?"
     vng = [str(Path(sys.executable).with_name("vng")), "--run", str(image), "--user", "root", "--force-9p", "--memory", MEMORY, "-v"]
     vng += ["--cpus", str(os.cpu_count()), "--overlay-rwdir", str(ROOT), "--cwd", str(ROOT), *accelerator()]
     vng += [*(f"--append={word}" for word in words), "--", script]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     status, ours = 125, {**os.environ, "PATH": path}
-    command = ["timeout", str(SECONDS), *vng]
+    command = ["timeout", f"{minutes}m", *vng]
     # Pipes for both: qemu would empty a file that it is given for its console.
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=ROOT, env=ours, text=True, errors="replace", **pipes) as guest:
@@ -104,10 +106,26 @@ def boot(image: Path, tests: list[str], words: list[str]) -> int:
     return status
 
 
+def has_kvm() -> bool:
+    """Whether the guest's instructions are the processor's."""
+    return bool(re.search(r"\b(vmx|svm)\b", Path("/proc/cpuinfo").read_text())) and os.access("/dev/kvm", os.W_OK)
+
+
 def accelerator() -> list[str]:
     """KVM where the processor has it."""
-    has_kvm = re.search(r"\b(vmx|svm)\b", Path("/proc/cpuinfo").read_text()) and os.access("/dev/kvm", os.W_OK)
-    return [] if has_kvm else ["--disable-kvm"]
+    return [] if has_kvm() else ["--disable-kvm"]
+
+
+def clock() -> list[str]:
+    """Words for the kernel. An emulated guest reads this machine's counter of cycles: of a processor that it takes for SLOWER times
+    faster, as many seconds are SLOWER times longer. "reliable": it is compared with no other clock, which would go at its old pace."""
+    return [] if has_kvm() else slowed(Path("/proc/cpuinfo").read_text())
+
+
+def slowed(cpuinfo: str) -> list[str]:
+    """Those words for the processor that /proc/cpuinfo tells of."""
+    found = re.search(r"^cpu MHz\s*: ([\d.]+)$", cpuinfo, re.M)
+    return [f"tsc_early_khz={round(SLOWER * 1000 * float(found[1]))}", "tsc=reliable"] if found else []
 
 
 if __name__ == "__main__":
