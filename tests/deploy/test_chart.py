@@ -6,7 +6,6 @@ import re
 import runpy
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import helm_python
@@ -15,12 +14,11 @@ import kubernetes_validate
 import pytest
 import yaml
 from cel_expr_python import cel
+from support.chart import CHART, DEPLOY, named, rendered
 
 from chaperone.agent.settings import Settings, parse
 from chaperone.collector.__main__ import _settings
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
-CHART = DEPLOY / "chart"
 OTHERS = {"Certificate", "Issuer", "ServiceMonitor", "PodMonitor", "PrometheusRule"}  # of operators, whose schemas are not here
 POLICY = {"apiVersion": "chaperone.dev/v1", "kind": "Policy", "metadata": {"name": "agents"}, "rules": []}
 MATRIX: list[dict[str, Any]] = [
@@ -58,14 +56,6 @@ MATRIX: list[dict[str, Any]] = [
 ]
 
 
-def rendered(values: dict[str, Any], release: str = "chaperone", namespace: str = "chaperone") -> list[dict[str, Any]]:
-    with helm_python.Chart.load(CHART) as chart:
-        chart.validate_schema(values)
-        files = chart.render(values, name=release, namespace=namespace)
-    texts = [text for name, text in files.items() if name.endswith(".yaml")]
-    return [found for text in texts for found in yaml.safe_load_all(text) if found]
-
-
 SEVERAL: dict[str, Any] = {
     "collector": {
         "replicas": 3,
@@ -73,11 +63,6 @@ SEVERAL: dict[str, Any] = {
         "clickhouse": {"url": "https://clickhouse.example:8443/chaperone", "loginSecret": "login", "keysSecret": "keys"},
     }
 }
-
-
-def named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    (found,) = [one for one in objects if (one["kind"], one["metadata"]["name"]) == (kind, name)]
-    return found
 
 
 def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

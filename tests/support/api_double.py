@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ Answer = tuple[int, Any]  # status and body
 
 @dataclass(frozen=True, slots=True)
 class ApiDouble:
-    """Where it serves, and the certificate of its authority."""
+    """Where it serves, and the certificate of its authority. `requests`: method and target of all so far."""
 
     url: str
     ca: Path
+    requests: list[tuple[str, str]] = field(default_factory=list)
 
     def kubeconfig(self, folder: Path, token: str = "collector-token") -> Path:
         """For whoever has the token."""
@@ -38,6 +39,7 @@ def api_double(folder: Path, answer: Callable[[str, str, Any], Answer]) -> Itera
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
+            double.requests.append((self.command, self.path))
             size = int(self.headers.get("Content-Length") or 0)
             status, body = answer(self.command, self.path, json.loads(self.rfile.read(size)) if size else None)
             data = json.dumps(body).encode()
@@ -52,10 +54,11 @@ def api_double(folder: Path, answer: Callable[[str, str, Any], Answer]) -> Itera
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     ca, context = authority(folder)
     server.socket = context.wrap_socket(server.socket, server_side=True)
+    double = ApiDouble(f"https://127.0.0.1:{server.server_port}", ca)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield ApiDouble(f"https://127.0.0.1:{server.server_port}", ca)
+        yield double
     finally:
         server.shutdown()
         thread.join()

@@ -1,7 +1,7 @@
 """An API server that lists and watches objects, over real TLS: as far as a client of list and watch can tell.
 
 `put` and `remove` change what there is; `forget` makes the versions so far too old (410); `token` is who may ask; `hang_up` ends all
-watches. What was asked is in `asked`.
+watches. What was asked is in `asked`; `requests` has method and target of that and of patches.
 """
 
 import json
@@ -26,6 +26,7 @@ class PodApi:
         self.directory = directory
         self.token = "token-1"
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.requests: list[tuple[str, str]] = []
         self.page = 500  # at the most, whatever a client asks for
         self.refuses = 0  # every question with this status; 0: none
         self.garbage = b""  # instead of the next event
@@ -146,6 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_PATCH(self) -> None:
+        self.server.api.requests.append((self.command, self.path))
         patch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.server.api.refuses or self.headers["Authorization"] != f"Bearer {self.server.api.token}":
             self._answer(self.server.api.refuses or 401, b'{"kind": "Status"}')
@@ -157,6 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         api = self.server.api
         api.asked.append((url.path, query))
+        api.requests.append((self.command, self.path))
         if api.refuses or self.headers["Authorization"] != f"Bearer {api.token}":
             self._answer(api.refuses or 401, b'{"kind": "Status"}')
         elif "watch" in query:
