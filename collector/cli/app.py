@@ -26,6 +26,7 @@ from chaperone.collector.cli import (
     halves,
     kill,
     mask,
+    removal,
     replay,
     rules,
     run,
@@ -47,6 +48,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(mask.app, name="mask")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(certificates.app, name="certificates")
+app.add_typer(removal.app, name="removal")
 app.add_typer(accesses.app, name="accesses")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(kill.app, name="kill")

@@ -72,6 +72,10 @@ def pods(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield spec["template"]["spec"]
 
 
+def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
 def test_helm_lints_it() -> None:
     report = helm_python.lint(CHART, strict=True)
     assert report["errors"] == []
@@ -95,7 +99,7 @@ def test_what_pods_mount_is_there(values: dict[str, Any]) -> None:
     secrets = {f"chaperone-tls-{who}" for who in ("collector", "agent")} | {"slack"}
     for pod in pods(objects):
         volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
-        for container in pod["containers"]:
+        for container in containers(pod):
             assert {mount["name"] for mount in container.get("volumeMounts", [])} <= set(volumes) | {"store"}
         assert {volume["configMap"]["name"] for volume in volumes.values() if "configMap" in volume} <= maps
         assert {volume["secret"]["secretName"] for volume in volumes.values() if "secret" in volume} <= secrets
@@ -140,16 +144,17 @@ def test_a_stolen_token_of_the_agent_reads_no_secret_and_changes_nothing() -> No
     assert {resource for rule in rules for resource in rule["resources"]} == {"pods", "namespaces", "services", "endpointslices"}
 
 
-def test_only_the_agent_has_rights_on_its_node() -> None:
+def test_only_the_agent_and_the_clean_up_have_rights_on_their_node() -> None:
     for pod in pods(rendered({})):
-        (container,) = pod["containers"]
-        context = container["securityContext"]
-        assert context["readOnlyRootFilesystem"]
-        if container["name"] == "agent":
-            assert "privileged" not in context and context["capabilities"]["drop"] == ["ALL"]
-            assert pod["hostPID"] and "hostNetwork" not in pod
-        else:
-            assert pod["securityContext"]["runAsNonRoot"] and context["capabilities"] == {"drop": ["ALL"]}
+        for container in containers(pod):
+            context = container["securityContext"]
+            assert context["readOnlyRootFilesystem"]
+            if container["name"] in ("agent", "clean-up"):
+                assert "privileged" not in context and context["capabilities"]["drop"] == ["ALL"]
+                assert "hostNetwork" not in pod and pod.get("hostPID", False) is (container["name"] == "agent")
+            else:
+                assert (pod.get("securityContext") or context)["runAsNonRoot"] and context["capabilities"] == {"drop": ["ALL"]}
+        if not {"agent", "clean-up"} & {container["name"] for container in containers(pod)}:
             assert not any("hostPath" in volume for volume in pod.get("volumes", []))
 
 
@@ -294,13 +299,38 @@ def test_the_images_are_those_of_the_archives_as_a_kubelet_names_them() -> None:
     version = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]["version"]
     [packed] = re.findall(r'"oci-archive:\$out/chaperone-\$role\.tar:(\S+)"', (DEPLOY / "image.sh").read_text())
     archives = {packed.replace("$role", role).replace("$version", version) for role in ("agent", "collector")}
-    asked = {container["image"] for pod in pods(rendered({})) for container in pod["containers"]}
+    asked = {container["image"] for pod in pods(rendered({})) for container in containers(pod)}
     assert {f"docker.io/library/{image}" for image in asked} == archives
 
 
 def test_the_committed_manifests_are_the_chart() -> None:
     made = runpy.run_path(str(DEPLOY / "manifests.py"))["rendered"]()
-    assert (DEPLOY / "manifests" / "chaperone.yaml").read_text() == made, "run: make manifests"
+    for name, text in made.items():
+        assert (DEPLOY / "manifests" / name).read_text() == text, "run: make manifests"
+    assert "helm.sh/hook" not in made["chaperone.yaml"], "applied at once, they would remove the agents"
+    [clean_up] = yaml.safe_load_all(made["clean-up.yaml"])
+    assert clean_up == named(rendered({}), "DaemonSet", "chaperone-clean-up")
+
+
+def test_only_before_the_chart_is_removed_agents_end_then_nodes_are_cleaned_up_then_that_is_waited_for() -> None:
+    hooks = [one for one in rendered({}) if "helm.sh/hook" in one["metadata"].get("annotations", {})]
+    assert {one["metadata"]["annotations"]["helm.sh/hook"] for one in hooks} == {"pre-delete"}, "an upgrade has its second locks stay"
+    order = sorted(hooks, key=lambda one: int(one["metadata"]["annotations"]["helm.sh/hook-weight"]))
+    assert [one["metadata"]["name"] for one in order if one["kind"] in ("Job", "DaemonSet")] == [
+        "chaperone-removal-agents",
+        "chaperone-clean-up",
+        "chaperone-removal-nodes",
+    ]
+    assert [one["kind"] for one in order[:3]] == ["ServiceAccount", "Role", "RoleBinding"]
+
+
+def test_nodes_are_cleaned_up_where_agents_are() -> None:
+    values = {"agent": {"tolerations": [{"key": "a", "operator": "Exists"}], "nodeSelector": {"b": "c"}, "affinity": {"nodeAffinity": {}}}}
+    for objects in (rendered({}), rendered(values)):
+        agent, clean_up = (named(objects, "DaemonSet", f"chaperone-{which}")["spec"]["template"]["spec"] for which in ("agent", "clean-up"))
+        for field in ("tolerations", "nodeSelector", "affinity", "priorityClassName"):
+            assert agent.get(field) == clean_up.get(field)
+    assert not [one for one in rendered({"agent": {"enabled": False}}) if "helm.sh/hook" in one["metadata"].get("annotations", {})]
 
 
 def test_the_definition_of_policies_is_what_the_model_says_and_takes_policies_as_files_have_them() -> None:

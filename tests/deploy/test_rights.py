@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from support.api_double import Answer, ApiDouble, api_double
-from support.chart import rendered
+from support.chart import named, rendered
 from support.collectors import batch, collector, hello, send
 from support.conversations import Conversation
+from support.daemon_sets_api import daemon_sets_api
 from support.keeping_secrets import keeping_secrets
 from support.lookup_api import pod
 from support.node_api import UNREADY, node_api
@@ -57,6 +58,17 @@ def test_whoever_keeps_certificates_may_keep_them_alone(tmp_path: Path) -> None:
         assert RUN(app, ["certificates", "secrets", *options]).exit_code == 0
     assert problems_of("chaperone-certificates", needed(server.requests), {}) == []
     assert not granted(rendered({"certificates": {"method": "certManager"}}), "chaperone-certificates")
+
+
+def test_whoever_removes_agents_may_do_that_alone(tmp_path: Path) -> None:
+    objects = rendered({})
+    with daemon_sets_api(tmp_path) as (state, server):
+        state.sets = {"chaperone-agent": 1, "chaperone-clean-up": 1}
+        for step in ("agents", "nodes"):
+            (container,) = named(objects, "Job", f"chaperone-removal-{step}")["spec"]["template"]["spec"]["containers"]
+            words = [*container["command"][1:], *container["args"], "--kubeconfig", str(server.kubeconfig(tmp_path))]
+            assert RUN(app, words).exit_code == 0
+    assert problems_of("chaperone-removal", needed(server.requests), {}) == []
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +138,7 @@ def test_roles_of_people_have_the_rights_that_are_asked_about() -> None:
 
 def test_nobody_else_is_granted_anything() -> None:
     subjects = {subject["name"] for one in rendered({"startupTaint": True}) for subject in one.get("subjects", [])}
-    assert subjects == {f"chaperone-{who}" for who in ("agent", "collector", "certificates")}
+    assert subjects == {f"chaperone-{who}" for who in ("agent", "collector", "certificates", "removal")}
 
 
 def test_a_right_that_is_missing_not_needed_or_too_wide_is_seen() -> None:

@@ -49,7 +49,7 @@ def api_double(folder: Path, answer: Callable[[str, str, Any], Answer]) -> Itera
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_PATCH = _answer  # noqa: N815 - as http.server calls them
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - as http.server calls them
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     ca, context = authority(folder)

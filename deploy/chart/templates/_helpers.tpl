@@ -96,3 +96,26 @@ template:
           requests: {cpu: 10m, memory: 64Mi}
           limits: {memory: 256Mi}
 {{- end -}}
+
+{{- /* Where agents are. */}}
+{{- define "chaperone.agentNodes" -}}
+nodeSelector:
+  kubernetes.io/os: linux
+  kubernetes.io/arch: amd64
+  {{- with .Values.agent.nodeSelector }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.agent.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.agent.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* Annotations of what there is only while the chart is being removed; given: when in the order. What fails stays, to be looked at. */}}
+{{- define "chaperone.beforeRemoval" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}

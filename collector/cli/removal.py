@@ -1,0 +1,84 @@
+"""`chaperone removal`: what the chart's hooks do before it is removed, so that no lock of an agent stays behind on a node.
+
+First all agents end, or one of them could lock a workload again behind the clean-up; then a DaemonSet cleans up on each node.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chaperone.collector.cli.failed import CommandError
+
+if TYPE_CHECKING:
+    from chaperone.collector.identity.daemonsets import DaemonSets
+
+LOOK_S = 1.0
+PATIENCE_S = 240.0  # helm waits five minutes for a hook
+AWAY = "for nodes that are away for good: helm uninstall --no-hooks, and `chaperone agent --clean-up` on those that come back"
+
+app = typer.Typer(no_args_is_help=True, help="What the chart does before it is removed.", rich_markup_mode=None)
+NameArgument = Annotated[str, typer.Argument(metavar="DAEMONSET")]
+NamespaceOption = Annotated[str, typer.Option("--namespace", "-n", help="Where the DaemonSet is")]
+KubeconfigOption = Annotated[Path | None, typer.Option(help="For the API server [default: the pod's own account]")]
+PatienceOption = Annotated[float, typer.Option("--patience", metavar="SECONDS", help="The longest to wait")]
+
+
+@app.command(epilog="Example: chaperone removal agents chaperone-agent --namespace chaperone")
+def agents(
+    name: NameArgument, namespace: NamespaceOption, kubeconfig: KubeconfigOption = None, patience: PatienceOption = PATIENCE_S
+) -> None:
+    """Delete the agents' DaemonSet, and wait until the last of its pods has ended."""
+
+    async def is_done(sets: "DaemonSets") -> str:
+        found = await sets.waiting(name)
+        if found is None:
+            return ""
+        await sets.delete(name)  # again and again: an API server that was away may not have heard it
+        return f"pods of {name} have not ended"
+
+    _wait(is_done, (namespace, kubeconfig), patience)
+    typer.echo(f"{name} and all its pods are gone")
+
+
+@app.command(epilog="Example: chaperone removal nodes chaperone-clean-up --namespace chaperone")
+def nodes(
+    name: NameArgument, namespace: NamespaceOption, kubeconfig: KubeconfigOption = None, patience: PatienceOption = PATIENCE_S
+) -> None:
+    """Wait until a DaemonSet that cleans up has done so on every node."""
+
+    async def is_done(sets: "DaemonSets") -> str:
+        found = await sets.waiting(name)
+        if found is None:
+            return f"there is no DaemonSet {name}"
+        return f"{found[0]} of {found[1]} nodes are not cleaned up" if found[0] else ""
+
+    _wait(is_done, (namespace, kubeconfig), patience)
+    typer.echo("every node is cleaned up")
+
+
+def _wait(what: "Callable[[DaemonSets], Awaitable[str]]", where: tuple[str, Path | None], patience_s: float) -> None:
+    """Until `what` says that nothing is in the way any more. CommandError with its last word."""
+    if problem := asyncio.run(_waited(what, where, time.monotonic() + patience_s)):
+        raise CommandError(problem, AWAY)
+
+
+async def _waited(what: "Callable[[DaemonSets], Awaitable[str]]", where: tuple[str, Path | None], deadline: float) -> str:
+    from chaperone.collector.identity.cluster import Cluster, ClusterError  # noqa: PLC0415 - a quarter of a second that others need not wait
+    from chaperone.collector.identity.daemonsets import DaemonSets  # noqa: PLC0415
+
+    cluster = Cluster(where[1])
+    try:
+        while True:
+            try:
+                problem = await what(DaemonSets(cluster, where[0]))
+            except ClusterError as error:
+                problem = str(error)
+            if not problem or time.monotonic() > deadline:
+                return problem
+            await asyncio.sleep(LOOK_S)
+    finally:
+        await cluster.close()
