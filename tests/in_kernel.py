@@ -92,7 +92,8 @@ def unpack(name: str, apt: list[str], tree: Path) -> None:
 def boot(image: Path, tests: list[str], words: list[str], minutes: int, slower: int) -> int:
     """The tests' status."""
     command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-v", "--color=no", "-p", "no:cacheprovider", *tests]
-    script = f"CHAPERONE_KERNEL_TESTS=require HOME=/root TERM=dumb {shlex.join(command)}; echo status $?"
+    # The second is for that line: what a guest says at its end may be lost.
+    script = f"CHAPERONE_KERNEL_TESTS=require HOME=/root TERM=dumb {shlex.join(command)}; echo status $?; sleep 1"
     vng = [str(Path(sys.executable).with_name("vng")), "--run", str(image), "--user", "root", "--force-9p", "--memory", MEMORY, "-v"]
     vng += ["--cpus", str(os.cpu_count()), "--overlay-rwdir", str(ROOT), "--cwd", str(ROOT), *([] if has_kvm() else ["--disable-kvm"])]
     vng += [*(f"--append={word}" for word in [*words, *(UNTESTED_CLOCKS if slower > 1 else ())]), "--", script]
