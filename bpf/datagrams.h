@@ -1,13 +1,17 @@
 /* UDP: whom a socket speaks with, what that carried, and whether it begins as QUIC does. */
 
-/* A socket may send to many: 64 bits keep apart all that the table has place for. Seeded anew with each load, so that nobody can
- * make two of his peers look like one. Never 0. */
+/* 0 -> where the hash of a peer begins; by Tracer, anew at each start, so that nobody can make two of his peers look like one. */
+BPF_ARRAY(peer_seed, u64, 1);
+
+/* A socket may send to many: 64 bits keep apart all that the table has place for. Never 0. */
 static u64 peer_of(struct __sk_buff *skb, struct span *span) {
   u32 words[5] = {}, is_in = span->direction == DIRECTION_IN;
   if (span->family == 4) bpf_skb_load_bytes(skb, is_in ? 12 : 16, words, 4);
   else bpf_skb_load_bytes(skb, is_in ? 8 : 24, words, 16);
   bpf_skb_load_bytes(skb, span->transport + (is_in ? 0 : 2), &words[4], 2);
-  u64 hash = PEER_SEED;
+  int zero = 0;
+  u64 *seed = peer_seed.lookup(&zero);
+  u64 hash = seed ? *seed : 0;
   for (int i = 0; i < 5; i++) {
     hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ULL;
     hash ^= hash >> 32;

@@ -1,8 +1,7 @@
-"""Load BPF programs, attach them, read the ring, look into maps. The only importer of bcc.
+"""Load BPF programs, attach them, read the ring, look into maps.
 
-bcc compiles on the node with clang, against the headers of bpf/shim instead of the kernel's. Probes are opened with
-perf_event_open and raw tracepoints, so tracefs need not be mounted; their descriptors are ours, and closing them is
-all there is to removing them.
+Probes are opened with perf_event_open and raw tracepoints, so tracefs need not be mounted; their descriptors are ours, and
+closing them is all there is to removing them.
 """
 
 import ctypes
@@ -10,7 +9,6 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from importlib.resources import as_file, files
 from typing import Any, TypeVar
 
 from chaperone.agent.gate import layout as gate
@@ -19,10 +17,11 @@ from chaperone.agent.groups import layout as groups
 from chaperone.agent.hold import layout as hold
 from chaperone.agent.sockets import layout as sockets
 from chaperone.agent.trace import layout
+from chaperone.agent.trace.bytecode import relinked
+from chaperone.agent.trace.compiled import compiled
+from chaperone.agent.trace.load import CGROUP_SKB, CGROUP_SOCK_ADDR, KPROBE, RAW_TRACEPOINT, load_program, make_map
 from chaperone.agent.trace.uprobes import LINK_CREATE, UPROBE_MULTI, Closer, has_links, link
 
-# No debug information, and clang leaves optimising to bcc, which does it again whatever clang did: a third of the time it takes.
-FLAGS = ("-Wno-macro-redefined", "-Wno-unused-value", "-g0", "-Xclang", "-disable-llvm-passes")
 MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "layout_tls": (None, "tls"),
     "layout_closed": (None, "closed"),
@@ -58,8 +57,8 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "spent": ("object", "spent"),
 }
 MIRRORS = layout.MIRRORS | sockets.MIRRORS | gate.MIRRORS | groups.MIRRORS | hold.MIRRORS
-CGROUP_SKB, CGROUP_SOCK_ADDR = 8, 18  # BPF_PROG_TYPE_*
 NO_EXIST = 1  # BPF_NOEXIST
+RECORD = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)  # as bcc calls back: context, address, size
 Plain = ctypes.Structure | ctypes.c_uint32 | ctypes.c_uint64
 Struct = TypeVar("Struct", bound=ctypes.Structure)
 
@@ -68,30 +67,35 @@ class Kernel:
     """One loaded BPF module. `text`: C as flatten() gives it; `defines`: -D flags by name."""
 
     def __init__(self, text: str, defines: dict[str, int]) -> None:
-        with as_file(files("chaperone.bpf") / "shim") as shim:
-            os.environ["BCC_KERNEL_SOURCE"] = str(shim)
-            from bcc import BPF, lib  # noqa: PLC0415  (of the distribution; where it is missing, requirements.py says so)
+        from bcc import lib  # noqa: PLC0415  (of the distribution; where it is missing, requirements.py says so)
 
-            flags = [*FLAGS, *(f"-D{name}={value}" for name, value in defines.items())]
-            self.bpf = _said("compile the BPF programs", lambda: BPF(text=text.encode(), cflags=flags))
         self.lib: Any = lib
         self.defines = defines
-        self.uprobe_type, self.tracepoint_type = BPF.KPROBE, BPF.RAW_TRACEPOINT
+        self.code = compiled(text, defines)
+        self.maps = dict[str, int]()
+        self.programs = dict[str, int]()
         self.descriptors: set[int] = set()
         self.closer = Closer()
         self.loading = threading.Lock()  # the gate's thread loads too
+        self._ring: int | None = None
+        try:
+            for shape in self.code.maps:
+                self.maps[shape.name] = make_map(shape)
+        except OSError:
+            self.close()
+            raise
 
     def check_layout(self) -> None:
         """RuntimeError if the compiled programs lay the shared structs out otherwise than layout.py does."""
+        shapes = {shape.name: shape for shape in self.code.maps}
         for name, expected in MAP_LAYOUTS.items():
-            table = self.bpf[name.encode()]
-            for mirror, size in zip(expected, _sizes(self.lib, table), strict=True):
+            for mirror, size in zip(expected, (shapes[name].key_size, shapes[name].value_size), strict=True):
                 if mirror and ctypes.sizeof(MIRRORS[mirror]) != size:
                     raise RuntimeError(f"struct {mirror} has {size} bytes in the kernel and another size in layout.py")
 
     def load_uprobe(self, program: str) -> int:
         """Load a uprobe program (once); its descriptor. OSError when the verifier refuses it."""
-        return self._load(program, self.uprobe_type, UPROBE_MULTI if has_links() else -1)
+        return self._load(program, KPROBE, UPROBE_MULTI if has_links() else 0)
 
     def attach_uprobes(self, program: str, path: str, offsets: Sequence[int], at_return: bool) -> list[int]:
         """Run `program` whenever any process reaches one of the file offsets (or returns from a function there), until `detach`."""
@@ -119,7 +123,7 @@ class Kernel:
 
     def load_tracepoint(self, program: str) -> int:
         """Load a program of a raw tracepoint; its descriptor."""
-        return self._load(program, self.tracepoint_type)
+        return self._load(program, RAW_TRACEPOINT)
 
     def load_cgroup_skb(self, program: str) -> int:
         """Load a program that sees a cgroup's packets; its descriptor."""
@@ -139,30 +143,30 @@ class Kernel:
 
     def open_ring(self, name: str, on_record: Callable[[int, int], bool]) -> None:
         """Call on_record(address, size) for each record; False ends the current `consume` early."""
-        self.bpf[name.encode()].open_ring_buffer(lambda _context, address, size: 0 if on_record(address, size) else -1)
-
-    def trim(self) -> None:
-        """Give back what the compiler used: 17 of the 50 MiB that the agent had after loading."""
-        ctypes.CDLL(None).malloc_trim(0)
+        callback = RECORD(lambda _context, address, size: 0 if on_record(address, size) else -1)
+        self._ring = self.lib.bpf_new_ringbuf(self.maps[name], callback, None)
+        if not self._ring:
+            raise OSError(ctypes.get_errno(), f"cannot read the ring {name}")
+        self._on_record = callback  # as long as the ring
 
     def consume(self) -> None:
         """Take what is in the ring now."""
-        self.bpf.ring_buffer_consume()
+        self.lib.bpf_consume_ringbuf(self._ring)
 
     def wait(self, timeout_ms: int) -> None:
         """Wait until a program wakes us up, and take what is there; or until the time is over."""
-        self.bpf.ring_buffer_poll(timeout_ms)
+        self.lib.bpf_poll_ringbuf(self._ring, timeout_ms)
 
     def entry(self, name: str, mirror: type[Struct], key: ctypes.Structure | int = 0) -> Struct | None:
         """The value of a map's key, or None."""
         value = mirror()
         at = ctypes.c_uint32(key) if isinstance(key, int) else key
-        missing = self.lib.bpf_lookup_elem(self.bpf[name.encode()].map_fd, ctypes.byref(at), ctypes.byref(value))
+        missing = self.lib.bpf_lookup_elem(self.maps[name], ctypes.byref(at), ctypes.byref(value))
         return None if missing else value
 
     def entries(self, name: str, key: type[Struct]) -> Iterator[Struct]:
         """The keys of a map, as far as they stay there while we look."""
-        descriptor, at = self.bpf[name.encode()].map_fd, key()
+        descriptor, at = self.maps[name], key()
         missing = self.lib.bpf_get_first_key(descriptor, ctypes.byref(at), ctypes.sizeof(at))
         while not missing:
             yield key.from_buffer_copy(at)
@@ -171,41 +175,49 @@ class Kernel:
     def store(self, name: str, value: Plain, key: ctypes.Structure | ctypes.c_uint64 | int = 0) -> None:
         """Set a key's value. OSError when the kernel refuses it."""
         at = ctypes.c_uint32(key) if isinstance(key, int) else key
-        if self.lib.bpf_update_elem(self.bpf[name.encode()].map_fd, ctypes.byref(at), ctypes.byref(value), 0):
+        if self.lib.bpf_update_elem(self.maps[name], ctypes.byref(at), ctypes.byref(value), 0):
             raise OSError(ctypes.get_errno(), f"cannot set {name}[{key}]")
 
     def insert(self, name: str, value: ctypes.Structure, key: ctypes.Structure) -> bool:
         """Set the value of a new key; False when there is one already."""
-        done = self.lib.bpf_update_elem(self.bpf[name.encode()].map_fd, ctypes.byref(key), ctypes.byref(value), NO_EXIST)
+        done = self.lib.bpf_update_elem(self.maps[name], ctypes.byref(key), ctypes.byref(value), NO_EXIST)
         if done and ctypes.get_errno() != errno.EEXIST:
             raise OSError(ctypes.get_errno(), f"cannot set {name}[{key}]")
         return not done
 
     def push(self, name: str, value: ctypes.Structure) -> None:
         """Put a value at the end of a queue. OSError when it is full."""
-        if self.lib.bpf_update_elem(self.bpf[name.encode()].map_fd, None, ctypes.byref(value), 0):
+        if self.lib.bpf_update_elem(self.maps[name], None, ctypes.byref(value), 0):
             raise OSError(ctypes.get_errno(), f"cannot put something into {name}")
 
     def remove(self, name: str, key: ctypes.Structure | int) -> None:
         """Delete a key; nothing happens when it is not there."""
         at = ctypes.c_uint32(key) if isinstance(key, int) else key
-        self.lib.bpf_delete_elem(self.bpf[name.encode()].map_fd, ctypes.byref(at))
+        self.lib.bpf_delete_elem(self.maps[name], ctypes.byref(at))
 
     def close(self) -> None:
         """Remove every probe and map."""
         self.closer.close(self.descriptors)
         self.descriptors.clear()
         self.closer.finish()
-        self.bpf.cleanup()
+        if self._ring:
+            self.lib.bpf_free_ringbuf(self._ring)
+            self._ring = None
+        for descriptor in (*self.maps.values(), *self.programs.values()):
+            os.close(descriptor)
+        self.maps.clear()
+        self.programs.clear()
 
     def descriptor(self, name: str) -> int:
         """Of a map."""
-        return int(self.bpf[name.encode()].map_fd)
+        return self.maps[name]
 
-    def _load(self, program: str, kind: int, attach_type: int = -1) -> int:
+    def _load(self, program: str, kind: int, attach_type: int = 0) -> int:
         with self.loading:
-            loaded = _said(f"load {program}", lambda: self.bpf.load_func(program.encode(), kind, attach_type=attach_type))
-        return int(loaded.fd)
+            if program not in self.programs:
+                code = relinked(self.code.programs[program], dict(enumerate(self.maps.values())))
+                self.programs[program] = load_program(program, code, kind, attach_type)
+            return self.programs[program]
 
     def _probes(self, program: int, path: str, offsets: Sequence[int], at_return: bool) -> Iterator[int]:
         """A perf event for each place. Nothing stays open if one of them cannot be."""
@@ -217,16 +229,3 @@ class Kernel:
                 self.closer.close(opened[:-1])
                 raise OSError(ctypes.get_errno(), f"cannot probe {path} at {offset:#x}")
         yield from opened
-
-
-def _said(action: str, attempt: Callable[[], Any]) -> Any:
-    """bcc raises bare Exceptions; turn them into OSErrors that say what was tried."""
-    try:
-        return attempt()
-    except Exception as error:
-        raise OSError(ctypes.get_errno(), f"cannot {action}: {error}") from error
-
-
-def _sizes(lib: Any, table: Any) -> tuple[int, int]:
-    module, number = ctypes.c_void_p(table.bpf.module), table.map_id  # bcc declares no arguments here: an int is cut to 32 bits
-    return int(lib.bpf_table_key_size_id(module, number)), int(lib.bpf_table_leaf_size_id(module, number))

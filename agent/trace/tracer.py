@@ -87,8 +87,7 @@ class Tracer:
 
     def __enter__(self) -> Self:
         """Compile, load, attach the process hooks. OSError or RuntimeError, with a sentence, when that cannot be."""
-        defines = {"RING_PAGES": self.settings.ring_pages, "SPINNERS": self.settings.spinners}
-        defines |= {"PEER_SEED": secrets.randbits(63), "LOCK_STALE_NS": STALE_NS}
+        defines = {"RING_PAGES": self.settings.ring_pages, "SPINNERS": self.settings.spinners, "LOCK_STALE_NS": STALE_NS}
         self.parser = Parser()
         self.parser.start()
         self.kernel = _load({**offsets(Btf.of_kernel()), **defines})
@@ -248,11 +247,11 @@ class Tracer:
 
     def _begin(self) -> None:
         self.kernel.check_layout()
+        self.kernel.store("peer_seed", ctypes.c_uint64(secrets.randbits(64)))
         self.sockets.begin()
         self.kernel.open_ring("events", self._keep)
         for program, tracepoint in TRACEPOINTS.items():
             self.kernel.attach_tracepoint(program, tracepoint)
-        self.kernel.trim()
 
     def _keep(self, address: int, size: int) -> bool:
         """One record from the ring, copied. False: enough for this poll."""

@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from chaperone.agent.gate.maps import bpf
+from chaperone.agent.trace.load import KPROBE, load_program
 
-PROG_LOAD, LINK_CREATE = 5, 28  # the link since 5.7
-KPROBE, UPROBE_MULTI, AT_RETURN = 2, 48, 1  # BPF_PROG_TYPE_KPROBE, BPF_TRACE_UPROBE_MULTI, BPF_F_UPROBE_MULTI_RETURN
+LINK_CREATE = 28  # since 5.7
+UPROBE_MULTI, AT_RETURN = 48, 1  # BPF_TRACE_UPROBE_MULTI, BPF_F_UPROBE_MULTI_RETURN
 NOTHING = bytes.fromhex("b700000000000000 9500000000000000")  # r0 = 0; exit
 CLOSING = 16  # at once
 
@@ -30,28 +31,12 @@ class _Link(ctypes.Structure):
     )
 
 
-class _Load(ctypes.Structure):
-    """The part of union bpf_attr that loads a program."""
-
-    _fields_ = (
-        *((name, ctypes.c_uint32) for name in ("kind", "count")),
-        *((name, ctypes.c_uint64) for name in ("instructions", "license")),
-        *((name, ctypes.c_uint32) for name in ("log_level", "log_size")),
-        ("log", ctypes.c_uint64),
-        *((name, ctypes.c_uint32) for name in ("version", "flags")),
-        ("name", ctypes.c_char * 16),
-        *((name, ctypes.c_uint32) for name in ("interface", "attach_type")),
-    )
-
-
 @cache
 def has_links() -> bool:
     """Whether this kernel links many uprobes, found out by asking for a link in a folder: EBADF where it would (libbpf asks so)."""
-    code, license_ = ctypes.create_string_buffer(NOTHING), ctypes.create_string_buffer(b"GPL")
-    count = len(NOTHING) // 8
-    load = _Load(KPROBE, count, ctypes.addressof(code), ctypes.addressof(license_), attach_type=UPROBE_MULTI)
-    program = bpf(PROG_LOAD, load)
-    if program < 0:
+    try:
+        program = load_program("nothing", NOTHING, KPROBE, UPROBE_MULTI)
+    except OSError:
         return False
     try:
         os.close(link(program, "/", (0,), at_return=False))
