@@ -28,6 +28,13 @@ def test_the_import_contracts_hold() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_who_asks_no_api_server_does_not_wait_for_its_client_to_load() -> None:
+    program = "import sys, chaperone.{0}.__main__; print(*sorted({{'kubernetes_asyncio', 'aiohttp', 'jsonschema'}} & set(sys.modules)))"
+    for package in ("agent", "collector"):
+        done = subprocess.run([sys.executable, "-c", program.format(package)], capture_output=True, text=True, check=True)
+        assert done.stdout.split() == [], package
+
+
 def test_every_module_with_behaviour_has_a_test_at_its_mirror() -> None:
     exempt = {"__init__.py", "__main__.py"}
     wanted = [p.parent / f"test_{p.name}" for p in sources() if p.name not in exempt and has_behaviour(p)]

@@ -3,6 +3,7 @@
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 AGENTS = "chaperone:agents"  # the group (O) in the certificates of agents
 ADMINS = "chaperone:admins"  # its members may everything, also where no API server is asked
@@ -55,6 +56,18 @@ class Caller:
     def is_admin(self) -> bool:
         """May do everything, whatever an API server says."""
         return self.is_owner or (self.means is Means.CERTIFICATE and ADMINS in self.groups)
+
+
+class Reviews(Protocol):
+    """Who knows identities and rights."""
+
+    async def who(self, token: str) -> Caller | None:
+        """Whose token it is; None if nobody's."""
+        ...
+
+    async def may(self, caller: Caller, right: Right, namespace: str) -> bool:
+        """`namespace` "": in all of them."""
+        ...
 
 
 OWNER = Caller()

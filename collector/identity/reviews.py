@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from kubernetes_asyncio import client
 from kubernetes_asyncio.client.api_client import ApiClient
@@ -23,18 +23,6 @@ KEPT_S = 30.0
 KEPT = 4096  # answers
 
 T = TypeVar("T")
-
-
-class Reviews(Protocol):
-    """Who knows identities and rights."""
-
-    async def who(self, token: str) -> Caller | None:
-        """Whose token it is; None if nobody's."""
-        ...
-
-    async def may(self, caller: Caller, right: Right, namespace: str) -> bool:
-        """`namespace` "": in all of them."""
-        ...
 
 
 class ClusterReviews:

@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chaperone.collector.identity.access import Access
-from chaperone.collector.identity.caller import CALLER, Caller
+from chaperone.collector.identity.caller import CALLER, Caller, Reviews
 from chaperone.collector.identity.refusals import DeniedError, ReviewError
-from chaperone.collector.identity.reviews import Reviews
 from chaperone.collector.parameters import object_in
 from chaperone.collector.serve.query import Ask
 from chaperone.collector.serve.rights import NEEDS, OTHERS, Need, Where

@@ -8,10 +8,9 @@ from typing import Any, NoReturn
 
 import grpc
 
-from chaperone.collector.identity.caller import CALLER, OWNER, Caller
+from chaperone.collector.identity.caller import CALLER, OWNER, Caller, Reviews
 from chaperone.collector.identity.certificates import caller_of
 from chaperone.collector.identity.refusals import ReviewError
-from chaperone.collector.identity.reviews import Reviews
 
 CAPTURE = "/chaperone.v1.Capture/"
 BEARER = "Bearer "
