@@ -36,13 +36,18 @@ def ask(one, method, path=""):
 HOSTILE = (
     BEGIN
     + """
-def waits(): ask(peer(), "DELETE", "/agent")
+begin = threading.Event()  # so that those who ask leave us time to start the others
+def waits():
+    begin.wait()
+    ask(peer(), "DELETE", "/agent")
 def asks():
+    begin.wait()
     while True:
         try: ask(peer(), "GET")
         except (OSError, http.client.HTTPException): pass
 for work in [waits] * 40 + [asks] * 8: threading.Thread(target=work, daemon=True).start()
 pathlib.Path(result).touch()
+begin.set()
 while not pathlib.Path(end).exists(): time.sleep(0.05)
 """
 )
