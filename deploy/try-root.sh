@@ -7,10 +7,11 @@ root=$2
 # A mount namespace of our own: whatever is mounted ends with it.
 exec unshare --mount --propagation private sh -eu -c '
 	mount -t proc proc "$2/proc"
-	mount --rbind /sys "$2/sys"
+	mount -t sysfs -o ro sysfs "$2/sys" # as a container has it: no tracefs in it
 	mount -t tmpfs tmpfs "$2/tmp"
 	mount --bind /dev "$2/dev"
 	if [ "$1" = agent ]; then
+		mount --rbind /sys/fs/cgroup "$2/sys/fs/cgroup"
 		chroot "$2" /usr/bin/python3 -m chaperone.agent --check
 		chroot "$2" /usr/bin/python3 -c "import chaperone.agent.health.front, chaperone.agent.health.port, chaperone.agent.health.speaker"
 		echo "image: the agent finds all that it needs of this kernel"

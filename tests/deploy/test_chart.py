@@ -158,6 +158,17 @@ def test_only_the_agent_and_the_clean_up_have_rights_on_their_node() -> None:
             assert not any("hostPath" in volume for volume in pod.get("volumes", []))
 
 
+def test_of_the_node_the_agent_has_what_it_needs() -> None:
+    """A hostPath that a node lacks keeps the pod from starting: none for tracefs, which is not used, nor for types, which any /sys has."""
+    pod = named(rendered({}), "DaemonSet", "chaperone-agent")["spec"]["template"]["spec"]
+    mounted = {volume["hostPath"]["path"]: volume["hostPath"]["type"] for volume in pod["volumes"] if "hostPath" in volume}
+    assert mounted == {
+        "/sys/fs/cgroup": "Directory",
+        "/var/lib/chaperone/spool": "DirectoryOrCreate",
+        "/run/chaperone": "DirectoryOrCreate",
+    }
+
+
 def test_never_two_agents_on_a_node() -> None:
     strategy = named(rendered({}), "DaemonSet", "chaperone-agent")["spec"]["updateStrategy"]["rollingUpdate"]
     assert strategy == {"maxUnavailable": 1}, "maxSurge would run the new one beside the old one"
