@@ -60,8 +60,10 @@ from chaperone.collector.serve.admission import Admission
 from chaperone.collector.serve.doors import DoorError, open_doors
 from chaperone.collector.serve.guard import Guard
 from chaperone.collector.serve.local_line import LocalLine
-from chaperone.collector.serve.metrics import Family, MetricsPort
+from chaperone.collector.serve.metrics import Family
+from chaperone.collector.serve.port import WatchPort
 from chaperone.collector.serve.query import Ask, QueryService, asking
+from chaperone.collector.serve.readiness import Readiness
 from chaperone.collector.settings import CollectorSettings, Listening, Shared, store_directory
 from chaperone.collector.store.access import access_row
 from chaperone.collector.store.committer import Pace
@@ -136,7 +138,7 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     add("--listen", default="", metavar="HOST:PORT", help="serve agents and people with client certificates here too")
     add("--listen-tokens", default="", metavar="HOST:PORT", help="serve people with bearer tokens here too (needs --reviews)")
     add("--tls", type=Path, metavar="DIR", help="directory of tls.crt, tls.key and ca.crt for both; read again when they change")
-    add("--metrics", default="", metavar="HOST:PORT", help="serve Prometheus metrics here, to clients with certificates (needs --tls)")
+    add("--metrics", default="", metavar="HOST:PORT", help="serve /metrics (to clients with certificates) and /readyz here (needs --tls)")
     add("--reviews", default="", metavar="KUBECONFIG|in-cluster", help="the API server that knows tokens and what people may")
     add("--lookup", default="", metavar="KUBECONFIG|in-cluster", help="ask this API about pods that rules want to know of")
     add("--lift-startup-taint", default="", metavar="KUBECONFIG|in-cluster", help=LIFTED)
@@ -397,14 +399,17 @@ def _metrics(listening: Listening, tally: Tally, survey: Survey, parts: Parts) -
         yield alert_family(parts.alerter.counters.values())
         yield troubles_family({"store": parts.store.refusal(), "alerts": parts.alerter.refusal()})
 
-    port = MetricsPort(listening.metrics, listening.tls, families)
+    async def is_well() -> bool:
+        return not parts.store.refusal() and not parts.alerter.refusal() and await parts.store.answers()
+
+    port = WatchPort(listening.metrics, listening.tls, families, Readiness(asyncio.get_running_loop(), is_well))
     stack.callback(port.close)
     renewing = asyncio.create_task(_renewing(port))
     stack.callback(renewing.cancel)
     return stack
 
 
-async def _renewing(port: MetricsPort) -> None:
+async def _renewing(port: WatchPort) -> None:
     while True:
         await asyncio.sleep(RENEW_S)
         port.renew()

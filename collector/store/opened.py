@@ -48,6 +48,10 @@ class Store:
         """Why nothing new can be stored now; "" when it can."""
         return self._committer.refusal
 
+    async def answers(self) -> bool:
+        """That it does, in its turn. StoreError."""
+        return await self.run(lambda: self._engine.rows("SELECT 1 AS one") == [{"one": 1}])
+
     def commit(self, rows: list[Row], agent: str = "", next_batch: int = 0, marks: Sequence[StreamMark] = ()) -> Awaitable[str]:
         """Rows in the order of the calls; what is awaited says "" once they are durable, or why they are not yet: then they
         are kept and tried again."""

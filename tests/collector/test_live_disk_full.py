@@ -1,15 +1,20 @@
 """A store whose file system is full: nothing that isn't stored is acked, the agent is told, and it goes on when there is space."""
 
+import http.client
 import random
+import ssl
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import grpc
 import pytest
 from support.collectors import ask, batch, collector, hello, send, talk
 from support.conversations import Conversation
+from support.receivers import free_port, until
 from support.small_disk import small_disk
+from support.tls_directories import SERVER, authority, tls_directory
 
 from chaperone.proto import capture_pb2 as pb
 
@@ -40,18 +45,31 @@ def messages() -> list[pb.Upward]:
 def test_a_full_disk_is_said_and_survived(small: Path) -> None:
     filler, store = small / "filler", small / "store"
     filler.write_bytes(b"\0" * FILLER)
-    wanted = messages()
-    with collector(store):
+    wanted, address = messages(), f"127.0.0.1:{free_port()}"
+    tls = tls_directory(small.parent / "tls", authority(), SERVER)
+    with collector(store, "--metrics", address, "--tls", str(tls)):
+        assert is_ready(address, tls)
         highest, refusal = talk(store, [hello(), *wanted])
         assert 0 < highest < len(wanted)
         assert refusal is not None and refusal.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "cannot store anything now: no space left" in refusal.details()
+        assert not is_ready(address, tls)
         assert len(ask(store, "calls.list")) >= highest - 1
         assert send(store, [hello()])[0].welcome.next_batch == highest + 1
         filler.unlink()
         _send_until_taken(store, wanted)
         assert [call["name"] for call in ask(store, "calls.list")] == [f"c{n}" for n in range(CALLS)]
         assert ask(store, "sessions.list")[0]["missing"] == []
+        until(lambda: is_ready(address, tls))
+
+
+def is_ready(address: str, tls: Path) -> bool:
+    """As a kubelet is told, which shows no certificate."""
+    context = ssl.create_default_context(cafile=str(tls / "ca.crt"))
+    connection = http.client.HTTPSConnection(address, timeout=20, context=context)
+    with closing(connection):
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
 
 
 def _send_until_taken(store: Path, wanted: list[pb.Upward]) -> None:

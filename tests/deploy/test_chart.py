@@ -194,6 +194,16 @@ def test_a_kubelet_asks_the_agent_where_it_answers(monkeypatch: pytest.MonkeyPat
     assert policy == [{"ports": [{"port": port["containerPort"]}]}]
 
 
+def test_a_kubelet_asks_the_collector_whether_its_store_works() -> None:
+    for values, is_only in (({}, True), (SEVERAL, False)):
+        objects = rendered(values)
+        (collector,) = named(objects, "StatefulSet", "chaperone-collector")["spec"]["template"]["spec"]["containers"]
+        assert collector["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "metrics", "scheme": "HTTPS"}
+        assert any(argument.startswith("--metrics=") for argument in collector["args"])
+        assert named(objects, "Service", "chaperone-collector")["spec"].get("publishNotReadyAddresses", False) is is_only
+        assert is_only or "publishNotReadyAddresses" not in named(objects, "Service", "chaperone-collectors")["spec"]
+
+
 def test_the_options_are_options_of_the_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     objects = rendered(MATRIX[-2] | {"apiservers": ["api.example:6443"]})
