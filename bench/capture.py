@@ -1,115 +1,72 @@
-"""What recording costs a program: SSL_write + SSL_read of 100 bytes and 16 KiB, in one run.
+"""What recording costs a program, in one run: writing and reading TLS with OpenSSL and with Go, and connecting.
 
 Usage: python bench/capture.py [ROUNDS]        (root; needs bcc)
 
-One client process in a governed cgroup and one outside take turns, each with the same libssl. Per size:
+Of each program one process runs in a governed cgroup and one outside; they take turns. Per size:
 
     no probe       before anything is attached
     empty probes   the same entries and returns, programs that return at once
     capture        what the agent does, polled by it meanwhile
     unmonitored    a process outside every governed cgroup while capture runs
 
-Times are the client's CPU time, system time included; ratios are to "no probe" of the same size, best of the rounds,
-since other work disturbs. Every call must have come out of the ring, and none been lost.
+Times are the program's CPU time, system time included; ratios are to "no probe" of the same size, best of the rounds,
+since other work disturbs. Every call must have come out of the ring, and none been lost; so too at a steady 1,000 calls
+a second, and when 200 MB are written and read in a second.
 """
 
-import select
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from support.kernel import Workload, cgroup, governed
+from pairs import CONNECTING, Measured, programs, start
+from support.kernel import cgroup, governed
 from support.tls_server import make_certificate
 
 from chaperone.agent.probe.apart import Parser
-from chaperone.agent.probe.points import OPENSSL
+from chaperone.agent.probe.points import GO, OPENSSL
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, TlsBytes, TlsLost
 
-CLIENT = """
-import socket, ssl, sys, threading, time
-left, right = socket.socketpair()
-server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); server.load_cert_chain(sys.argv[1], sys.argv[2])
-ends = []
-thread = threading.Thread(target=lambda: ends.append(server.wrap_socket(right, server_side=True)))
-thread.start()
-tls = ssl._create_unverified_context().wrap_socket(left)
-thread.join()
-peer = ends[0]
-for line in sys.stdin:
-    size, pairs = map(int, line.split())
-    data = b"x" * size
-    began = time.process_time_ns()
-    for _ in range(pairs):
-        tls.send(data); left_to_read = size
-        while left_to_read: left_to_read -= len(peer.recv(left_to_read))
-    print((time.process_time_ns() - began) / pairs, flush=True)
-"""
 SIZES = {100: 10_000, 16_384: 2_000}  # bytes → pairs in a round
-PROGRAMS = sorted({program for pair in OPENSSL.values() for program in pair if program})
-EMPTY = "".join(f"int {program}(void *ctx) {{ return 0; }}\n" for program in PROGRAMS)
-
-
-class Poll(Protocol):
-    """What is done while a client works."""
-
-    def __call__(self) -> object: ...
-
-
-@dataclass
-class Client:
-    """One process with two ends of one TLS connection."""
-
-    process: subprocess.Popen[bytes]
-
-    def measure(self, size: int, meanwhile: Poll) -> float:
-        """Nanoseconds per pair."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{size} {SIZES[size]}\n".encode())
-        self.process.stdin.flush()
-        while not select.select([self.process.stdout], [], [], 0)[0]:
-            meanwhile()
-        return float(self.process.stdout.readline())
+LOADS = {"1,000 calls/s": (100, 2_500, 500), "200 MB/s": (16_384, 12_200, 6_100)}  # a pair is two calls: size, pairs, pairs a second
+CONNECTS = 2_000
+EMPTY = "".join(f"int {name}(void *ctx) {{ return 0; }}\n" for name in sorted({n for pair in (OPENSSL | GO).values() for n in pair if n}))
 
 
 @dataclass
 class Count:
-    """What the agent's side saw of the client."""
+    """What the agent's side saw of one program."""
 
     tracer: Tracer
-    kept: dict[int, int] = field(default_factory=lambda: dict.fromkeys(SIZES, 0))
+    calls: int = 0
+    size: int = 0
     lost: int = 0
-    cpu_s: dict[int, float] = field(default_factory=lambda: dict.fromkeys(SIZES, 0.0))  # of this process, compared with `kept`
+    cpu_s: float = 0.0  # of this process
+    parts: dict[int, tuple[int, float]] = field(default_factory=dict)  # size → calls, cpu_s
 
-    def capture(self, client: Client, size: int) -> float:
+    def capture(self, program: Measured, size: int, pairs: int, rate: int = 0) -> float:
         """One round, and what reading it took of the processor here."""
-        before = time.process_time()
-        found = client.measure(size, self.poll)
-        self.cpu_s[size] += time.process_time() - before
+        calls, before = self.calls, time.process_time()
+        found = program.measure(size, pairs, self.poll, rate)
+        for _ in range(3):
+            self.poll()
+        had, used_s = self.parts.get(size, (0, 0.0))
+        self.parts[size] = had + self.calls - calls, used_s + time.process_time() - before
         return found
 
     def poll(self) -> None:
         """As the agent does."""
         for value in self.tracer.poll(2):
             if isinstance(value, TlsBytes):
-                self.kept[len(value.data)] = self.kept.get(len(value.data), 0) + 1
+                self.calls += 1
+                self.size += len(value.data)
             self.lost += isinstance(value, TlsLost)
-
-
-def libssl(pid: int) -> str:
-    """The libssl that a process has mapped."""
-    return next(line.split()[-1] for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if "/libssl" in line)
 
 
 @contextmanager
@@ -124,60 +81,90 @@ def empty_probes(library: str) -> Iterator[None]:
         kernel.close()
 
 
-def idle(client: Client) -> Poll:
-    """Wait for the client's answer."""
-    return lambda: select.select([client.process.stdout], [], [], 0.1)
+def with_tls(program: Measured) -> str:
+    """The file that its TLS is in: the libssl it has mapped, or itself."""
+    maps = Path(f"/proc/{program.process.pid}/maps").read_text().splitlines()
+    return next((line.split()[-1] for line in maps if "/libssl" in line), f"/proc/{program.process.pid}/exe")
+
+
+def compared(tracer: Tracer, governed_one: Measured, other: Measured, rounds: int) -> tuple[dict[str, dict[int, float]], Count]:
+    """Each variant, each size: nanoseconds a pair."""
+    library, found, count = with_tls(other), dict[str, dict[int, float]](), Count(tracer)
+
+    def alone(program: Measured) -> dict[int, float]:
+        return {size: min(program.measure(size, pairs) for _ in range(rounds)) for size, pairs in SIZES.items()}
+
+    found["no probe"] = alone(governed_one)
+    with empty_probes(library):
+        found["empty probes"] = alone(governed_one)
+    assert isinstance(tracer.attach(library), Attached)
+    found["capture"] = {size: min(count.capture(governed_one, size, pairs) for _ in range(rounds)) for size, pairs in SIZES.items()}
+    found["unmonitored"] = alone(other)
+    return found, count
+
+
+def report(name: str, found: dict[str, dict[int, float]], count: Count, rounds: int) -> None:
+    for size, pairs in SIZES.items():
+        print(f"{name}, {size} bytes, best of {rounds} rounds of {pairs}")
+        for variant, times in found.items():
+            bare = found["no probe"][size]
+            print(f"  {variant:14} {times[size] / 1000:8.2f} us  x{times[size] / bare:.2f}  {(times[size] - bare) / 1000:+.2f} us")
+        calls, used_s = count.parts[size]
+        each = used_s / max(1, calls)
+        print(f"  captured {calls} of {2 * pairs * rounds} calls; to take them from the ring, processor time of the agent:")
+        print(f"  {each * 1e6:.1f} ms per 1000 calls, {each * 1e9 / size:.1f} ms per MB; lost {count.lost}")
+
+
+def loaded(name: str, program: Measured, tracer: Tracer) -> None:
+    """Nothing may be lost at these rates."""
+    for load, (size, pairs, rate) in LOADS.items():
+        count, began = Count(tracer), time.monotonic()
+        count.capture(program, size, pairs, rate)
+        took = time.monotonic() - began
+        print(f"{name} at {load}: {count.calls / took:,.0f} calls/s and {count.size / took / 1e6:,.1f} MB/s for {took:.1f} s, ", end="")
+        print(f"captured {count.size:,} of {2 * size * pairs:,} bytes, lost {count.lost}")
+
+
+def connecting(rounds: int) -> None:
+    """What the gate costs who connects, governed and not."""
+    with ExitStack() as stack:
+        groups = [stack.enter_context(cgroup()) for _ in range(2)]
+        inside, outside = (start([sys.executable, "-c", CONNECTING], group) for group in groups)
+        bare = [min(one.measure(0, CONNECTS) for _ in range(rounds)) for one in (inside, outside)]
+        tracer = stack.enter_context(Tracer())
+        gate = tracer.open_gate()
+        stack.callback(gate.close)
+        number = tracer.govern(groups[0])
+        gate.watch(number, groups[0])
+        gated = [min(one.measure(0, CONNECTS, lambda: tracer.poll(2)) for _ in range(rounds)) for one in (inside, outside)]
+        for name, before, after in zip(("governed", "unconcerned"), bare, gated, strict=True):
+            print(
+                f"connect and close, {name}: {before / 1000:.1f} us without an agent, {after / 1000:.1f} us with one, x{after / before:.2f}"
+            )
+        for one in (inside, outside):
+            one.end()
 
 
 def rss_anon() -> int:
-    """KiB of this process's own memory, bcc's compiler included."""
+    """KiB of this process's own memory."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
 
 
-def measure(rounds: int, governed_client: Client, other: Client, count: Count) -> dict[str, dict[int, float]]:
-    """Each variant, each size: nanoseconds per pair."""
-    library, found = libssl(other.process.pid), dict[str, dict[int, float]]()
-
-    def variant(name: str, client: Client, meanwhile: Poll) -> None:
-        found[name] = {size: min(client.measure(size, meanwhile) for _ in range(rounds)) for size in SIZES}
-
-    variant("no probe", governed_client, idle(governed_client))
-    with empty_probes(library):
-        variant("empty probes", governed_client, idle(governed_client))
-    assert isinstance(count.tracer.attach(library), Attached)
-    found["capture"] = {size: min(count.capture(governed_client, size) for _ in range(rounds)) for size in SIZES}
-    variant("unmonitored", other, count.poll)
-    return found
-
-
-def report(found: dict[str, dict[int, float]], count: Count, rounds: int) -> None:
-    for size, pairs in SIZES.items():
-        print(f"{size} bytes, SSL_write + SSL_read, best of {rounds} rounds of {pairs}")
-        for name, times in found.items():
-            bare = found["no probe"][size]
-            print(f"  {name:14} {times[size] / 1000:8.2f} us  x{times[size] / bare:.2f}  {(times[size] - bare) / 1000:+.2f} us")
-        each = count.cpu_s[size] / max(1, count.kept[size])
-        print(f"  captured {count.kept[size]} of {2 * pairs * rounds} calls; to take them from the ring, processor time of the agent:")
-        print(f"  {each * 1e6:.1f} ms per 1000 calls, {each * 1e9 / size:.1f} ms per MB")
-    print(f"chunks lost {count.lost}; kernel {count.tracer.lost}; agent RssAnon {rss_anon() / 1024:.1f} MiB")
-
-
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    with Tracer() as tracer, governed(tracer) as workload, cgroup() as elsewhere, TemporaryDirectory() as directory:
-        command = [sys.executable, "-c", CLIENT, *map(str, make_certificate(Path(directory)))]
-        clients = [start(workload, command, path) for path in (workload.path, elsewhere)]
-        for client in clients:
-            client.measure(100, lambda: None)
-        count = Count(tracer)
-        report(measure(rounds, *clients, count), count, rounds)
-        for client in clients:
-            client.process.communicate()
-
-
-def start(workload: Workload, command: list[str], path: Path) -> Client:
-    return Client(workload.start(command, path, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+    with TemporaryDirectory() as directory:
+        for name, command in programs(Path(directory), *make_certificate(Path(directory))).items():
+            with Tracer() as tracer, governed(tracer) as workload, cgroup() as elsewhere:
+                inside, outside = (start(command, path) for path in (workload.path, elsewhere))
+                for one in (inside, outside):
+                    one.measure(100, 10)
+                report(name, *compared(tracer, inside, outside, rounds), rounds)
+                loaded(name, inside, tracer)
+                print(f"kernel {tracer.lost}; agent RssAnon {rss_anon() / 1024:.1f} MiB")
+                for one in (inside, outside):
+                    one.end()
+    connecting(rounds)
 
 
 if __name__ == "__main__":
