@@ -63,7 +63,7 @@ int on_go_close_entry(struct pt_regs *ctx) {
   return 0;
 }
 
-/* func (c *Conn) handshakeContext(ctx context.Context) error */
+/* func (c *Conn) clientHandshake(ctx context.Context) error: what handshakeContext, which each Read and Write calls, does only once */
 int on_go_handshake_entry(struct pt_regs *ctx) {
   u32 slot = watched();
   if (slot) begin_handshake(slot, ctx->ax);

@@ -41,7 +41,7 @@ GO = {
     "crypto/tls.(*Conn).Write": ("on_go_write_entry", "on_go_write_return"),
     "crypto/tls.(*Conn).Read": ("on_go_read_entry", "on_go_read_return"),
     "crypto/tls.(*Conn).Close": ("on_go_close_entry", ""),
-    "crypto/tls.(*Conn).handshakeContext": ("on_go_handshake_entry", ""),
+    "crypto/tls.(*Conn).clientHandshake": ("on_go_handshake_entry", ""),
 }
 GO_NEEDS = frozenset({"crypto/tls.(*Conn).Write", "crypto/tls.(*Conn).Read", "crypto/tls.(*Conn).Close"})
 

@@ -77,7 +77,7 @@ def test_a_go_program_is_probed_behind_the_stack_check_and_at_each_return(tmp_pa
 
 
 def test_a_go_programs_handshakes_are_told_of_where_they_are_found(tmp_path: Path) -> None:
-    shaking = {**TLS, "crypto/tls.(*Conn).handshakeContext": LARGE_FRAME}
+    shaking = {**TLS, "crypto/tls.(*Conn).clientHandshake": LARGE_FRAME}
     assert {point.function for point in points_of(tmp_path / "go", elf_file(*go_functions(shaking)))} == set(GO)
     assert any(point.program == "on_go_handshake_entry" for point in points_in(KUBECTL))
 
