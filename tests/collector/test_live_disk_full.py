@@ -20,7 +20,7 @@ from chaperone.proto import capture_pb2 as pb
 
 SIZE = "90m"
 FILLER = 74 << 20
-PATIENCE_S = 20
+PATIENCE_S = 60
 CALLS = 40
 
 

@@ -23,7 +23,7 @@ from chaperone.proto.query_pb2_grpc import QueryStub
 from chaperone.proto.records import Record, pack
 
 TESTS = Path(__file__).parents[1]
-READY_S = 30
+READY_S = 60
 OPTIONS = [("grpc.max_receive_message_length", -1)]
 WALL_OFFSET = 1_700_000_000_000_000_000
 
@@ -96,7 +96,7 @@ def talk(store: Path, messages: Iterable[pb.Upward], on_ack: Callable[[int], Non
     highest = 0
     with grpc.insecure_channel(socket_target(store), OPTIONS) as channel:
         try:
-            for answer in CaptureStub(channel).Stream(iter(messages), timeout=20):
+            for answer in CaptureStub(channel).Stream(iter(messages), timeout=READY_S):
                 highest = max(highest, answer.ack.batch)
                 on_ack(answer.ack.batch)
         except grpc.RpcError as error:
