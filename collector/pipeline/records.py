@@ -309,9 +309,14 @@ class Pipeline:
     def _reopen(self, ids: tuple[StreamId, SessionId, ProcessId], marks: Mapping[str, bytes]) -> None:
         """Go on with a stream that an earlier collector had."""
         stream, mark = self._open(ids, late=True), marks.get(ids[0])
-        if mark is not None:
+        if mark is None:
+            return
+        try:
             self._streams[ids[0]] = Stream.restore(mark, stream.home, self._gate_of(ids[1], ids[0]), self._sink)
             self._marked.add(ids[0])
+        except Exception as error:  # noqa: BLE001 - one that is not as its layout says must not keep all others from going on
+            text = f"its state could not be read, it is joined where it is: {place_of(error)}"
+            self._note(records.Note(ids[1], 0, f"stream {ids[0]}", text, complete=False), 0)
 
     def _open(self, ids: tuple[StreamId, SessionId, ProcessId], late: bool = False) -> Stream:
         session, process = self._session(ids[1]), ids[2]

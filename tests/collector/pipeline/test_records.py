@@ -243,6 +243,26 @@ def test_a_stream_that_was_there_before_the_recording_is_read_from_the_middle_an
     assert not [row for row in rows if row.kind is Kind.LOSS]
 
 
+def test_a_stream_whose_mark_makes_no_sense_is_joined_late_and_the_others_go_on() -> None:
+    """As the marks of a version whose layout nobody raised would."""
+    good, bad = Conversation("good"), Conversation("bad")
+    before, rows = Pipeline(lambda: Masker(b"k" * 32), list[Row]()), list[Row]()
+    for record in [*good.begun(), good.request("/api/v1/pods"), *bad.begun(), bad.request("/api/v1/pods")]:
+        before.take(record, 0)
+    marks = {mark.stream: mark.state for mark in before.marks()[0] if mark.state}
+    for state in (b"\x80", b"\xff", b"", marks[bad.stream][:-20]):
+        past = [OpenSession({"id": one.session}, [], [{"id": one.stream, "process": one.process}]) for one in (bad, good)]
+        rows.clear()
+        restarted = Pipeline(lambda: Masker(b"k" * 32), rows)
+        restarted.recall(Past(past, marks | {bad.stream: state}))
+        [note] = [row.document for row in rows if row.kind is Kind.NOTE]
+        assert note["session"] == bad.session and "joined where it is" in note["text"] and not note["complete"]
+        answers = replace(good.answer(pods()), position=0), replace(bad.answer(pods()), position=0)
+        for record in answers:
+            restarted.take(record, 0)
+        assert {row.session for row in rows if row.kind is Kind.CALL} == {good.session}
+
+
 def test_a_stream_and_a_process_go_on_over_a_cut_and_another_collectors_start() -> None:
     """The stream stays in the session that it began in; the process is of both."""
     one, first, second = Conversation(), list[Row](), list[Row]()
