@@ -14,6 +14,7 @@ exec unshare --mount --propagation private sh -eu -c '
 		mount --rbind /sys/fs/cgroup "$2/sys/fs/cgroup"
 		chroot "$2" /usr/bin/python3 -m chaperone.agent --check
 		chroot "$2" /usr/bin/python3 -c "import chaperone.agent.health.front, chaperone.agent.health.port, chaperone.agent.health.speaker"
+		test -x "$2/usr/bin/sleep" # what the chart leaves running where it has cleaned up
 		echo "image: the agent finds all that it needs of this kernel"
 		exit
 	fi
@@ -24,6 +25,7 @@ exec unshare --mount --propagation private sh -eu -c '
 		/usr/local/bin/chaperone collector --store /tmp/store --ready-fd 3 --exit-when-idle 1 &
 		head -n 1 <&3
 		/usr/local/bin/chaperone sessions list --store /tmp/store
+		/usr/local/bin/chaperone removal nodes --help >/dev/null
 		wait"
 	echo "image: the collector serves as nobody, in a root that it cannot write"
 ' sh "$role" "$root"

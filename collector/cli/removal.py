@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0
 PATIENCE_S = 240.0  # helm waits five minutes for a hook
+AGAIN = "run this again when the API server answers, with an account that may get and delete this DaemonSet"
 AWAY = "for nodes that are away for good: helm uninstall --no-hooks, and `chaperone agent --clean-up` on those that come back"
 
 app = typer.Typer(no_args_is_help=True, help="What the chart does before it is removed.", rich_markup_mode=None)
@@ -61,12 +62,13 @@ def nodes(
 
 
 def _wait(what: "Callable[[DaemonSets], Awaitable[str]]", where: tuple[str, Path | None], patience_s: float) -> None:
-    """Until `what` says that nothing is in the way any more. CommandError with its last word."""
+    """Until `what` says that nothing is in the way any more. CommandError."""
     if problem := asyncio.run(_waited(what, where, time.monotonic() + patience_s)):
-        raise CommandError(problem, AWAY)
+        raise problem
 
 
-async def _waited(what: "Callable[[DaemonSets], Awaitable[str]]", where: tuple[str, Path | None], deadline: float) -> str:
+async def _waited(what: "Callable[[DaemonSets], Awaitable[str]]", where: tuple[str, Path | None], deadline: float) -> CommandError | None:
+    """What is in the way still when there is no more time."""
     from chaperone.collector.identity.cluster import Cluster, ClusterError  # noqa: PLC0415 - a quarter of a second that others need not wait
     from chaperone.collector.identity.daemonsets import DaemonSets  # noqa: PLC0415
 
@@ -74,9 +76,10 @@ async def _waited(what: "Callable[[DaemonSets], Awaitable[str]]", where: tuple[s
     try:
         while True:
             try:
-                problem = await what(DaemonSets(cluster, where[0]))
+                reason = await what(DaemonSets(cluster, where[0]))
+                problem = CommandError(reason, AWAY) if reason else None
             except ClusterError as error:
-                problem = str(error)
+                problem = CommandError(str(error), AGAIN)
             if not problem or time.monotonic() > deadline:
                 return problem
             await asyncio.sleep(LOOK_S)

@@ -53,6 +53,8 @@ def test_nodes_that_are_away_are_said_with_the_next_step(api: Api, tmp_path: Pat
 
 def test_whoever_may_not_or_names_none_is_told(api: Api, tmp_path: Path) -> None:
     api[0].refuses = [403] * 100
-    assert str(removal(api, tmp_path, "agents", "a", "0.05").exception) == "the API server refuses: 403 Forbidden"
+    refused = removal(api, tmp_path, "agents", "a", "0.05").exception
+    assert isinstance(refused, CommandError) and "an account that may" in refused.step
+    assert refused.sentence == "the API server refuses: 403 Forbidden"
     api[0].refuses = []
     assert str(removal(api, tmp_path, "nodes", "a", "0.05").exception) == "there is no DaemonSet a"
