@@ -86,6 +86,9 @@ def unpack(name: str, apt: list[str], tree: Path) -> None:
     if (tree / "usr/lib/modules").exists():
         (tree / "lib").mkdir(exist_ok=True)
         (tree / "usr/lib/modules").rename(tree / "lib/modules")
+    for image in tree.glob("lib/modules/*/vmlinuz"):  # there since 7.x; its name tells virtme-ng the version
+        (tree / "boot").mkdir(exist_ok=True)
+        image.rename(tree / "boot" / f"vmlinuz-{image.parent.name}")
     subprocess.run(["depmod", "-b", tree, next((tree / "lib/modules").iterdir()).name], check=True)
 
 
