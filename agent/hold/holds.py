@@ -15,6 +15,7 @@ import hashlib
 import logging
 import os
 import signal
+from collections import deque
 
 from chaperone.agent.ending.ends import socket_reset
 from chaperone.agent.gate import memory
@@ -47,6 +48,7 @@ SIGNALLED_NS = 40_000_000
 RESUMED_NS = 950_000_000  # a thread that is let go runs, and writes, within that on a busy machine
 SILENCE_NS = 5_000_000_000
 MISSED_NS = 5_000_000_000
+LOOKED_AT = 32  # held threads at once: what is asked of their tracer meanwhile waits for that
 REPLACING = (Name.SKIP, Name.WRITE)  # the program believes all of it to have left
 AS_IT_SAYS = "what it sends is allowed or ended, as onFailure says"
 TRACED = f"a process that another tracer has (a debugger) cannot be held: {AS_IT_SAYS}"
@@ -74,6 +76,7 @@ class Holds:
         self._signalled: dict[int, int] = {}
         self._is_answering, self._silent_since = True, now_ns()
         self._is_open = False
+        self._is_looking, self._to_see = False, deque[int]()
         self.seizer = Seizer(self._is_ours, self._over)
 
     # -- from other threads
@@ -87,12 +90,14 @@ class Holds:
         return self.seizer.call(lambda: self._told(held, stream, begin))
 
     def order(self, order: Order) -> bool:
-        """What to do about a hold; False when nothing waits under that name."""
-        return self.seizer.call(lambda: self._order(order))
+        """What to do about a hold; False when nothing waits under that name. Another workload's waits for nobody here."""
+        is_here = any(waiting.record is not None and waiting.record.hold == order.hold for waiting in list(self.waiting.values()))
+        return is_here and self.seizer.call(lambda: self._order(order))
 
     def hold_from(self, stream: StreamId, direction: Direction, position: int) -> None:
         """Hold this direction from a position on."""
-        self.seizer.call(lambda: self._hold_from(stream, direction, position))
+        if stream in self.lanes:
+            self.seizer.call(lambda: self._hold_from(stream, direction, position))
 
     def saw(self, value: SocketValue) -> None:
         """What the kernel told of a socket. One that says no more is ended, so that nobody waits for it."""
@@ -123,9 +128,10 @@ class Holds:
         return now_ns() - self._silent_since < SILENCE_NS
 
     def look(self) -> None:
-        """Deal with those whose time is over. Cheap when nobody waits."""
-        if self.waiting:
-            self.seizer.later(self._overdue)
+        """Deal with those whose time is over. Cheap when nobody waits. Not asked of a tracer that has the last look to do."""
+        if self.waiting and not self._is_looking:
+            self._is_looking = True
+            self.seizer.later(self._look)
         else:
             self.seizer.nudge()
 
@@ -381,12 +387,22 @@ class Holds:
 
     # -- when nobody decides
 
+    def _look(self) -> None:
+        self._is_looking = False
+        self._see_signals(now_ns())
+        self._overdue()
+
+    def _see_signals(self, now: int) -> None:
+        """Of some each time: it costs two looks into /proc each."""
+        self._to_see = self._to_see or deque(self.waiting)
+        some = [self._to_see.popleft() for _ in range(min(LOOKED_AT, len(self._to_see)))]
+        for tid in [tid for tid in some if tid in self.waiting and tid in self._stopped]:
+            self._stop_too(tid)
+            if self.waiting[tid].order is None and self._is_called_off(tid, now):
+                self._call_off(tid)
+
     def _overdue(self) -> None:
         now = now_ns()
-        for tid in [tid for tid in self.waiting if tid in self._stopped]:
-            self._stop_too(tid)
-        for tid in [tid for tid, waiting in self.waiting.items() if waiting.order is None and self._is_called_off(tid, now)]:
-            self._call_off(tid)
         for tid in [tid for tid, waiting in self.waiting.items() if waiting.order is None and waiting.deadline < now]:
             self._fail(tid)
         for tid in [tid for tid, waiting in self.waiting.items() if waiting.order is not None and self._stop_of(tid) is None]:

@@ -12,6 +12,7 @@ from support.enforced import ALLOWING, DENYING, client, enforced, until
 
 from chaperone.agent.hold.orders import Name, Order, Target
 from chaperone.agent.hold.room import TOO_MANY_BYTES, TOO_MANY_CALLS, Room
+from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Direction, Hold, Record
 
 pytestmark = pytest.mark.kernel
@@ -176,6 +177,39 @@ except OSError: print("ended", flush=True)
         assert (said, it.outcomes(), server.finished()[0][0]) == ("5\n", ["skip", "timeout-allow"], b"40000 5\n" + bytes(size))
     else:
         assert (said, it.outcomes(), server.finished()[0][0]) == ("ended\n", ["skip", "timeout-deny"], b"")
+
+
+def test_what_is_said_to_another_workload_waits_for_nobody_here(tracer, server):
+    is_over = threading.Event()
+    with enforced(tracer) as it:
+        it.holds.seizer.later(lambda: is_over.wait(30))
+        began = time.monotonic()
+        assert not it.holds.order(Order("stream/out/0/1", Name.PASS))
+        it.holds.hold_from(StreamId("stream"), Direction.IN, 0)
+        it.holds.look()
+        assert time.monotonic() - began < 30
+        is_over.set()
+
+
+def test_a_look_that_was_not_done_yet_is_asked_for_once(tracer, server):
+    """Else what others ask of a tracer that is slow waits behind ever more of them."""
+    looks = []
+
+    def decide(hold: Hold) -> Order:
+        is_over = threading.Event()
+        until(lambda: not it.holds.seizer.call(lambda: it.holds._is_looking))
+        it.holds._overdue = lambda: looks.append(hold.hold)
+        it.holds.seizer.later(lambda: is_over.wait(30))
+        for _ in range(5):
+            it.holds.look()
+        is_over.set()
+        it.holds.seizer.call(lambda: None)
+        del it.holds._overdue
+        return Order(hold.hold, Name.PASS)
+
+    with enforced(tracer) as it:
+        it.run(client(server, ASK), decide)
+        assert len(looks) == 1
 
 
 @pytest.mark.parametrize("terms", [ALLOWING, DENYING])

@@ -4,14 +4,16 @@ import os
 import shlex
 import signal
 import sys
+from dataclasses import replace
 
 import pytest
 from support.enforced import ALLOWING, client, enforced, until
 
+from chaperone.agent.hold import holds
 from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.hold.ptrace import Kind
 from chaperone.agent.trace.values import TlsHeld
-from chaperone.proto.records import Hold
+from chaperone.proto.records import Hold, Record
 
 pytestmark = pytest.mark.kernel
 ASK = 'tls.sendall(b"0 5\\n"); print(len(tls.recv(5)), flush=True)'
@@ -54,6 +56,34 @@ def test_one_without_a_handler_dies_of_it(tracer, server) -> None:
     with enforced(tracer, ALLOWING) as it:
         status, _ = it.run(client(server, ASK), signalling(it, signal.SIGTERM, Order("", Name.WAIT)))
         assert status == 128 + signal.SIGTERM and server.finished()[0][0] == b""
+
+
+def test_of_many_all_are_seen_sooner_or_later(tracer, server, monkeypatch) -> None:
+    """Not all are looked at each time, and it is the last that is to end."""
+    monkeypatch.setattr(holds, "LOOKED_AT", 2)
+    program = f"""
+import os
+pids = [os.posix_spawn({sys.executable!r}, {client(server, ASK)!r}, os.environ) for _ in range(5)]
+print(*sorted(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)
+"""
+
+    def decide(hold: Hold) -> None:
+        if len(it.asked) == 5:
+            last = next(value for value in reversed(it.values) if isinstance(value, TlsHeld))
+            until(lambda: last.tid in it.holds.seizer.kept)
+            os.kill(last.tls.pid, signal.SIGTERM)
+
+    def say(outcome: Record) -> None:
+        it.said.append(outcome)
+        if len(it.said) == 1:
+            it.holds.seizer.later(lambda: [it.holds.order(Order(hold.hold, Name.PASS)) for hold in it.asked])
+
+    with enforced(tracer, replace(ALLOWING, verdict_timeout=60_000_000_000)) as it:
+        it.holds.world = replace(it.holds.world, say=say)
+        _, said = it.run([sys.executable, "-c", program], decide)
+        assert said.split()[-5:] == [str(-signal.SIGTERM), *"0000"], said
+        assert it.outcomes() == ["gone"] + ["pass"] * 4
+        assert sorted(out for out, _ in server.finished()) == [b""] + [b"0 5\n"] * 4
 
 
 def test_other_signals_wait_for_the_end_of_the_hold(tracer, server) -> None:
