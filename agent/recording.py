@@ -18,6 +18,7 @@ from chaperone.agent.ending.endings import Endings
 from chaperone.agent.glass.suspension import Suspension
 from chaperone.agent.glass.watch import GlassWatch
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade, GroupValue
+from chaperone.agent.hold.allowance import share_of
 from chaperone.agent.hold.enforcement import Enforcement, terms_of
 from chaperone.agent.hold.orders import Name
 from chaperone.agent.probe.stack import Stacks
@@ -137,7 +138,7 @@ class Recording:
         for number, session in self.sessions.items() if self.is_strict else ():
             self.keep(number, session)
         self.gate = tracer.open_gate()
-        self.enforcement = Enforcement(tracer, settings.allows_edits)
+        self.enforcement = Enforcement(tracer, settings.allows_edits, share_of(settings.cpu))
         self.glass = Suspension(GlassWatch(settings.glass, self.lineage.boot_id), settings.node, self)
         self.gate.on_let_go = self.enforcement.let_go
         self.gate.tracers = lambda: self.enforcement.tracers()

@@ -10,6 +10,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from chaperone.agent.deliver.place import Streams
+from chaperone.agent.hold.allowance import SHARE
 from chaperone.agent.hold.guardian import Guardian
 from chaperone.agent.hold.holds import UNTRACEABLE, Holds
 from chaperone.agent.hold.lane import OrderError
@@ -33,10 +34,11 @@ DRAINING_NS = 2 * SECOND  # for what was begun before a suspension
 
 
 class Enforcement:
-    """`orders` go to whichever workload waits for them. `allows_edits`: also bytes of the collector's own."""
+    """`orders` go to whichever workload waits for them. `allows_edits`: also bytes of the collector's own. `share`: of a processor,
+    what tracing each may take."""
 
-    def __init__(self, tracer: Tracer, allows_edits: bool = False) -> None:
-        self.tracer, self.allows_edits = tracer, allows_edits
+    def __init__(self, tracer: Tracer, allows_edits: bool = False, share: float = SHARE) -> None:
+        self.tracer, self.allows_edits, self._share = tracer, allows_edits, share
         self.holds: dict[int, Holds] = {}
         self._said: SimpleQueue[Record] = SimpleQueue()
         self._regrets: SimpleQueue[tuple[int, str]] = SimpleQueue()
@@ -63,7 +65,7 @@ class Enforcement:
         world = World(
             self.tracer.kernel, self._said.put, self.tracer.files.exit_of, cgroup, lambda text: self._regrets.put((workload, text))
         )
-        holds = Holds(world, terms)
+        holds = Holds(world, terms, self._share)
         self.holds = {**self.holds, workload: holds}  # a new one: other threads go through it
         self.tracer.enforce(workload, terms.denies, terms.covers)
         if pid:

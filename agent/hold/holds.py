@@ -22,6 +22,7 @@ from chaperone.agent.gate import memory
 from chaperone.agent.gate.layout import Thread
 from chaperone.agent.hold import pending, ptrace
 from chaperone.agent.hold.acts import Acts
+from chaperone.agent.hold.allowance import SHARE
 from chaperone.agent.hold.disconnect import Sockets
 from chaperone.agent.hold.lane import NEVER, Lane, OrderError
 from chaperone.agent.hold.layout import HeldRecord, HoldFrom, Pending
@@ -53,14 +54,15 @@ REPLACING = (Name.SKIP, Name.WRITE)  # the program believes all of it to have le
 AS_IT_SAYS = "what it sends is allowed or ended, as onFailure says"
 TRACED = f"a process that another tracer has (a debugger) cannot be held: {AS_IT_SAYS}"
 UNTRACEABLE = f"nothing can be held, since the kernel lets nobody trace (Yama's ptrace_scope 3, SELinux's deny_ptrace): {AS_IT_SAYS}"
+SPENT = "its processes get more signals, or start more processes, than one tracer has time for: now and then they wait for half a second"
 REFUSED, ALLOWED = "timeout-deny", "timeout-allow"  # in the place of an order: as onFailure says
 ENTRIES = (Site.WRITE, Site.OWED)
 
 
 class Holds:
-    """The held threads of one workload."""
+    """The held threads of one workload. `share`: of a processor, what its tracer may take."""
 
-    def __init__(self, world: World, terms: Terms) -> None:
+    def __init__(self, world: World, terms: Terms, share: float = SHARE) -> None:
         self.world, self.terms = world, terms
         self.waiting: dict[int, Waiting] = {}
         self.lanes: dict[StreamId, Lane] = {}
@@ -77,7 +79,7 @@ class Holds:
         self._is_answering, self._silent_since = True, now_ns()
         self._is_open = False
         self._is_looking, self._to_see = False, deque[int]()
-        self.seizer = Seizer(self._is_ours, self._over)
+        self.seizer = Seizer(self._is_ours, self._over, lambda: self.world.regret(SPENT), share)
 
     # -- from other threads
 
@@ -128,8 +130,8 @@ class Holds:
         return now_ns() - self._silent_since < SILENCE_NS
 
     def look(self) -> None:
-        """Deal with those whose time is over. Cheap when nobody waits. Not asked of a tracer that has the last look to do."""
-        if self.waiting and not self._is_looking:
+        """Deal with those whose time is over. Cheap when nobody waits. Not asked of a tracer that rests, or has the last look to do."""
+        if self.waiting and not self._is_looking and not self.seizer.is_resting:
             self._is_looking = True
             self.seizer.later(self._look)
         else:
@@ -177,6 +179,7 @@ class Holds:
         return True
 
     def _pass_gate(self, tid: int) -> None:
+        self.seizer.look_at(tid)  # it may have stopped while we rested
         if tid in self._at_gate:
             self._at_gate.discard(tid)
             self.seizer.release(tid)

@@ -1,8 +1,9 @@
 """One thread that traces one workload's processes and sorts their stops.
 
 ptrace binds a tracee to a thread, so all requests are made here: others use `call`. A workload that floods itself with
-signals delays only its own Seizer. What is not ours passes unchanged: signals, job stops, forks, exits. A signal that
-`on_signal` takes leaves its thread stopped, seen by nobody but us, until `release`.
+signals delays only its own Seizer, which takes no stops for a while when they have cost too much (agent/hold/allowance.py): who
+stopped waits in the kernel, and what others ask of this thread is done. What is not ours passes unchanged: signals, job stops,
+forks, exits. A signal that `on_signal` takes leaves its thread stopped, seen by nobody but us, until `release`.
 
 Nobody is left stopped: an exception while a stop is handled lets that thread go on and is kept in `faults`; when this
 thread or process ends, however it ends, the kernel detaches what it traced, running, or kills what `on_signal` marked
@@ -16,6 +17,7 @@ import os
 import queue
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chaperone.agent.hold import ptrace
+from chaperone.agent.hold.allowance import SHARE, Allowance
 from chaperone.agent.hold.ptrace import FOLLOW, Event, Kind, Option, Stop
 from chaperone.agent.workload.processes import status_of
 
@@ -31,19 +34,28 @@ LOG = logging.getLogger("chaperone.agent.hold")
 WAKE = signal.SIGUSR2  # interrupts our waitpid, does nothing else
 RING_S = (0.001, 0.002, 0.004, 0.008, 0.016)  # a wake-up sent just before waitpid begins is lost: ring again
 FAULTS = 32
+SECOND = 1_000_000_000
+ASKED_EVERY_NS = 1_000_000
 Result = TypeVar("Result")
 
 
 class Seizer(threading.Thread):
-    """Traces what `seize` and `late` name, and all that comes of it. `on_signal(stop)` and `on_end(tid)` run in this thread.
+    """Traces what `seize` and `late` name, and all that comes of it. `on_signal(stop)`, `on_end(tid)` and `on_rest()` run in this thread.
 
     `on_signal` is asked about signals and job stops, and about any stop in which a thread comes back that was to take part in a job stop
     (`stop_too`): true keeps the thread. Make it in the main thread, which alone may install handlers of signals.
     """
 
-    def __init__(self, on_signal: Callable[[Stop], bool], on_end: Callable[[int], None] = lambda _tid: None) -> None:
+    def __init__(
+        self,
+        on_signal: Callable[[Stop], bool],
+        on_end: Callable[[int], None] = lambda _tid: None,
+        on_rest: Callable[[], None] = lambda: None,
+        share: float = SHARE,
+    ) -> None:
         super().__init__(name="seizer", daemon=True)
-        self.on_signal, self.on_end = on_signal, on_end
+        self.on_signal, self.on_end, self.on_rest = on_signal, on_end, on_rest
+        self._allowance, self._asked_ns, self.is_resting = Allowance(share), 0, False
         self.seized: set[int] = set()
         self.kept: dict[int, Kind] = {}
         self.faults: deque[str] = deque(maxlen=FAULTS)
@@ -95,6 +107,12 @@ class Seizer(threading.Thread):
         """Take a thread that a signal of ours stops for real: seize its process; `on_signal` is asked when it has stopped."""
         self.call(lambda: self._take_late(tid))
 
+    def look_at(self, tid: int) -> None:
+        """Take what this one has stopped for, if it has, before all others' stops. In this thread."""
+        with contextlib.suppress(ChildProcessError):
+            if (stop := ptrace.wait(tid, ptrace.WNOHANG)) is not None:
+                self._take(stop)
+
     def release(self, tid: int, deliver: int = 0) -> None:
         """Let a kept thread go on. Nothing happens to one that has ended."""
         self.call(lambda: self._release(tid, deliver))
@@ -133,6 +151,7 @@ class Seizer(threading.Thread):
         """Until `close`."""
         while not self._over:
             self._do_commands()
+            self._keep_to_share()
             try:
                 stop = None if self._over else ptrace.wait()
             except ChildProcessError:
@@ -140,6 +159,24 @@ class Seizer(threading.Thread):
                 continue
             if stop is not None:
                 self._take(stop)
+
+    def _keep_to_share(self) -> None:
+        """Rest when it is time. Asked now and then: the thread's own time is a system call away, a third of what many a stop takes."""
+        now = time.monotonic_ns()
+        if now - self._asked_ns < ASKED_EVERY_NS:
+            return
+        self._asked_ns = now
+        if rest_ns := self._allowance.rest(now, time.thread_time_ns()):
+            self._guarded(self.on_rest)
+            self._rest(now + rest_ns)
+
+    def _rest(self, end: int) -> None:
+        """Do only what is asked of us until then."""
+        self.is_resting = True
+        while not self._over and (left_ns := end - time.monotonic_ns()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._commands.get(timeout=left_ns / SECOND)()
+        self.is_resting = False
 
     def _wait_for_command(self) -> None:
         """Nobody is traced: there is nothing else to wait for."""

@@ -33,9 +33,20 @@ def ask(one, method, path=""):
     answer.read()
     return answer.status
 """
+FLOOD = """
+import os, pathlib, signal, sys, time
+parent, begin = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+signal.signal(signal.SIGUSR2, lambda *_: None)
+while not begin.exists(): time.sleep(0.05)
+while os.getppid() == parent: os.kill(os.getpid(), signal.SIGUSR2)
+"""
 HOSTILE = (
     BEGIN
+    + f"FLOOD = {FLOOD!r}"
     + """
+import os, subprocess
+ask(peer(), "GET")  # from its first held call on it is traced, and all that come of it
+flooders = [subprocess.Popen([sys.executable, "-c", FLOOD, str(os.getpid()), result]) for _ in range(2)]
 begin = threading.Event()  # so that those who ask leave us time to start the others
 def waits():
     begin.wait()
@@ -49,6 +60,7 @@ for work in [waits] * 40 + [asks] * 8: threading.Thread(target=work, daemon=True
 pathlib.Path(result).touch()
 begin.set()
 while not pathlib.Path(end).exists(): time.sleep(0.05)
+for each in flooders: each.kill()
 """
 )
 POLITE = (

@@ -13,6 +13,7 @@ from support.kernel import cgroup
 from support.tls_server import TlsServer
 
 from chaperone.agent.deliver.place import Streams
+from chaperone.agent.hold.allowance import SHARE
 from chaperone.agent.hold.holds import Holds
 from chaperone.agent.hold.lock import Lock
 from chaperone.agent.hold.orders import Name, Order
@@ -44,18 +45,21 @@ def passed(hold: Hold) -> Order:
 
 @dataclass
 class Enforced:
-    """`asked`: the questions; `said`: outcomes; `values`: all that the tracer told."""
+    """`asked`: the questions; `said`: outcomes; `values`: all that the tracer told; `regrets`: what could not be done."""
 
     tracer: Tracer
     path: Path
     workload: int
     terms: Terms
+    share: float = SHARE
     said: list[Record] = field(default_factory=list)
     asked: list[Hold] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
+    regrets: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.holds = Holds(World(self.tracer.kernel, self.said.append, self.tracer.files.exit_of, self.path), self.terms)
+        world = World(self.tracer.kernel, self.said.append, self.tracer.files.exit_of, self.path, self.regrets.append)
+        self.holds = Holds(world, self.terms, self.share)
         self.lineage = Lineage("boot", {self.workload: SessionId("s")})
         self.streams = Streams(self.lineage)
         self.tracer.enforce(self.workload, self.terms.denies, self.terms.covers)
@@ -127,11 +131,11 @@ def begun(argv: list[str], path: Path) -> Iterator[tuple["subprocess.Popen[str]"
 
 
 @contextmanager
-def enforced(tracer: Tracer, terms: Terms = ALLOWING) -> Iterator[Enforced]:
-    """A workload for one test."""
+def enforced(tracer: Tracer, terms: Terms = ALLOWING, share: float = SHARE) -> Iterator[Enforced]:
+    """A workload for one test. `share`: of a processor, what tracing it may take."""
     with cgroup() as path:
         number = tracer.govern(path)
-        made = Enforced(tracer, path, number, terms)
+        made = Enforced(tracer, path, number, terms, share)
         try:
             yield made
         finally:

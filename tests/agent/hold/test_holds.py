@@ -10,6 +10,7 @@ import pytest
 from support import other_tracer
 from support.enforced import ALLOWING, DENYING, client, enforced, until
 
+from chaperone.agent.hold.holds import SPENT
 from chaperone.agent.hold.orders import Name, Order, Target
 from chaperone.agent.hold.room import TOO_MANY_BYTES, TOO_MANY_CALLS, Room
 from chaperone.proto.ids import StreamId
@@ -139,7 +140,7 @@ print(*sorted(said), flush=True)
 @pytest.mark.parametrize(("limits", "lack"), [((100_000, 100), TOO_MANY_BYTES), ((1 << 30, 2), TOO_MANY_CALLS)])
 def test_for_what_there_is_no_room_the_policy_counts_at_once(tracer, server, terms, limits, lack):
     """Five calls of 40 kB wait at once, of which two have room: the bytes of the others are not even read."""
-    kept, regrets = [], []
+    kept = []
 
     def decide(hold: Hold) -> None:
         kept.append(sum(len(waiting.data) for waiting in it.holds.waiting.values()))
@@ -151,14 +152,14 @@ def test_for_what_there_is_no_room_the_policy_counts_at_once(tracer, server, ter
             it.holds.seizer.later(lambda: [it.holds.order(Order(hold, Name.PASS)) for hold in waiting])
 
     with enforced(tracer, replace(terms, verdict_timeout=60 * SECOND)) as it:
-        it.holds.world = replace(it.holds.world, say=say, regret=regrets.append)
+        it.holds.world = replace(it.holds.world, say=say)
         it.holds.room = Room(tracer.kernel, *limits)
         _, said = it.run(client(server, MANY), decide)
     ours = "timeout-deny" if terms.denies else "timeout-allow"
     assert sorted(it.outcomes()) == ["pass"] * 2 + [ours] * 3
     assert {(outcome.order, outcome.result, outcome.gained) for outcome in it.said} == {("pass", "", 0), (ours, lack, 0)}
     assert max(kept) == 2 * 40_008 and sorted(len(hold.data) for hold in it.asked) == [0] * 3 + [40_008] * 2
-    assert set(regrets) == {f"{lack}: onFailure counted at once"}
+    assert set(it.regrets) == {f"{lack}: onFailure counted at once"}
     assert said.split() == (["answered"] * 2 + ["ended"] * 3 if terms.denies else ["answered"] * 5)
 
 
@@ -177,6 +178,38 @@ except OSError: print("ended", flush=True)
         assert (said, it.outcomes(), server.finished()[0][0]) == ("5\n", ["skip", "timeout-allow"], b"40000 5\n" + bytes(size))
     else:
         assert (said, it.outcomes(), server.finished()[0][0]) == ("ended\n", ["skip", "timeout-deny"], b"")
+
+
+@pytest.mark.parametrize("terms", [ALLOWING, DENYING])
+def test_who_floods_itself_with_signals_waits_and_is_still_decided_on(tracer, server, tmp_path, terms):
+    """It asks until it was held while its tracer rests. Its calls are not left to onFailure for that."""
+    met = tmp_path / "met"
+    program = f"""
+import os, pathlib, signal, time
+parent = os.getpid()
+for _ in range(2):
+    if not os.fork():
+        signal.signal(signal.SIGUSR2, lambda *_: None)
+        while os.getppid() == parent: os.kill(os.getpid(), signal.SIGUSR2)
+        os._exit(0)
+while not pathlib.Path({str(met)!r}).exists():
+    tls.sendall(b"0 5\\n")
+    assert len(tls.recv(5)) == 5
+    time.sleep(0.05)
+print("answered", flush=True)
+"""
+    left = []
+
+    def decide(hold: Hold) -> Order:
+        if it.holds.seizer.is_resting:
+            met.touch()
+        left.append(len(server.conversations[0].out))
+        return Order(hold.hold, Name.PASS)
+
+    with enforced(tracer, terms, share=0.005) as it:
+        _, said = it.run(client(server, program), decide)
+    assert (said, set(it.outcomes()), set(it.regrets)) == ("answered\n", {"pass"}, {SPENT})
+    assert left == [4 * count for count in range(len(left))]
 
 
 def test_what_is_said_to_another_workload_waits_for_nobody_here(tracer, server):

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -199,3 +199,48 @@ def test_an_exception_of_a_call_is_the_callers():
         gone = subprocess.Popen(["true"])
         gone.wait()
         made.seize(gone.pid)
+
+
+FLOOD = "import os, signal\nsignal.signal(signal.SIGUSR2, lambda *_: None)\nwhile True: os.kill(os.getpid(), signal.SIGUSR2)"
+
+
+@contextmanager
+def flooding() -> Iterator[int]:
+    """The pid of one that sends itself signals. Not our child: to wait for one that we trace would take its stops."""
+    script = '"$@" & echo $!; read end; kill -9 $!; wait'
+    with subprocess.Popen(["bash", "-c", script, "sh", sys.executable, "-c", FLOOD], stdin=-1, stdout=-1, text=True) as shell:
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        try:
+            yield int(shell.stdout.readline())
+        finally:
+            shell.stdin.close()
+
+
+def test_a_flood_of_signals_takes_no_more_than_the_share() -> None:
+    rests: list[tuple[int, int]] = []  # clock and processor time at the beginning of each
+    note = lambda: rests.append((time.monotonic_ns(), time.thread_time_ns()))  # noqa: E731
+    with flooding() as pid, closing(Seizer(lambda _stop: False, on_rest=note, share=0.02)) as made:
+        made.seize(pid)
+        until(lambda: len(rests) > 3)
+        took, used = (last - first for first, last in zip(rests[0], rests[3], strict=True))
+        assert used < 0.04 * took
+        until(lambda: made.call(lambda: made.is_resting))  # what others ask is done meanwhile
+        made.close()
+        assert tracer_of(pid) == 0
+
+
+def test_what_one_stopped_for_is_taken_on_request() -> None:
+    with running() as child, seizer(stops) as made:
+        made.seize(child.pid)
+
+        def look() -> bool:
+            os.kill(child.pid, signal.SIGSTOP)
+            until(lambda: state(child.pid) == "t")
+            made.look_at(child.pid)
+            return child.pid in made.kept
+
+        assert made.call(look)
+        made.call(lambda: made.look_at(os.getpid()))  # one that is not traced
+        made.release(child.pid)
+        assert say(child, "on") == "on"
