@@ -1,9 +1,10 @@
 """`python dying_enforcer.py STATE allow|deny CGROUP CLIENT…`: an enforced client whose enforcer says when it is in a state.
 
 idle: nobody is held; holding: a write waits; gathering: one was taken for written; answering: a read waits for its answer.
-Says on stdout the client's pid, then "now".
+Says on stdout the client's pid, then "now". GROW makes it use ever more memory.
 """
 
+import signal
 import sys
 import threading
 import time
@@ -19,8 +20,11 @@ from chaperone.agent.trace.tracer import Tracer
 from chaperone.proto.records import Direction, Hold
 from chaperone.proto.refusals import Refusal
 
+GROW, MIB, MUCH = signal.SIGUSR1, 1 << 20, 1024
+
 
 def main(state: str, on_failure: str, group: Path, *client: str) -> None:
+    signal.signal(GROW, lambda _number, _frame: print(len([b"x" * MIB for _ in range(MUCH)]), "MiB were too few", file=sys.stderr))
     with Tracer() as tracer:
         tracer.attach(libssl())
         it = Enforced(tracer, group, tracer.govern(group), DENYING if on_failure == "deny" else ALLOWING)
