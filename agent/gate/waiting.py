@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from chaperone.agent.gate.layout import Thread
 from chaperone.agent.gate.maps import Map
@@ -21,6 +22,8 @@ FOREIGN_S = 10.0  # as long as the agent may take for its look
 CLOSE_S = 2.0  # at the end, one in the kernel's hands for longer is left to be let go by the kernel
 EINTR, CONNECT = 2**64 - 4, 42  # as registers show them
 CONNECTING = frozenset({CONNECT, 44, 46})  # and sendto and sendmsg, which connect with MSG_FASTOPEN
+IO_URING_ENTER = 426
+WORKER = 0x10  # PF_IO_WORKER: include/linux/sched.h, the same since 5.12
 SYSCALL_SIZE = 2
 
 
@@ -113,8 +116,8 @@ class Waiting:
         was_ours = self._resume(stop.tid)
         if stop.kind is Kind.SIGNAL and not (was_ours and stop.number == signal.SIGSTOP):
             waiter.deliver = stop.number
-        with contextlib.suppress(ProcessLookupError):
-            self.late += waiter.is_connecting and ptrace.registers(stop.tid).orig_rax not in CONNECTING
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            self.late += waiter.is_connecting and not _is_in_its_connect(stop.tid)
         if waiter.is_leaving:
             self._let_go(stop.tid, waiter)
 
@@ -133,6 +136,19 @@ class Waiting:
             os.kill(process.number, signal.SIGCONT)
         self.halted.remove(Thread(tid))
         return True
+
+
+def _is_in_its_connect(tid: int) -> bool:
+    """Whether a thread that has stopped keeps its program from going on with the connection. One of io_uring's workers does not: it shows
+    the registers of who made it, whom nobody stopped."""
+    call = ptrace.registers(tid).orig_rax
+    return call in CONNECTING or (call == IO_URING_ENTER and not _is_worker(tid))
+
+
+def _is_worker(tid: int) -> bool:
+    """proc(5): its flags stand seventh behind the name."""
+    stat = Path(f"/proc/{tid}/stat").read_text(errors="replace")
+    return bool(int(stat.rpartition(")")[2].split()[6]) & WORKER)
 
 
 def _connect_again(tid: int) -> None:

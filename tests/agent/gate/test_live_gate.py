@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support import c_peer
 from support.enforced import until
 from support.go_peer import STRIPPED, built
 from support.kernel import Seen, Workload, cgroup, entering, governed, skip_without_kernel
@@ -108,6 +109,18 @@ def test_programs_of_go_that_nobody_has_seen_are_whole(tracer: Tracer, server: T
             seen.values += workload.run([copy, str(server.port), str(server.certificate)]).values
     assert len(server.conversations) > 3
     assert sorted(seen.conversations()) == sorted(server.finished())
+
+
+@pytest.mark.parametrize("how", ["inline", "worker", "poller"])
+def test_clients_that_connect_by_io_uring_are_whole_or_told_of(tracer: Tracer, server: TlsServer, tmp_path: Path, how: str) -> None:
+    """Where a thread of the kernel's connects for its program, it keeps it from nothing: that is said (test_waiting.py)."""
+    program, seen = c_peer.built("ring_client", tmp_path, "-lssl", "-lcrypto"), Seen()
+    with gated(tracer) as (workload, gate):
+        for number in range(3):
+            seen.values += workload.run([program, str(server.port), how], env=fresh(tmp_path, number), stdout=subprocess.DEVNULL).values
+    assert not gate.missed or how != "inline"
+    if not gate.missed:
+        assert_all_captured(seen, server, 3)
 
 
 LONG = CLIENT.replace("tls.unwrap()", "print(flush=True); input(); tls.sendall(b'5 5\\n' + b'y' * 5); tls.recv(5, 0); tls.unwrap()")

@@ -9,10 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from support.c_peer import built
 
 from chaperone.agent.gate.layout import Thread
 from chaperone.agent.gate.maps import Map
@@ -20,6 +21,7 @@ from chaperone.agent.gate.waiting import Waiting
 from chaperone.agent.hold import ptrace
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="tracing others needs root")
+HANDSHAKE = b"\x16"  # the first byte of a ClientHello
 BELOW = ["/bin/sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c"]  # not our own child, whose stops its parent would be told
 
 
@@ -250,6 +252,25 @@ def test_who_has_gone_on_before_it_stopped_is_counted(waiting: Waiting) -> None:
         waiting.take(pid)
         leave(waiting, pid)
     assert waiting.late == 1
+
+
+def test_of_what_connects_by_io_uring_a_worker_keeps_nobody_from_going_on(waiting: Waiting, tmp_path: Path) -> None:
+    """Both wait for a server's first word: who asked, in io_uring_enter, and the kernel's own thread, which receives."""
+    program = built("ring_client", tmp_path, "-lssl", "-lcrypto")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [*BELOW[:4], str(program), str(listener.getsockname()[1]), "worker"]
+        with subprocess.Popen(command) as shell, ExitStack() as stack:
+            served, _ = listener.accept()
+            stack.enter_context(served)  # when it is closed, the program ends
+            [asking] = map(int, Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text().split())
+            assert served.recv(1) == HANDSHAKE
+            until(lambda: Path(f"/proc/{asking}/syscall").read_text().startswith("426 "))
+            time.sleep(0.1)  # its hello may have left a moment before it hears of that, and asks for the answer
+            [worker] = {int(one.name) for one in Path(f"/proc/{asking}/task").iterdir()} - {asking}
+            for thread, late in ((asking, 0), (worker, 1)):
+                waiting.take(thread)
+                leave(waiting, thread)
+                assert waiting.late == late
 
 
 def test_a_stop_that_is_only_about_to_be_sent_is_not_taken_back(waiting: Waiting, kernel: FakeMap) -> None:
