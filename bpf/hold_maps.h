@@ -3,8 +3,9 @@
 /* slot -> how its workload is enforced; by agent/hold, `unheld` here. */
 BPF_ARRAY(enforcing, struct enforcing, SLOTS + 1);
 
-/* Thread -> what it is held for; from here until user space lets it go or the thread has ended. */
-BPF_HASH(held_threads, u32, struct held, 4096);
+/* Thread -> what it is held for; from here until user space lets it go or the thread has ended. One workload may have 1,024 of them
+ * (agent/hold/room.py), but has more until user space has seen them. */
+BPF_HASH(held_threads, u32, struct held, 16384);
 
 /* 0 -> zeros: a value of `held_threads` to be filled. Never written. */
 BPF_ARRAY(held_empty, struct held, 1);
