@@ -13,6 +13,7 @@ from chaperone.agent.child import Child
 from chaperone.agent.deliver.line import AUTHORITY, CERTIFICATE, KEY
 from chaperone.agent.health.certificate import in_memory
 from chaperone.agent.health.report import Report
+from chaperone.proto.port import listening_at
 
 TELL_S = 1.0
 REREAD_S = 10.0
@@ -92,15 +93,6 @@ class Front:
         if self._child is not None:
             self._child.end()
         self._child = None
-
-
-def listening_at(address: tuple[str, int]) -> socket.socket:
-    """Of all addresses where none is named."""
-    if address[0]:
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        return socket.create_server(address, family=family)
-    is_both = socket.has_dualstack_ipv6()
-    return socket.create_server(address, family=socket.AF_INET6 if is_both else socket.AF_INET, dualstack_ipv6=is_both)
 
 
 def _content(file: Path) -> bytes:

@@ -1,7 +1,6 @@
 """The real process behind the port, asked over TLS."""
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from support.asked_port import asked
 from support.tls_directories import authority, tls_directory
 
-from chaperone.agent.health.front import Front, listening_at
+from chaperone.agent.health.front import Front
 from chaperone.agent.health.report import Report
 from chaperone.collector.identity.certificates import Pair, Subject
 
@@ -102,11 +101,3 @@ def test_a_renewed_certificate_is_shown(told: Told, parent: Pair, tmp_path: Path
     told.until(GOOD, lambda: bool(told.said))
     assert told.said == [f"nobody is told how we are: {tmp_path}/agent/tls.key: No such file or directory"]
     assert told.answers("/readyz")[0] in (200, 503), "the one before is good still"
-
-
-def test_it_listens_where_it_is_told_or_everywhere() -> None:
-    with listening_at(("127.0.0.1", 0)) as one, listening_at(("", 0)) as all_:
-        assert one.getsockname()[0] == "127.0.0.1"
-        socket.create_connection(("127.0.0.1", all_.getsockname()[1])).close()
-    with pytest.raises(OSError, match="in use"), listening_at(("127.0.0.1", 0)) as taken:
-        listening_at(taken.getsockname())
