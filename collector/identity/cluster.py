@@ -1,6 +1,7 @@
 """An API server that is asked by us: the pod's own service account, or a kubeconfig."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,6 +37,15 @@ class Cluster:
             raise ClusterError(f"the API server refuses: {error.status} {error.reason}", error.status or 0) from None
         except (aiohttp.ClientError, config.ConfigException, yaml.YAMLError, TypeError, KeyError, TimeoutError, OSError) as error:
             raise ClusterError(f"the API server cannot be asked: {type(error).__name__}") from None
+
+    async def find(self, question: Callable[[ApiClient], Awaitable[T]]) -> T | None:
+        """The same of one object; None where there is none."""
+        try:
+            return await self.ask(question)
+        except ClusterError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
 
     async def close(self) -> None:
         """Hang up."""

@@ -1,13 +1,11 @@
 """DaemonSets of a cluster, as whoever removes agents needs them: deleted with all their pods, and looked at."""
 
-from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any
 
 from kubernetes_asyncio import client
 from kubernetes_asyncio.client.api_client import ApiClient
 
-from chaperone.collector.identity.cluster import PATIENCE_S, Cluster, ClusterError
+from chaperone.collector.identity.cluster import PATIENCE_S, Cluster
 
 
 class DaemonSets:
@@ -25,7 +23,7 @@ class DaemonSets:
                 name, self._namespace, propagation_policy="Foreground", _request_timeout=PATIENCE_S
             )
 
-        await self._found(asked)
+        await self._cluster.find(asked)
 
     async def waiting(self, name: str) -> tuple[int, int] | None:
         """On how many nodes its pod is not ready, and how many there are; None where there is no such DaemonSet."""
@@ -33,18 +31,10 @@ class DaemonSets:
         async def asked(api: ApiClient) -> Any:
             return await client.AppsV1Api(api).read_namespaced_daemon_set(name, self._namespace, _request_timeout=PATIENCE_S)
 
-        found = await self._found(asked)
+        found = await self._cluster.find(asked)
         if found is None:
             return None
         status = found.status
         if (status.observed_generation or 0) < found.metadata.generation:  # nobody has looked yet which nodes there are
             return 1, 1
         return status.desired_number_scheduled - status.number_ready, status.desired_number_scheduled
-
-    async def _found(self, question: Callable[[ApiClient], Awaitable[Any]]) -> Any:
-        try:
-            return await self._cluster.ask(question)
-        except ClusterError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise

@@ -1,7 +1,6 @@
 """Certificates in a namespace: a Secret for each name."""
 
 import base64
-from http import HTTPStatus
 from typing import Any
 
 from kubernetes_asyncio import client
@@ -26,12 +25,10 @@ class Secrets:
             return await client.CoreV1Api(api).read_namespaced_secret(self._prefix + name, self._namespace, _request_timeout=PATIENCE_S)
 
         try:
-            found = await self._cluster.ask(asked)
+            found = await self._cluster.find(asked)
         except ClusterError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return {}
             raise ShelfError(f"secret {self._prefix}{name} cannot be read: {error}") from None
-        return {file: base64.b64decode(data) for file, data in (found.data or {}).items()}
+        return {file: base64.b64decode(data) for file, data in (found.data or {}).items()} if found else {}
 
     async def write(self, name: str, files: Files) -> None:
         """In the place of all that the Secret had, or as a new one."""
@@ -47,11 +44,7 @@ class Secrets:
             return await client.CoreV1Api(api).create_namespaced_secret(self._namespace, secret, _request_timeout=PATIENCE_S)
 
         try:
-            try:
-                await self._cluster.ask(replaced)
-            except ClusterError as error:
-                if error.status != HTTPStatus.NOT_FOUND:
-                    raise
+            if await self._cluster.find(replaced) is None:
                 await self._cluster.ask(created)
         except ClusterError as error:
             raise ShelfError(f"secret {self._prefix}{name} cannot be written: {error}") from None
