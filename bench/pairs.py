@@ -9,7 +9,7 @@ from typing import Protocol
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.go_peer import GO
+from support.go_peer import STRIPPED, built
 from support.kernel import entering
 
 OPENSSL = """
@@ -80,9 +80,7 @@ def start(command: list[str | Path], cgroup: Path) -> Measured:
 
 def programs(folder: Path, certificate: Path, key: Path) -> dict[str, list[str | Path]]:
     """The commands of those that talk TLS, by what is measured of them."""
-    go = folder / "pairs"
-    subprocess.run([GO, "build", "-ldflags=-s -w", "-o", go, Path(__file__).with_suffix(".go")], check=True)
     return {
         "SSL_write + SSL_read": [sys.executable, "-c", OPENSSL, certificate, key],
-        "Go's Write + Read": [go, certificate, key],
+        "Go's Write + Read": [built("tls_pairs", folder, STRIPPED), certificate, key],
     }

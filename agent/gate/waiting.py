@@ -10,12 +10,12 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from chaperone.agent.gate.layout import Thread
 from chaperone.agent.gate.maps import Map
 from chaperone.agent.hold import ptrace
 from chaperone.agent.hold.ptrace import Kind, Option, Stop
+from chaperone.agent.workload.processes import stat_of
 
 HASTE_S = 0.05  # after its arrival a thread is looked at often until it has stopped
 FOREIGN_S = 10.0  # as long as the agent may take for its look
@@ -23,7 +23,7 @@ CLOSE_S = 2.0  # at the end, one in the kernel's hands for longer is left to be 
 EINTR, CONNECT = 2**64 - 4, 42  # as registers show them
 CONNECTING = frozenset({CONNECT, 44, 46})  # and sendto and sendmsg, which connect with MSG_FASTOPEN
 IO_URING_ENTER = 426
-WORKER = 0x10  # PF_IO_WORKER: include/linux/sched.h, the same since 5.12
+WORKER = 0x10  # PF_IO_WORKER, include/linux/sched.h since 5.12: in field 9 of proc_pid_stat(5)
 SYSCALL_SIZE = 2
 
 
@@ -142,13 +142,7 @@ def _is_in_its_connect(tid: int) -> bool:
     """Whether a thread that has stopped keeps its program from going on with the connection. One of io_uring's workers does not: it shows
     the registers of who made it, whom nobody stopped."""
     call = ptrace.registers(tid).orig_rax
-    return call in CONNECTING or (call == IO_URING_ENTER and not _is_worker(tid))
-
-
-def _is_worker(tid: int) -> bool:
-    """proc(5): its flags stand seventh behind the name."""
-    stat = Path(f"/proc/{tid}/stat").read_text(errors="replace")
-    return bool(int(stat.rpartition(")")[2].split()[6]) & WORKER)
+    return call in CONNECTING or (call == IO_URING_ENTER and not int(stat_of(tid)[6]) & WORKER)
 
 
 def _connect_again(tid: int) -> None:

@@ -42,10 +42,14 @@ def argv(pid: int) -> tuple[str, ...]:
 def started_ns(pid: int) -> int | None:
     """When it started, in boot-time nanoseconds as exact as /proc is (a clock tick): proc_pid_stat(5) field 22."""
     try:
-        stat = (PROC / str(pid) / "stat").read_text(errors="replace")
+        return int(stat_of(pid)[19]) * TICK_NS
     except OSError:
         return None
-    return int(stat.rpartition(")")[2].split()[19]) * TICK_NS
+
+
+def stat_of(number: int) -> list[str]:
+    """What proc_pid_stat(5) says of a process or thread behind its name, whose bytes may be any: from field 3 on. OSError if it is gone."""
+    return (PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
 def status_of(number: int) -> dict[str, str]:

@@ -2,15 +2,12 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from support.chart import named, rendered
 from support.kernel import cgroup, skip_without_kernel
-from support.locking import HELLO, HOLDER, RECORD, talking
-
-from chaperone.agent.hold.layout import STALE_NS
+from support.locking import HELLO, RECORD, dying_agent, talking
 
 pytestmark = pytest.mark.kernel
 
@@ -27,14 +24,9 @@ def clean_up(path: Path, *without: str) -> "subprocess.CompletedProcess[str]":
 def test_what_an_agent_left_locked_speaks_again() -> None:
     skip_without_kernel()
     with cgroup() as path, talking(path) as talk:
-        holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
-        assert holder.stdout is not None and holder.stdout.readline() == "on\n"
-        talk.say(HELLO)
-        talk.comes(HELLO)
-        holder.kill()
-        holder.wait()
-        holder.stdout.close()
-        time.sleep(STALE_NS / 1e9 + 0.5)
+        with dying_agent(path):
+            talk.say(HELLO)
+            talk.comes(HELLO)
         talk.say(RECORD)
         talk.nothing_comes()
         assert "run this as root" in clean_up(path, "SYS_ADMIN").stderr

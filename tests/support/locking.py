@@ -3,12 +3,15 @@
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from chaperone.agent.hold.layout import STALE_NS
 
 HELLO, RECORD = b"\x16\x03\x01\x00\x05hello", b"\x17\x03\x03\x00\x05bytes"
 TALKER = """
@@ -33,6 +36,18 @@ with Tracer() as tracer:
         time.sleep(0.1)
 """
 SOON_S, NEVER_S = 30, 1.0
+
+
+@contextmanager
+def dying_agent(path: Path) -> Iterator[None]:
+    """One that locks a cgroup; behind it, it is killed, and has been dead for too long."""
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout is not None and holder.stdout.readline() == "on\n"
+            yield
+        finally:
+            holder.kill()
+    time.sleep(STALE_NS / 1e9 + 0.5)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,5 @@
 """The lock of a real cgroup: a process in it says what it is told to, a server outside says what came."""
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.kernel import cgroup, skip_without_kernel
-from support.locking import HELLO, HOLDER, RECORD, talking
+from support.locking import HELLO, RECORD, dying_agent, talking
 
 from chaperone.agent.hold.layout import STALE_NS
 from chaperone.agent.hold.lock import Lock, _attached, take_off, unlock
@@ -111,15 +109,10 @@ def test_others_are_not_concerned(path: Path, agent: Agent) -> None:
 
 
 def test_it_outlives_its_agent_and_the_next_one_takes_it_over(path: Path, tracer: Tracer) -> None:
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None and holder.stdout.readline() == "on\n"
     with talking(path) as talk:
-        talk.say(HELLO)
-        talk.comes(HELLO)
-        holder.kill()
-        holder.wait()
-        holder.stdout.close()
-        time.sleep(STALE_NS / 1e9 + 0.5)
+        with dying_agent(path):
+            talk.say(HELLO)
+            talk.comes(HELLO)
         talk.say(RECORD)
         talk.nothing_comes()
         following = Lock(tracer.kernel, now_ns())

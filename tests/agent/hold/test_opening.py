@@ -1,15 +1,11 @@
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.kernel import cgroup, skip_without_kernel
-from support.locking import HELLO, HOLDER, RECORD, talking
+from support.locking import HELLO, RECORD, dying_agent, talking
 
-from chaperone.agent.hold.layout import STALE_NS
 from chaperone.agent.hold.opening import open_all
 from chaperone.agent.workload.processes import now_ns
 
@@ -24,12 +20,8 @@ def left_behind() -> Iterator[Path]:
     with cgroup() as top:
         inner = top / "inner"
         inner.mkdir()
-        holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(inner)], stdout=subprocess.PIPE, text=True)
-        assert holder.stdout is not None and holder.stdout.readline() == "on\n"
-        holder.kill()
-        holder.wait()
-        holder.stdout.close()
-        time.sleep(STALE_NS / SECOND + 0.5)
+        with dying_agent(inner):
+            pass
         try:
             yield inner
         finally:

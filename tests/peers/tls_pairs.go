@@ -1,4 +1,4 @@
-// One process with both ends of a TLS connection: as bench/pairs.py's client, in Go. SIZE PAIRS RATE on stdin, nanoseconds a pair on stdout.
+// One process with both ends of a TLS connection, as the client of bench/pairs.py. SIZE PAIRS RATE on stdin, nanoseconds a pair on stdout.
 package main
 
 import (
