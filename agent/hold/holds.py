@@ -16,6 +16,7 @@ import logging
 import os
 import signal
 from collections import deque
+from collections.abc import Iterator
 
 from chaperone.agent.ending.ends import socket_reset
 from chaperone.agent.gate import memory
@@ -93,8 +94,7 @@ class Holds:
 
     def order(self, order: Order) -> bool:
         """What to do about a hold; False when nothing waits under that name. Another workload's waits for nobody here."""
-        is_here = any(waiting.record is not None and waiting.record.hold == order.hold for waiting in list(self.waiting.values()))
-        return is_here and self.seizer.call(lambda: self._order(order))
+        return any(self._named(order.hold)) and self.seizer.call(lambda: self._order(order))
 
     def hold_from(self, stream: StreamId, direction: Direction, position: int) -> None:
         """Hold this direction from a position on."""
@@ -284,11 +284,17 @@ class Holds:
     # -- what is answered
 
     def _order(self, order: Order) -> bool:
-        for tid, waiting in self.waiting.items():
-            if waiting.record is not None and waiting.record.hold == order.hold and waiting.order is None and not waiting.lack:
+        for tid, waiting in self._named(order.hold):
+            if waiting.order is None and not waiting.lack:
                 self._ordered(tid, waiting, order)
                 return True
         return False
+
+    def _named(self, hold: str) -> Iterator[tuple[int, Waiting]]:
+        """Who was told of under that name. In any thread."""
+        for tid, waiting in list(self.waiting.items()):
+            if waiting.record is not None and waiting.record.hold == hold:
+                yield tid, waiting
 
     def _ordered(self, tid: int, waiting: Waiting, order: Order) -> None:
         self.patience.answered()
