@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from chaperone.collector import policing
+from chaperone.collector.alone import Alone
 from chaperone.collector.enforce import glass
 from chaperone.collector.enforce.alerter import Alerter, alerting_on
 from chaperone.collector.enforce.alerting import read_alerting
@@ -61,6 +62,7 @@ from chaperone.collector.serve.doors import DoorError, open_doors
 from chaperone.collector.serve.guard import Guard
 from chaperone.collector.serve.local_line import LocalLine
 from chaperone.collector.serve.metrics import Family
+from chaperone.collector.serve.peers import Peers
 from chaperone.collector.serve.port import WatchPort
 from chaperone.collector.serve.query import Ask, QueryService, asking
 from chaperone.collector.serve.readiness import Readiness
@@ -76,6 +78,7 @@ from chaperone.collector.store.server import Address
 from chaperone.collector.survey import Sources, Survey
 from chaperone.collector.taints import Taints
 from chaperone.collector.times import rfc3339
+from chaperone.collector.together import Together
 from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
 from chaperone.proto.records import BreakGlass, Outcome, Record
 
@@ -145,6 +148,8 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     add("--clickhouse-url", metavar="URL", help="keep records in this database (https://HOST:PORT/NAME), which collectors may share")
     add("--clickhouse-login", type=Path, metavar="DIR", help="username, password and, if need be, ca.crt, tls.crt and tls.key for it")
     add("--keys", type=Path, metavar="DIR", help="fingerprint.key and spool.key, the same for all collectors that share a database")
+    add("--collectors", metavar="HOST:PORT,…", help="all that share the database, this one too: they answer as one (needs --tls)")
+    add("--this-collector", default="", metavar="HOST:PORT", help="which of --collectors this one is")
     add("--policy-objects", default="", metavar="KUBECONFIG|in-cluster", help="judge by this API's policies.chaperone.dev, too")
     given = parser.parse_args(arguments)
     place = store_directory(given.store, os.environ, os.getuid())
@@ -172,7 +177,10 @@ def _shared(parser: argparse.ArgumentParser, given: argparse.Namespace, environm
     login, keys = given.clickhouse_login or environment.get("CHAPERONE_CLICKHOUSE_LOGIN"), given.keys or environment.get("CHAPERONE_KEYS")
     if keys and not url:
         parser.error("--keys needs --clickhouse-url: a store of its own has keys of its own")
-    return Shared(url, Path(login) if login else None, Path(keys) if keys else None)
+    collectors = tuple(filter(None, (given.collectors or "").split(",")))
+    if collectors and not (url and given.tls and given.this_collector in collectors):
+        parser.error("--collectors needs --clickhouse-url, --tls, and with --this-collector one of its addresses")
+    return Shared(url, Path(login) if login else None, Path(keys) if keys else None, collectors, given.this_collector)
 
 
 def _listening(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Listening:
@@ -227,9 +235,9 @@ async def _tell(stopped: asyncio.Event, alerter: Alerter) -> None:
         task.cancel()
 
 
-def _asking(store: Ask, alerts: Ask, people: People, survey: Survey, modes: Modes) -> Ask:
+def _asking(store: Ask, alerts: Ask, people: People, survey: Survey, together: Together) -> Ask:
     """Questions about alerts to those who keep them, words that decide to those who do as people say, of coverage to who looks at it,
-    all others to the store."""
+    of what goes on to all collectors, all others to the store."""
 
     async def ask(name: str, parameters: str) -> list[dict[str, Any]]:
         if name == "coverage":
@@ -237,7 +245,9 @@ def _asking(store: Ask, alerts: Ask, people: People, survey: Survey, modes: Mode
         if name in DECIDING:
             return await people.ask(name, parameters)
         if name == "workloads.status":
-            return [one | modes.of(one["session"]) for one in await store("sessions.open", parameters)]
+            return await together.workloads(await store("sessions.open", parameters))
+        if name == "status":
+            return [(await store(name, parameters))[0] | await together.status()]
         return await (alerts if name.startswith("alerts.") else store)(name, parameters)
 
     return ask
@@ -320,15 +330,19 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     select()
     watching, inheriting = asyncio.create_task(policies.watch(use)), asyncio.create_task(_tell_heirs(judge, select))
     api = parts.pods.access if parts.pods else None
-    survey = Survey(Sources(store.ask, capture.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
+    shared = settings.shared
+    alone = Alone(capture.nodes, store.process, modes.of)
+    together = Together(Peers(shared.collectors, shared.own, settings.listening.tls), alone)
+    survey = Survey(Sources(store.ask, together.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
     surveying, lifting = asyncio.create_task(survey.watch()), _lifting(settings.startup)
     kept = policing.Outside(store.known_policies, store.keep_policies, new_gate().text, capture.nodes, _log)
     objects = _policing(settings, Policing(policies, kept))
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
-    others = _asking(store.ask, alerter.ask, people, survey, modes)
+    others = _asking(store.ask, alerter.ask, people, survey, together)
     answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, others)
     admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(admission.ask, activity), server)
+    query_pb2_grpc.add_PeersServicer_to_server(QueryService(alone.ask, activity), server)
     metrics = _metrics(settings.listening, tally, survey, parts)
     line, place = LocalLine(capture.Stream, MESSAGE_LIMIT), Path(socket_path(directory.path, LINE))
     try:

@@ -43,11 +43,14 @@ class Listening:
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What several collectors have in common. `url`: of a ClickHouse database, "" for one of its own in the store's directory; `login`:
-    a directory with the files of its credentials; `keys`: one with the installation's keys, None: they are in the store's directory."""
+    a directory with the files of its credentials; `keys`: one with the installation's keys, None: they are in the store's directory.
+    `collectors`: HOST:PORT of each, `own`: which of them we are; none where they don't ask one another."""
 
     url: str = ""
     login: Path | None = None
     keys: Path | None = None
+    collectors: tuple[str, ...] = ()
+    own: str = ""
 
 
 @dataclass(frozen=True, slots=True)

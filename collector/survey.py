@@ -23,11 +23,21 @@ Ask = Callable[[str, str], Awaitable[list[dict[str, Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
+class Nodes:
+    """Those whose agents call a collector. `missing`: a sentence about each collector that did not say whose call it; `is_ours`: we are
+    the one collector that tells of what nobody observes."""
+
+    names: frozenset[str]
+    missing: tuple[str, ...] = ()
+    is_ours: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """Who knows what: the store, the agents that call, the policies in force, the API. `own`: Chaperone's namespace."""
 
     ask: Ask
-    nodes: Callable[[], frozenset[str]]
+    nodes: Callable[[], Awaitable[Nodes]]
     policies: Callable[[], Iterable[Policy]]
     access: Access | None = None
     own: str = ""
@@ -44,14 +54,17 @@ class Survey:
     selected: int = 0
     _told: set[Running] = field(default_factory=set)
     _problem: str = ""
+    _missing: tuple[str, ...] = ()
 
     async def answer(self) -> list[dict[str, Any]]:
-        """One row: {selected, observed, unobserved, unread, nodes, problem}."""
-        found, problem = await self._look()
+        """One row: {selected, observed, unobserved, unread, nodes, missing, problem}."""
+        nodes = await self.sources.nodes()
+        found, problem = await self._look(nodes)
         missing = [asdict(one) for one in found if one.why]
         unread = await self.sources.ask("unread.list", "{}")
         counts = {"selected": len(found), "observed": len(found) - len(missing)}
-        return [{**counts, "unobserved": missing, "unread": unread, "nodes": sorted(self.sources.nodes()), "problem": problem}]
+        known = {"nodes": sorted(nodes.names), "missing": list(nodes.missing), "problem": problem}
+        return [{**counts, "unobserved": missing, "unread": unread, **known}]
 
     async def watch(self) -> None:
         """Until cancelled, where there is an API to ask."""
@@ -61,24 +74,28 @@ class Survey:
 
     async def look(self) -> None:
         """Once: what is missing is alerted when it begins to be."""
-        found, problem = await self._look()
+        nodes = await self.sources.nodes()
+        found, problem = await self._look(nodes)
+        if nodes.missing != self._missing:
+            self._missing = nodes.missing
+            self.log("; ".join(nodes.missing) or "all collectors answer again")
         if problem != self._problem:
             self._problem = problem
             self.log(f"coverage is not known: {problem}" if problem else "coverage is known again")
         if not problem:
-            await self._note(found)
+            await self._note(found, nodes.is_ours)
 
-    async def _note(self, found: list[Running]) -> None:
+    async def _note(self, found: list[Running], is_ours: bool) -> None:
         missing = {one for one in found if one.why}
         self.selected, self.gaps = len(found), Counter(one.why for one in missing)
-        for one in sorted(missing - self._told, key=lambda one: (one.namespace, one.pod, one.container)):
+        for one in sorted(missing - self._told if is_ours else (), key=lambda one: (one.namespace, one.pod, one.container)):
             about = Unobserved(f"{one.namespace}/{one.pod}", one.container, one.id, one.node, one.why)
             alert = alert_of(about, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
             self.log(alert.message)
             await self.tell(alert, f"unobserved {one.why}")
         self._told = missing
 
-    async def _look(self) -> tuple[list[Running], str]:
+    async def _look(self, nodes: Nodes) -> tuple[list[Running], str]:
         if self.sources.access is None:
             return [], NOBODY_ASKED
         try:
@@ -86,7 +103,7 @@ class Survey:
         except UnansweredError as error:
             return [], str(error)
         rows = await self.sources.ask("containers.open", "{}")
-        seen = Observed(self.sources.nodes(), frozenset(row["container"] for row in rows), time.time())
+        seen = Observed(nodes.names, frozenset(row["container"] for row in rows), time.time())
         return coverage(there, self.sources.policies(), seen, self.sources.own), ""
 
     def families(self) -> Iterator[Family]:

@@ -96,3 +96,82 @@ class Query:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class PeersStub:
+    """What collectors of one database ask one another: what each alone knows, and words that only one can carry out. Who answers does so by
+    itself: nothing is asked on. Served to certificates of collectors only.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Ask = channel.unary_stream(
+                '/chaperone.v1.Peers/Ask',
+                request_serializer=chaperone_dot_proto_dot_query__pb2.Question.SerializeToString,
+                response_deserializer=chaperone_dot_proto_dot_query__pb2.Rows.FromString,
+                _registered_method=True)
+
+
+class PeersServicer:
+    """What collectors of one database ask one another: what each alone knows, and words that only one can carry out. Who answers does so by
+    itself: nothing is asked on. Served to certificates of collectors only.
+    """
+
+    def Ask(self, request, context):
+        """As Query's. Questions: collector/alone.py.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_PeersServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Ask': grpc.unary_stream_rpc_method_handler(
+                    servicer.Ask,
+                    request_deserializer=chaperone_dot_proto_dot_query__pb2.Question.FromString,
+                    response_serializer=chaperone_dot_proto_dot_query__pb2.Rows.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'chaperone.v1.Peers', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('chaperone.v1.Peers', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Peers:
+    """What collectors of one database ask one another: what each alone knows, and words that only one can carry out. Who answers does so by
+    itself: nothing is asked on. Served to certificates of collectors only.
+    """
+
+    @staticmethod
+    def Ask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/chaperone.v1.Peers/Ask',
+            chaperone_dot_proto_dot_query__pb2.Question.SerializeToString,
+            chaperone_dot_proto_dot_query__pb2.Rows.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

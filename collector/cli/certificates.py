@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from chaperone.collector.cli.failed import CommandError
-from chaperone.collector.identity.caller import ADMINS, AGENTS
+from chaperone.collector.identity.caller import ADMINS, AGENTS, COLLECTORS
 from chaperone.collector.identity.certificates import Subject
 from chaperone.collector.identity.folder import Folder, Shelf, ShelfError
 from chaperone.collector.identity.keeping import Change, keep
@@ -48,7 +48,7 @@ async def _nothing() -> None:
 
 def _kept(shelf: Shelf, hosts: list[str] | None, close: Callable[[], Awaitable[None]] = _nothing) -> None:
     subjects = {
-        "collector": Subject("chaperone-collector", hosts=tuple(hosts or ("localhost",))),
+        "collector": Subject("chaperone-collector", (COLLECTORS,), hosts=tuple(hosts or ("localhost",))),
         "agent": Subject("chaperone-agent", (AGENTS,)),
         "admin": Subject("chaperone-admin", (ADMINS,)),
         "metrics": Subject("chaperone-metrics"),

@@ -7,6 +7,7 @@ import typer
 from chaperone.collector.cli.ask import StoreOption, ask, whom
 from chaperone.collector.cli.options import FormOption
 from chaperone.collector.cli.output import Form, documents, is_coloured, say
+from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.cli.show.table import Cell, table
 
 COLUMNS = ("NAMESPACE", "POD", "CONTAINER", "NODE", "WHY")
@@ -24,7 +25,7 @@ def coverage(
         documents([found], output)
     else:
         _show(found)
-    if check and (found["unobserved"] or found["unread"] or found["problem"]):
+    if check and (found["unobserved"] or found["unread"] or found.get("missing") or found["problem"]):
         raise typer.Exit(1)
 
 
@@ -33,6 +34,8 @@ def _show(found: dict[str, Any]) -> None:
         typer.echo(f"Not known: {found['problem']}.")
     else:
         typer.echo(f"{found['observed']} of {found['selected']} selected containers are observed.")
+    for sentence in found.get("missing", []):
+        typer.echo(f"Missing: {escape(sentence)}")
     if found["unobserved"]:
         rows = [
             [one[name] for name in ("namespace", "pod", "container", "node")] + [Cell(one["why"], "bad")] for one in found["unobserved"]

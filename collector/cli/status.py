@@ -65,5 +65,15 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         "Refuses": found["refusal"],
     }
     yield from (f"{name + ':':<{LABEL}} {escape(text)}" for name, text in facts.items() if text)
+    yield from _several(found.get("collectors", []), found.get("missing", []))
     for note in found.get("notes", []):
         yield f"{'Trouble:':<{LABEL}} {escape(note['time'][:19])}Z {escape(note['subject'])}: {escape(note['text'])}"
+
+
+def _several(collectors: list[dict[str, Any]], missing: list[str]) -> Iterator[str]:
+    """The collectors of one database, if there are several, and those that do not answer."""
+    for one in collectors if len(collectors) + len(missing) > 1 else []:
+        text = f"{one['collector']}: {counted(len(one['nodes']), 'node')}, {one['version']}, for {age(int(one['uptime_s'] * SECOND))}"
+        refuses = f"; refuses: {one['refusal']}" if one["refusal"] else ""
+        yield f"{'One of:':<{LABEL}} {escape(text + refuses)}"
+    yield from (f"{'Missing:':<{LABEL}} {escape(sentence)}" for sentence in missing)

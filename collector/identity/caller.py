@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 AGENTS = "chaperone:agents"  # the group (O) in the certificates of agents
+COLLECTORS = "chaperone:collectors"  # of collectors that ask one another
 ADMINS = "chaperone:admins"  # its members may everything, also where no API server is asked
 
 
@@ -46,6 +47,11 @@ class Caller:
     def is_agent(self) -> bool:
         """An agent, by its certificate: a token's groups are the cluster's business, not ours."""
         return self.means is Means.CERTIFICATE and AGENTS in self.groups
+
+    @property
+    def is_collector(self) -> bool:
+        """Another collector of this installation, by its certificate; what it says of people is believed."""
+        return self.means is Means.CERTIFICATE and COLLECTORS in self.groups
 
     @property
     def is_owner(self) -> bool:

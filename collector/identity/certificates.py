@@ -67,15 +67,16 @@ def new_authority(validity: Validity) -> Pair:
 
 
 def issue(authority: Pair, subject: Subject, validity: Validity) -> Pair:
-    """A certificate for a server (if it has hosts) or a client, signed by the authority."""
+    """A certificate for a server (if it has hosts), a client (if it has none, or groups), or both, signed by the authority."""
     signer, parent = load_pem_private_key(authority.key, None), x509.load_pem_x509_certificate(authority.certificate)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
         raise ValueError("the authority's key is not an elliptic curve key")
     key = ec.generate_private_key(ec.SECP256R1())
-    purpose = ExtendedKeyUsageOID.SERVER_AUTH if subject.hosts else ExtendedKeyUsageOID.CLIENT_AUTH
+    serves, calls = bool(subject.hosts), bool(subject.groups) or not subject.hosts
+    purposes = [ExtendedKeyUsageOID.SERVER_AUTH] * serves + [ExtendedKeyUsageOID.CLIENT_AUTH] * calls
     builder = _begun(_name(subject), parent.subject, key.public_key(), validity)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+    builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     if subject.hosts:
         builder = builder.add_extension(x509.SubjectAlternativeName(list(map(_host, subject.hosts))), critical=False)
     return _pair(builder.sign(signer, hashes.SHA256()), key)
@@ -84,6 +85,12 @@ def issue(authority: Pair, subject: Subject, validity: Validity) -> Pair:
 def remaining(certificate: bytes, now: datetime) -> timedelta:
     """How long a certificate is valid from `now` on; negative once it has expired."""
     return x509.load_pem_x509_certificate(certificate).not_valid_after.replace(tzinfo=UTC) - now
+
+
+def is_named(certificate: bytes, subject: Subject) -> bool:
+    """Whether it names the subject and its groups."""
+    found = caller_of(certificate)
+    return (found.name, found.groups) == (subject.name, frozenset(subject.groups))
 
 
 def is_for(certificate: bytes, hosts: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ everywhere for SPREAD before it signs, and the one before is trusted until it ex
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chaperone.collector.identity.certificates import Pair, Subject, Validity, is_for, is_signed, issue, new_authority, remaining
+from chaperone.collector.identity.certificates import Pair, Subject, Validity, is_for, is_named, is_signed, issue, new_authority, remaining
 
 AUTHORITY_LIFE = timedelta(days=365)
 LIFE = timedelta(days=30)
@@ -43,9 +43,11 @@ def turned(found: Authority | None, now: datetime) -> Authority:
 
 
 def renewed(found: Pair, subject: Subject, authority: Authority, now: datetime) -> Pair:
-    """A subject's certificate: the one that was found unless half of its life is over, another authority signs now, or a host is new."""
+    """A subject's certificate: the one that was found unless half of its life is over, another authority signs now, or the subject or a
+    host is new."""
     is_young = found != NONE and _left(found, now) > LIFE / 2
-    if is_young and is_signed(found.certificate, authority.active.certificate) and is_for(found.certificate, subject.hosts):
+    is_right = is_young and is_named(found.certificate, subject) and is_for(found.certificate, subject.hosts)
+    if is_right and is_signed(found.certificate, authority.active.certificate):
         return found
     return issue(authority.active, subject, Validity(now, LIFE))
 

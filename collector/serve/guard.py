@@ -1,6 +1,7 @@
 """Nobody is served unless it is known who they are: by the store's socket, a client certificate, or a token.
 
-Agents may deliver and nothing else; all others may anything but that. What they may ask, serve/rights.py says.
+Agents may deliver and nothing else, collectors may ask what is between collectors and nothing else; all others may anything but that.
+What they may ask, serve/rights.py says.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +14,7 @@ from chaperone.collector.identity.certificates import caller_of
 from chaperone.collector.identity.refusals import ReviewError
 
 CAPTURE = "/chaperone.v1.Capture/"
+PEERS = "/chaperone.v1.Peers/"
 BEARER = "Bearer "
 
 Behaviour = Callable[[Any, Any], AsyncIterator[Any]]
@@ -29,18 +31,17 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # at run tim
         handler = await continuation(details)
         if handler is None:
             return None
-        is_delivery = details.method.startswith(CAPTURE)
         if handler.request_streaming and handler.response_streaming:
-            return grpc.stream_stream_rpc_method_handler(self._guarded(handler.stream_stream, is_delivery), *_codecs(handler))
+            return grpc.stream_stream_rpc_method_handler(self._guarded(handler.stream_stream, details.method), *_codecs(handler))
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._guarded(handler.unary_stream, is_delivery), *_codecs(handler))
+            return grpc.unary_stream_rpc_method_handler(self._guarded(handler.unary_stream, details.method), *_codecs(handler))
         raise TypeError(f"{details.method} has a shape that nobody guards")
 
-    def _guarded(self, behaviour: Behaviour, is_delivery: bool) -> Behaviour:
+    def _guarded(self, behaviour: Behaviour, method: str) -> Behaviour:
         async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
             caller = await self._caller(context)
-            if caller.is_agent is not is_delivery and not caller.is_owner:
-                await _refuse(context, "agents deliver, and only agents do: this certificate or token is for something else")
+            if reason := _refusal(caller, method):
+                await _refuse(context, reason)
             CALLER.set(caller)
             async for answer in behaviour(request, context):
                 yield answer
@@ -75,6 +76,15 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # at run tim
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the API server does not know this token; it may have expired")
             raise AssertionError
         return caller
+
+
+def _refusal(caller: Caller, method: str) -> str:
+    """Why this is none of their business; "" if it is. Also the socket's owner is no collector: nobody's name is taken from them."""
+    if caller.is_collector is not method.startswith(PEERS):
+        return "collectors ask one another, and nobody else asks that: this certificate or token is for something else"
+    if caller.is_agent is not method.startswith(CAPTURE) and not caller.is_owner:
+        return "agents deliver, and only agents do: this certificate or token is for something else"
+    return ""
 
 
 def _codecs(handler: Any) -> tuple[Any, Any]:

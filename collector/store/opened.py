@@ -125,9 +125,10 @@ class Store:
     async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
         """Answer a named question (store/queries.py); "status" also says which process answers."""
         rows = await self.run(lambda: queries.ask(self._engine, name, parameters))
-        return [rows[0] | self._process()] if name == "status" else rows
+        return [rows[0] | self.process()] if name == "status" else rows
 
-    def _process(self) -> dict[str, Any]:
+    def process(self) -> dict[str, Any]:
+        """Which one answers: {version, pid, uptime_s, refusal}."""
         uptime_s = round(time.monotonic() - self._since, 3)
         return {"version": version(), "pid": os.getpid(), "uptime_s": uptime_s, "refusal": self.refusal()}
 

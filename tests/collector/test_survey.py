@@ -12,7 +12,7 @@ from chaperone.collector.enforce.alert import Alert
 from chaperone.collector.lookup.access import access
 from chaperone.collector.lookup.cluster import LISTS
 from chaperone.collector.serve.metrics import Sample
-from chaperone.collector.survey import NOBODY_ASKED, Sources, Survey
+from chaperone.collector.survey import NOBODY_ASKED, Nodes, Sources, Survey
 
 UNREAD = [{"workload": "demo/agent/main", "exe": "/odd", "stack": "rustls", "connections": 2}]
 
@@ -33,9 +33,13 @@ class Told:
         self.alerts: list[Alert] = []
         self.said: list[str] = []
         self.open = ["c-a"]
+        self.calling = Nodes(frozenset({"n1"}))
         environment = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(api.port)} if api else {}
         known = access("in-cluster", environment, api.directory) if api else None
-        self.survey = Survey(Sources(self.ask, lambda: frozenset({"n1"}), lambda: (), known), self.tell, self.said.append)
+        self.survey = Survey(Sources(self.ask, self.nodes, lambda: (), known), self.tell, self.said.append)
+
+    async def nodes(self) -> Nodes:
+        return self.calling
 
     async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
         return UNREAD if name == "unread.list" else [{"container": one} for one in self.open]
@@ -79,3 +83,17 @@ def test_without_an_api_nobody_knows() -> None:
     (row,) = asyncio.run(told.survey.answer())
     assert (row["problem"], row["selected"], row["unread"]) == (NOBODY_ASKED, 0, UNREAD)
     asyncio.run(asyncio.wait_for(told.survey.watch(), 5))
+
+
+def test_of_several_collectors_one_tells_and_one_that_does_not_answer_is_named(api: PodApi) -> None:
+    told = Told(api)
+    told.calling = Nodes(frozenset(), ("collector b did not answer",), is_ours=False)
+    asyncio.run(told.survey.look())
+    assert told.alerts == [] and told.said == ["collector b did not answer"]
+    [row] = asyncio.run(told.survey.answer())
+    assert row["missing"] == ["collector b did not answer"] and row["unobserved"][0]["why"] == "no agent calls from its node"
+    told.calling = Nodes(frozenset({"n1"}))
+    told.open = []
+    asyncio.run(told.survey.look())
+    assert [alert.who.pod for alert in told.alerts] == ["demo/a", "demo/b"]
+    assert told.said[1] == "all collectors answer again"

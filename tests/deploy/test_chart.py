@@ -59,7 +59,7 @@ MATRIX: list[dict[str, Any]] = [
 SEVERAL: dict[str, Any] = {
     "collector": {
         "replicas": 3,
-        "lookup": False,
+        "extraEnv": [{"name": "A", "value": "b"}],
         "clickhouse": {"url": "https://clickhouse.example:8443/chaperone", "loginSecret": "login", "keysSecret": "keys"},
     }
 }
@@ -114,8 +114,7 @@ def test_what_pods_mount_is_there(values: dict[str, Any]) -> None:
         ({"collector": {"image": {"digest": "sha256:short"}}}, "digest"),
         ({"rbac": {"viewers": [{"name": "x"}]}}, "kind"),
         ({"collector": {"replicas": 0}}, "replicas"),
-        ({"collector": {"replicas": 2, "lookup": False}}, "collector.replicas above 1 needs collector.clickhouse.url"),
-        ({"collector": SEVERAL["collector"] | {"lookup": True}}, "collector.replicas above 1 needs collector.lookup=false"),
+        ({"collector": {"replicas": 2}}, "collector.replicas above 1 needs collector.clickhouse.url"),
         ({"collector": {"clickhouse": {"url": "https://c.example:8443/chaperone"}}}, "needs collector.clickhouse.loginSecret"),
         ({"collector": {"clickhouse": {"url": "http://c.example:8123/chaperone"}}}, "url"),
     ],
@@ -230,6 +229,40 @@ def test_agents_call_a_name_of_all_collectors_that_their_certificate_is_for(more
     assert host in hosts and collectors["replicas"] == 3
 
 
+@pytest.mark.parametrize("more", [{}, {"certificates": {"method": "certManager"}}], ids=["job", "certManager"])
+def test_collectors_ask_one_another_by_names_that_their_certificate_is_for_ready_or_not(more: Any) -> None:
+    objects = rendered(SEVERAL | more)
+    pod = named(objects, "StatefulSet", "chaperone-collector")["spec"]["template"]["spec"]
+    [name] = [one for one in pod["containers"][0]["env"] if one["name"] == "POD_NAME"]
+    assert name["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    for number in range(3):
+        arguments = [one.replace("$(POD_NAME)", f"chaperone-collector-{number}") for one in pod["containers"][0]["args"]]
+        shared = _settings(arguments).shared
+        assert shared.own == shared.collectors[number] == f"chaperone-collector-{number}.chaperone.svc:7443"
+        service = named(objects, "Service", f"chaperone-collector-{number}")["spec"]
+        assert service["selector"]["statefulset.kubernetes.io/pod-name"] == f"chaperone-collector-{number}"
+        assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
+        hosts = named(objects, "Certificate", "chaperone-collector")["spec"]["dnsNames"] if more else certified(objects)
+        assert shared.own.removesuffix(":7443") in hosts
+    assert len(shared.collectors) == 3
+    if more:
+        spec = named(objects, "Certificate", "chaperone-collector")["spec"]
+        assert spec["usages"] == ["server auth", "client auth"] and spec["subject"] == {"organizations": ["chaperone:collectors"]}
+        assert {one["spec"]["usages"][0] for one in objects if one["kind"] == "Certificate" and "usages" in one["spec"]} == {
+            "server auth",
+            "client auth",
+        }
+
+
+def test_one_collector_asks_nobody() -> None:
+    objects = rendered({})
+    [collector] = named(objects, "StatefulSet", "chaperone-collector")["spec"]["template"]["spec"]["containers"]
+    assert "env" not in collector and not _settings(collector["args"]).shared.collectors
+    assert [one["metadata"]["name"] for one in objects if one["kind"] == "Service" and "collector" in one["metadata"]["name"]] == [
+        "chaperone-collector"
+    ]
+
+
 def certified(objects: list[dict[str, Any]]) -> list[str]:
     job = named(objects, "Job", "chaperone-certificates-1")["spec"]["template"]["spec"]["containers"][0]
     return [argument.removeprefix("--host=") for argument in job["args"] if argument.startswith("--host=")]
@@ -238,7 +271,7 @@ def certified(objects: list[dict[str, Any]]) -> list[str]:
 def test_collectors_of_one_database_get_its_login_and_keys_where_they_look_for_them() -> None:
     pod = named(rendered(SEVERAL), "StatefulSet", "chaperone-collector")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    shared = _settings(container["args"]).shared
+    shared = _settings([one.replace("$(POD_NAME)", "chaperone-collector-0") for one in container["args"]]).shared
     mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     secrets = {volume["name"]: volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
     assert shared.url == "https://clickhouse.example:8443/chaperone"

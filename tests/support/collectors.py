@@ -81,8 +81,8 @@ def batch(number: int, records: list[Record], wall_offset: int = WALL_OFFSET) ->
     return pb.Upward(batch=pb.Batch(number=number, wall_offset_ns=wall_offset, records=frame, size=len(data)))
 
 
-def hello(agent: str = "agent-1", contract: int = 1) -> pb.Upward:
-    return pb.Upward(hello=pb.Hello(contract=contract, agent=agent, boot_id="boot", node="node", version="test"))
+def hello(agent: str = "agent-1", contract: int = 1, node: str = "node", boot: str = "boot") -> pb.Upward:
+    return pb.Upward(hello=pb.Hello(contract=contract, agent=agent, boot_id=boot, node=node, version="test"))
 
 
 def send(store: Path, messages: Iterable[pb.Upward], timeout_s: float = 20) -> list[pb.Downward]:

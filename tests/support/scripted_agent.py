@@ -51,9 +51,11 @@ class KilledError(Exception):
 class ScriptedAgent:
     """One session of one process. `orders`: names of those that came, in order."""
 
-    def __init__(self, store: Path, policies: tuple[str, ...] = (), apiservers: tuple[str, ...] = (), name: str = "held") -> None:
+    def __init__(
+        self, store: Path, policies: tuple[str, ...] = (), apiservers: tuple[str, ...] = (), name: str = "held", node: str = ""
+    ) -> None:
         self.session: SessionId = session_id(f"run {name}", 0)
-        self.process: ProcessId = process_id("boot", 100, 5)
+        self.process: ProcessId = process_id(node or "boot", 100, 5)
         self.orders: list[str] = []
         self.sent: list[pb.Downward] = []
         self._upward: queue.Queue[pb.Upward | None] = queue.Queue()
@@ -62,10 +64,12 @@ class ScriptedAgent:
         self._waiting: dict[str, queue.Queue[pb.Order]] = {}
         self.hold_from: dict[tuple[str, int], int] = {}
         self._channel = grpc.insecure_channel(socket_target(store), OPTIONS)
-        self._acked, self._hear = 0, threading.Thread(target=self._listen, args=(name,), daemon=True)
+        self._acked, self._hear = 0, threading.Thread(target=self._listen, args=(self._hello(name, node),), daemon=True)
         self._ended = threading.Event()
         self._hear.start()
-        begun = SessionStarted(self.session, "run", time.monotonic_ns(), "tester", ("kubectl",), apiservers=apiservers, policies=policies)
+        begun = SessionStarted(
+            self.session, "run", time.monotonic_ns(), "tester", ("kubectl",), apiservers=apiservers, policies=policies, node=node
+        )
         self.say(begun, ProcessSeen(self.process, self.session, time.monotonic_ns(), 100, "/usr/bin/kubectl", ("kubectl",)))
 
     def say(self, *records: Record) -> None:
@@ -90,6 +94,11 @@ class ScriptedAgent:
     def new_hold(self) -> str:
         return f"hold-{next(self._holds)}"
 
+    def close(self) -> None:
+        """Gone, with its session open."""
+        self._upward.put(None)
+        self._channel.close()
+
     def finish(self) -> None:
         """All was said; returns when the collector has it."""
         self.say(SessionEnded(self.session, time.monotonic_ns(), 0))
@@ -97,8 +106,11 @@ class ScriptedAgent:
         self._hear.join(ORDER_S)
         self._channel.close()
 
-    def _listen(self, name: str) -> None:
-        messages = itertools.chain([hello(name)], iter(self._upward.get, None))
+    def _hello(self, name: str, node: str) -> pb.Upward:
+        return hello(name, node=node, boot=f"boot of {node}") if node else hello(name)
+
+    def _listen(self, first: pb.Upward) -> None:
+        messages = itertools.chain([first], iter(self._upward.get, None))
         with suppress(grpc.RpcError):
             for answer in CaptureStub(self._channel).Stream(messages):
                 self.sent.append(answer)

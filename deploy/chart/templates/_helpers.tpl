@@ -39,6 +39,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if gt (int .Values.collector.replicas) 1 }}true{{ end -}}
 {{- end -}}
 
+{{- /* The names of collectors, one each, as a JSON array. */}}
+{{- define "chaperone.collectorHosts" -}}
+{{- $hosts := list -}}
+{{- range $number := until (int .Values.collector.replicas) -}}
+{{- $hosts = append $hosts (printf "%s-collector-%d.%s.svc" (include "chaperone.name" $) $number $.Release.Namespace) -}}
+{{- end -}}
+{{- toJson $hosts -}}
+{{- end -}}
+
 {{- /* What agents call: with several collectors, a name that has the address of each. */}}
 {{- define "chaperone.collectorTarget" -}}
 {{ include "chaperone.name" . }}-collector{{ if include "chaperone.hasSeveral" . }}s{{ end }}.{{ .Release.Namespace }}.svc

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.tls_directories import SERVER
 
-from chaperone.collector.identity.certificates import Pair, Subject, is_for, is_signed, remaining
+from chaperone.collector.identity.certificates import Pair, Subject, caller_of, is_for, is_signed, remaining
 from chaperone.collector.identity.rotation import LIFE, NONE, SPREAD, Authority, renewed, turned
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,3 +66,12 @@ def test_a_host_that_is_new_gets_into_the_certificate_at_once_and_one_that_is_go
 def test_an_authority_that_has_expired_is_begun_anew() -> None:
     first = turned(None, START)
     assert turned(first, START + timedelta(days=400)).active != first.active
+
+
+def test_a_certificate_of_another_group_is_replaced_at_once() -> None:
+    authority = turned(None, START)
+    before = renewed(NONE, SERVER, authority, START)
+    both = replace(SERVER, groups=("chaperone:collectors",))
+    again = renewed(before, both, authority, START)
+    assert caller_of(again.certificate).groups == {"chaperone:collectors"} and again != before
+    assert renewed(again, both, authority, START) is again
