@@ -4,6 +4,7 @@ Only regular files of the process's own mounts are given out: what it got from e
 a name) is not ours to touch. The process is held by its /proc folder, so another that gets its number is never mistaken for it.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -56,8 +57,14 @@ def mapped(folder: int) -> Iterator[int]:
 
 
 def own_mounts(folder: int) -> frozenset[int]:
-    """The ids of the mounts that the process sees: proc_pid_mountinfo(5)."""
-    return frozenset(int(line.split(maxsplit=1)[0]) for line in _read(folder, "mountinfo").splitlines())
+    """The ids of the mounts that the process sees: proc_pid_mountinfo(5). None when it has ended, of which only this file says EINVAL."""
+    try:
+        lines = _read(folder, "mountinfo").splitlines()
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        lines = []
+    return frozenset(int(line.split(maxsplit=1)[0]) for line in lines)
 
 
 def mount_of(descriptor: int) -> int:

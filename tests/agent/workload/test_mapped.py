@@ -126,6 +126,7 @@ def test_a_process_that_ends_meanwhile_has_no_files(tmp_path: Path) -> None:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         assert list(mapped(folder)) == []
         assert code_pages(folder) == 0
+        assert own_mounts(folder) == frozenset()
 
 
 LEADERLESS = """
