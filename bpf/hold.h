@@ -33,15 +33,37 @@ struct place {
   u32 library;
 };
 
+static void count_noted(u32 slot, s64 more) {
+  struct tally *tally = noted.lookup(&slot);
+  if (tally) __sync_fetch_and_add(&tally->threads, more);
+}
+
+/* Nearly so: processors that ask at once may each take the last place. */
+static int has_place(u32 slot) {
+  struct tally *in = noted.lookup(&slot), *out = let_go.lookup(&slot);
+  return in && out && (s64)(in->threads - out->threads) < HELD_SHARE;
+}
+
+/* Whoever's delete takes the entry out counts it, here or in user space. */
+static void forget_held(void) {
+  u32 tid = bpf_get_current_pid_tgid();
+  struct held *held = held_threads.lookup(&tid);
+  if (!held) return;
+  u32 slot = held->head.workload;
+  if (!held_threads.delete(&tid)) count_noted(slot, -1);
+}
+
 /* What we would like: held_threads.update(&tid, held). Kernels up to 6.1 take no memory of a ring for a value ("R3 type=alloc_mem
  * expected=fp, …"), and the stack has no room for it. 0: there is no room. */
 static int note_held(u32 tid, struct held *held) {
-  u32 zero = 0;
-  struct held *empty = held_empty.lookup(&zero), *noted;
-  if (!empty || held_threads.update(&tid, empty)) return 0;
-  noted = held_threads.lookup(&tid);
-  if (!noted) return 0;
-  *noted = *held;
+  u32 zero = 0, slot = held->head.workload;
+  struct held *empty = held_empty.lookup(&zero), *entry;
+  forget_held(); /* of a call that got away */
+  if (!empty || !has_place(slot) || held_threads.update(&tid, empty)) return 0;
+  count_noted(slot, 1);
+  entry = held_threads.lookup(&tid);
+  if (!entry) return 0;
+  *entry = *held;
   return 1;
 }
 
@@ -61,7 +83,7 @@ static int hold(struct call_key *key, struct call *call, struct stream *stream, 
   held->site = at->site;
   held->library = at->library;
   if (!note_held(tid, held) || bpf_send_signal_thread(STOP_SIGNAL)) {
-    held_threads.delete(&tid);
+    forget_held();
     events.ringbuf_discard(held, BPF_RB_NO_WAKEUP);
     return 0;
   }

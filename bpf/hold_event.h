@@ -11,6 +11,8 @@ enum hold_kind { KIND_HELD = 80 };
  * SITE_READ: the bytes lie in its caller's buffer, who has not seen them. SITE_OWED: a read begins, and there is something to give. */
 enum site { SITE_WRITE = 1, SITE_WRITE_RETURN, SITE_READ, SITE_OWED };
 
+#define HELD_SHARE 2048 /* threads of one workload, an eighth of `held_threads`: nobody takes the others' */
+
 /* A thread that waits at a TLS call: what is told in the ring, and what it is found by. */
 struct held {
   struct head head;
@@ -39,6 +41,11 @@ struct pending {
 struct hold_from {
   __u64 positions[2];
   __u64 owed;
+};
+
+/* Of one workload. */
+struct tally {
+  __u64 threads;
 };
 
 /* Of one workload. */

@@ -3,9 +3,15 @@
 /* slot -> how its workload is enforced; by agent/hold, `unheld` here. */
 BPF_ARRAY(enforcing, struct enforcing, SLOTS + 1);
 
-/* Thread -> what it is held for; from here until user space lets it go or the thread has ended. One workload may have 1,024 of them
- * (agent/hold/room.py), but has more until user space has seen them. */
+/* Thread -> what it is held for; from here until user space lets it go (agent/hold/marks.py) or the thread has ended (hold.h). One workload
+ * may have 1,024 that wait (agent/hold/room.py), and has more until user space has seen them: HELD_SHARE of hold.h. */
 BPF_HASH(held_threads, u32, struct held, 16384);
+
+/* slot -> how many of its threads were put there, less those taken out in the kernel; by hold.h. Never set back, nor is the next. */
+BPF_ARRAY(noted, struct tally, SLOTS + 1);
+
+/* slot -> how many user space has taken out; by agent/hold/marks.py. */
+BPF_ARRAY(let_go, struct tally, SLOTS + 1);
 
 /* 0 -> zeros: a value of `held_threads` to be filled. Never written. */
 BPF_ARRAY(held_empty, struct held, 1);

@@ -84,6 +84,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx) {
 
 /* TP_PROTO(struct task_struct *task). For each thread; the last one counts (signal_struct.live is then 0). */
 int on_exit(struct bpf_raw_tracepoint_args *ctx) {
+  forget_held();
   u32 slot = watched();
   if (!slot) return 0;
   u64 task = ctx->args[0], signal = read_kernel_u64(task, TASK_SIGNAL);

@@ -15,6 +15,7 @@ from chaperone.agent.hold.guardian import Guardian
 from chaperone.agent.hold.holds import UNTRACEABLE, Holds
 from chaperone.agent.hold.lane import OrderError
 from chaperone.agent.hold.lock import Lock, take_off
+from chaperone.agent.hold.marks import unmark
 from chaperone.agent.hold.orders import order_of
 from chaperone.agent.hold.terms import Terms, in_words
 from chaperone.agent.hold.waiting import World
@@ -198,7 +199,7 @@ class Enforcement:
 
     def _let_on(self, value: TlsHeld) -> None:
         """It was held just before nobody was any more; its stop may still be to come, which this takes away."""
-        self.tracer.kernel.remove("held_threads", value.tid)
+        unmark(self.tracer.kernel, value.tid)
         with suppress(ProcessLookupError):
             os.kill(value.tls.pid, signal.SIGCONT)
 

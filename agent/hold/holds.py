@@ -28,6 +28,7 @@ from chaperone.agent.hold.disconnect import Sockets
 from chaperone.agent.hold.lane import NEVER, Lane, OrderError
 from chaperone.agent.hold.layout import HeldRecord, HoldFrom, Pending
 from chaperone.agent.hold.ledger import Ledger
+from chaperone.agent.hold.marks import mark_of, unmark
 from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.hold.patience import Patience
 from chaperone.agent.hold.ptrace import FOLLOW, Kind, Option, Stop
@@ -158,7 +159,7 @@ class Holds:
         """Whether a thread stops because of our probe: then the kernel's map names it."""
         if stop.number != signal.SIGSTOP and stop.kind is Kind.SIGNAL:
             return False
-        raw = self.world.kernel.entry("held_threads", HeldRecord, stop.tid)
+        raw = mark_of(self.world.kernel, stop.tid)
         if raw is None:
             return stop.kind is Kind.SIGNAL and self._is_at_gate(stop.tid)
         if self.terms.denies:
@@ -197,12 +198,12 @@ class Holds:
         self._signalled.pop(tid, None)
         if waiting := self.waiting.pop(tid, None):
             self._say(waiting, "gone", "the thread ended while it was held")
-        self.world.kernel.remove("held_threads", tid)
+        unmark(self.world.kernel, tid)
 
     # -- what is asked
 
     def _told(self, held: TlsHeld, stream: StreamId, begin: int) -> Hold | None:
-        raw = self.world.kernel.entry("held_threads", HeldRecord, held.tid)
+        raw = mark_of(self.world.kernel, held.tid)
         if raw is None or raw.head.time != held.time:
             return None
         is_traced = self._late(held.tid)
@@ -392,7 +393,7 @@ class Holds:
             leaving = raw.call.sent or raw.call.size
             pending = Pending(raw.call.handle, leaving, now_ns() + RESUMED_NS, pid=raw.head.pid)
             self.world.kernel.store("writing", pending, ctypes.c_uint64(raw.task))
-        self.world.kernel.remove("held_threads", raw.tid)
+        unmark(self.world.kernel, raw.tid)
 
     # -- when nobody decides
 
@@ -493,9 +494,9 @@ class Holds:
         held = self.waiting[tid].held
         if now_ns() - held.time > MISSED_NS:
             self._got_away(tid)
-            raw = self.world.kernel.entry("held_threads", HeldRecord, tid)
+            raw = mark_of(self.world.kernel, tid)
             if raw is not None and raw.head.time == held.time:
-                self.world.kernel.remove("held_threads", tid)
+                unmark(self.world.kernel, tid)
 
     def _got_away(self, tid: int) -> None:
         self._say(self.waiting.pop(tid), "gone", "the thread did not stop")

@@ -6,6 +6,7 @@ struct held    { struct head head; struct call_key key; struct call call; __u64 
                  __u16 site, library; };
 struct pending { __u64 handle, size, time, cookie; __u32 pid, pad; };
 struct hold_from { __u64 positions[2], owed; };
+struct tally { __u64 threads; };
 struct enforcing { __u64 is_enforced, is_strict, unheld, covers; };
 struct lock_state { __u64 beat, dropped, open; };
 struct lock_workload { __u64 is_strict, covers; };
@@ -20,6 +21,7 @@ from ctypes import c_int64, c_uint16, c_uint32, c_uint64
 from chaperone.agent.trace.layout import Head
 
 HELD = 80  # head.kind
+HELD_SHARE = 2048  # held threads of one workload that the kernel notes
 STALE_NS = 3_000_000_000  # without a sign of life for so long, an agent is dead to the second lock
 
 
@@ -76,6 +78,12 @@ class HoldFrom(ctypes.Structure):
     _fields_ = (("positions", c_uint64 * 2), ("owed", c_uint64))
 
 
+class Tally(ctypes.Structure):
+    """`struct tally`."""
+
+    _fields_ = (("threads", c_uint64),)
+
+
 class Enforcing(ctypes.Structure):
     """`struct enforcing`."""
 
@@ -118,6 +126,7 @@ MIRRORS: dict[str, type[ctypes.Structure]] = {
     "held": HeldRecord,
     "pending": Pending,
     "hold_from": HoldFrom,
+    "tally": Tally,
     "enforcing": Enforcing,
     "lock_state": LockState,
     "lock_workload": LockWorkload,

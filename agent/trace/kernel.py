@@ -50,6 +50,8 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "layout_held": (None, "held"),
     "writing": (None, "pending"),
     "hold_positions": ("stream_key", "hold_from"),
+    "noted": (None, "tally"),
+    "let_go": (None, "tally"),
     "enforcing": (None, "enforcing"),
     "lock_state": (None, "lock_state"),
     "lock_workloads": (None, "lock_workload"),
@@ -190,10 +192,10 @@ class Kernel:
         if self.lib.bpf_update_elem(self.maps[name], None, ctypes.byref(value), 0):
             raise OSError(ctypes.get_errno(), f"cannot put something into {name}")
 
-    def remove(self, name: str, key: ctypes.Structure | int) -> None:
-        """Delete a key; nothing happens when it is not there."""
+    def remove(self, name: str, key: ctypes.Structure | int) -> bool:
+        """Delete a key; whether it was there."""
         at = ctypes.c_uint32(key) if isinstance(key, int) else key
-        self.lib.bpf_delete_elem(self.maps[name], ctypes.byref(at))
+        return not self.lib.bpf_delete_elem(self.maps[name], ctypes.byref(at))
 
     def close(self) -> None:
         """Remove every probe and map."""

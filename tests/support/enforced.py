@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,18 +82,23 @@ class Enforced:
 
     def step(self, decide: Decide) -> int:
         """Serve what came; how much that was."""
-        self.lock.beat(now_ns())
         values = self.tracer.poll(5)
+        self.take(values, decide)
+        return len(values)
+
+    def take(self, values: Iterable[Value], decide: Decide) -> None:
+        """Serve what was told; another workload's calls are not held here."""
+        self.lock.beat(now_ns())
         for value in values:
             self.values.append(value)
             if isinstance(value, ProcessExec):
                 self.lineage.executed(value)
             elif isinstance(value, TlsHeld):
-                self._held(value, decide)
+                if value.tls.workload == self.workload:
+                    self._held(value, decide)
             elif isinstance(value, SocketOpened | SocketHello | SocketTied | SocketClosing | SocketDenied):
                 self.holds.saw(value)
         self.holds.look()
-        return len(values)
 
     def outcomes(self) -> list[str]:
         """What was done, in order."""

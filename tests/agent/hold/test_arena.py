@@ -3,7 +3,7 @@ from support.enforced import client, enforced, until
 
 from chaperone.agent.gate import memory
 from chaperone.agent.hold.arena import SIZE, Arena
-from chaperone.agent.hold.layout import HeldRecord
+from chaperone.agent.hold.marks import mark_of
 from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.trace.values import TlsHeld
 
@@ -14,7 +14,7 @@ def test_what_is_put_there_stays_until_the_ring_comes_round(tracer, server):
     places: list[tuple[int, int]] = []
 
     def put(tid: int) -> None:
-        raw, arena = tracer.kernel.entry("held_threads", HeldRecord, tid), Arena()
+        raw, arena = mark_of(tracer.kernel, tid), Arena()
         assert raw is not None
         for size in (100, 1000, SIZE - 500, 3 * SIZE):
             places.append((arena.put(raw, bytes([len(places)]) * size), size))
