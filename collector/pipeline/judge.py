@@ -33,8 +33,9 @@ from chaperone.collector.rules.selector import raised
 from chaperone.collector.rules.terms import Mode, Terms
 from chaperone.collector.rules.verdict import Action, Enforce, Moment, Verdict
 from chaperone.collector.store import facts
+from chaperone.collector.store.docket import Docket
 from chaperone.collector.store.heirs import heir_row
-from chaperone.collector.store.recall import Docket, Past
+from chaperone.collector.store.recall import Past
 from chaperone.collector.store.rows import Kind, Row, Sink
 from chaperone.collector.store.verdicts import Judgement, Sitting, judgement, sitting_row, verdict_row
 from chaperone.collector.times import time_ns
@@ -183,11 +184,14 @@ class Judge:
             self._moments.open_session(found.session, found.processes)
         for call in docket.calls:
             self._moments.open_call(call)
-        for sitting in docket.sittings:
-            for subject, key, moment, *_ in sitting["events"]:
-                self._moments.known((subject, key, moment))
-            known = self._courts.of(sitting["session"]).named
-            self._remember(sitting["scope"], changes.folded(self._memory(sitting["scope"]), sitting["memory"], known))
+        for _, subject, key, moment in docket.done:
+            self._moments.known((subject, key, moment))
+        told: dict[str, list[changes.Valid]] = {}
+        for one in docket.remembered:
+            told[one.scope] = of_scope = told.pop(one.scope, [])
+            of_scope += changes.valid(one.changes, self._courts.of(one.session).named)
+        for scope, of_scope in told.items():
+            self._remember(scope, changes.folded(self._memory(scope), of_scope))
 
     def _session(self, row: Row) -> None:
         if "ended" in row.document:

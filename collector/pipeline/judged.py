@@ -9,8 +9,9 @@ from chaperone.collector.enforce.orders import Orders
 from chaperone.collector.pipeline.holds import Holds, Told
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.records import Pipeline
+from chaperone.collector.store.docket import Docket
 from chaperone.collector.store.marks import StreamMark
-from chaperone.collector.store.recall import BROUGHT, Docket, Past
+from chaperone.collector.store.recall import BROUGHT, Past
 from chaperone.proto.records import Record, SessionEnded, SessionStarted
 
 
@@ -62,8 +63,7 @@ class JudgedPipeline:
         self._judge.forget(self._pipeline.forget(agent))
         news = {one.session["id"] for one in past.sessions if not self._pipeline.has(one.session["id"])}
         past = replace(past, sessions=[one for one in past.sessions if one.session["id"] in news])
-        calls = [call for call in docket.calls if call["session"] in news]
-        self.recall(past, Docket([one for one in docket.sittings if one["session"] in news], calls), agent)
+        self.recall(past, docket.of(news), agent)
 
     def recall(self, past: Past, docket: Docket, agent: str = "") -> None:
         """Go on where an earlier collector ended."""

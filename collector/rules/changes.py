@@ -8,11 +8,13 @@ nothing to remember.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from chaperone.collector.rules import memory as remember
 from chaperone.collector.rules.document import Rule
-from chaperone.collector.rules.memory import Key, Memory, Tick
+from chaperone.collector.rules.memory import ENTRIES, KEYS, Key, Memory, Tick
 
 Change = list[Any]
+Valid = tuple[int, Change]
+Windows = dict[Key, list[Tick]]
+Armed = dict[Key, int]
 Named = Mapping[tuple[str, str], tuple[Rule, str]]  # (policy, rule) → rule and its print
 
 
@@ -24,13 +26,35 @@ def changes(before: Memory, after: Memory, named: Named) -> list[Change]:
     return [[key[0], key[1], named[key[0], key[1]][1], key[2], *what] for key, what in found]
 
 
-def folded(memory: Memory, told: Iterable[Change], named: Named) -> Memory:
-    """The memory with these changes once more."""
-    for policy, rule, mark, whose, what, *values in told:
-        known = named.get((policy, rule))
-        if known and known[1] == mark:
-            memory = _APPLY[what](memory, (policy, rule, whose), known[0].window.within_ns, values)
-    return memory
+def valid(told: Iterable[Change], named: Named) -> Iterator[Valid]:
+    """Those changes that these rules still remember, and each rule's window (ns)."""
+    for change in told:
+        known = named.get((change[0], change[1]))
+        if known and known[1] == change[2]:
+            yield known[0].window.within_ns, change
+
+
+def folded(memory: Memory, told: Iterable[Valid]) -> Memory:
+    """The memory with these changes once more. Each is a step of constant time, since there may be many."""
+    windows, armed = {key: list(ticks) for key, ticks in memory.windows.items()}, dict(memory.armed)
+    within: dict[Key, int] = {}
+    for within_ns, (policy, rule, _, whose, what, *values) in told:
+        key = policy, rule, whose
+        within[key] = within_ns
+        _APPLY[what](windows, armed, key, values)
+    cut = {key: _within(ticks, within[key]) if key in within else tuple(ticks) for key, ticks in windows.items()}
+    return Memory(dict(list(cut.items())[-KEYS:]), dict(list(armed.items())[-KEYS:]))
+
+
+def _within(ticks: list[Tick], within_ns: int) -> tuple[Tick, ...]:
+    """Those that no later one left behind."""
+    found: list[Tick] = []
+    newest = ticks[-1].time
+    for tick in reversed(ticks[-ENTRIES:]):
+        if tick.time > newest - within_ns or not found:
+            found.append(tick)
+        newest = max(newest, tick.time)
+    return tuple(reversed(found))
 
 
 def kept(memory: Memory, old: Named, new: Named) -> Memory:
@@ -58,13 +82,22 @@ def _waiting(before: Memory, after: Memory) -> Iterator[tuple[Key, list[Any]]]:
             yield key, ["disarm"]
 
 
-def _count(memory: Memory, key: Key, within_ns: int, values: list[Any]) -> Memory:
-    return remember.counted(memory, key, Tick(*values), within_ns)[0]
+def _count(windows: Windows, armed: Armed, key: Key, values: list[Any]) -> None:
+    windows[key] = ticks = windows.pop(key, [])
+    ticks.append(Tick(*values))
 
 
-_APPLY: dict[str, Callable[[Memory, Key, int, list[Any]], Memory]] = {
-    "count": _count,
-    "clear": lambda memory, key, within_ns, values: remember.cleared(memory, key),
-    "arm": lambda memory, key, within_ns, values: remember.armed(memory, key, values[0]),
-    "disarm": lambda memory, key, within_ns, values: remember.disarmed(memory, key),
-}
+def _clear(windows: Windows, armed: Armed, key: Key, values: list[Any]) -> None:
+    windows.pop(key, None)
+
+
+def _arm(windows: Windows, armed: Armed, key: Key, values: list[Any]) -> None:
+    armed.pop(key, None)
+    armed[key] = values[0]
+
+
+def _disarm(windows: Windows, armed: Armed, key: Key, values: list[Any]) -> None:
+    armed.pop(key, None)
+
+
+_APPLY: dict[str, Callable[[Windows, Armed, Key, list[Any]], None]] = {"count": _count, "clear": _clear, "arm": _arm, "disarm": _disarm}

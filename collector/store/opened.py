@@ -14,6 +14,7 @@ from chaperone.collector.store import queries
 from chaperone.collector.store.approvals import approval_row, recent_approvals
 from chaperone.collector.store.committer import Committer, Pace, Portion
 from chaperone.collector.store.directory import StoreDirectory
+from chaperone.collector.store.docket import Docket, docket
 from chaperone.collector.store.embedded import Embedded
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.glass import glass_list, word_row
@@ -23,7 +24,7 @@ from chaperone.collector.store.kills import kill_row, living
 from chaperone.collector.store.marks import Marks, StreamMark
 from chaperone.collector.store.objects import object_before
 from chaperone.collector.store.policies import known_policies, policy_row
-from chaperone.collector.store.recall import Docket, Past, docket, past
+from chaperone.collector.store.recall import Past, past
 from chaperone.collector.store.rows import Row
 from chaperone.collector.store.schema import migrate, migrate_shared
 from chaperone.collector.store.server import Address, Server

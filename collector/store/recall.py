@@ -5,15 +5,12 @@ are there together). They are among those that ended lately (store/arrivals.py):
 processes and sessions are still known.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chaperone.collector.store.arrivals import lately
-from chaperone.collector.store.bodies import with_bodies
-from chaperone.collector.store.clock import STEADY, clocks
-from chaperone.collector.store.engine import Engine, Parameter
+from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.summary import merged
 from chaperone.proto.ids import StreamId
@@ -22,10 +19,10 @@ KNOWN = "known/"  # what the marks of sessions begin with
 NAMES = "names/"  # what the mark of the names that a session knows begins with
 BROUGHT = "policies/"  # what the mark of a session's own policies begins with
 
-_LATELY = "arrived + {rows:UInt64} > (SELECT max(arrived) FROM records)"
+LATELY = "arrived + {rows:UInt64} > (SELECT max(arrived) FROM records)"
 _ITS = "({boot:String} = '' OR boot = {boot:String})"
-_OPEN = (
-    f"SELECT session FROM records WHERE kind = 'session' AND {_ITS} GROUP BY session HAVING max(phase) < 4 OR max({_LATELY})"
+OPEN = (
+    f"SELECT session FROM records WHERE kind = 'session' AND {_ITS} GROUP BY session HAVING max(phase) < 4 OR max({LATELY})"
     " ORDER BY session"
 )
 
@@ -37,14 +34,6 @@ class OpenSession:
     session: dict[str, Any]
     processes: list[dict[str, Any]]
     streams: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Docket:
-    """What judging goes on from. `sittings`: of late, and all that rules still remember, in order; `calls`: documents of open calls."""
-
-    sittings: list[dict[str, Any]] = field(default_factory=list)
-    calls: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +59,10 @@ def past(engine: Engine, marks: Marks, boot: str = "") -> Past:
     return Past(sessions, marks.of(streams), over, known, brought, names)
 
 
-def docket(engine: Engine, horizon_ns: int, boot: str = "") -> Docket:
-    """What was judged of late, and the calls that may be judged further. `horizon_ns`: how long the longest rule remembers."""
-    given: dict[str, Parameter] = {"rows": lately(engine), "boot": boot}
-    open_ = f"SELECT session FROM ({_OPEN})"
-    recent = f"({_LATELY} OR {STEADY} >= (SELECT max({STEADY}) FROM records WHERE kind = 'judged') - {{horizon:Int64}})"
-    whose = f"({{boot:String}} = '' OR session IN ({open_}))"
-    statement = f"SELECT document FROM records WHERE kind = 'judged' AND {recent} AND {whose} ORDER BY arrived LIMIT 1 BY session, id"
-    rows = engine.rows(statement, {**given, "horizon": horizon_ns, **clocks(engine)})
-    newest = f"SELECT document, phase FROM records WHERE kind = 'call' AND session IN ({open_}) ORDER BY {_NEWEST} LIMIT 1 BY session, id"
-    calls = engine.rows(f"SELECT document FROM ({newest}) WHERE phase < 4", given)
-    documents = [json.loads(row["document"]) for row in calls]
-    return Docket([json.loads(row["document"]) for row in rows], with_bodies(engine, documents))
-
-
-_NEWEST = "session, id, phase DESC, position DESC"
-
-
 def open_sessions(engine: Engine, reach: int = 0, boot: str = "") -> list[OpenSession]:
     """Every session that has not ended, or only within the last `reach` arrivals; of it the same processes, and open streams."""
     ended = _over(engine, "process", reach, boot)
-    return [_open_session(engine, row["session"], ended) for row in engine.rows(_OPEN, {"rows": reach, "boot": boot})]
+    return [_open_session(engine, row["session"], ended) for row in engine.rows(OPEN, {"rows": reach, "boot": boot})]
 
 
 def _starting(marks: Marks, prefix: str, owners: list[str]) -> dict[str, bytes]:
@@ -98,7 +70,7 @@ def _starting(marks: Marks, prefix: str, owners: list[str]) -> dict[str, bytes]:
 
 
 def _over(engine: Engine, kind: str, reach: int, boot: str) -> set[str]:
-    statement = f"SELECT id FROM records WHERE kind = {{kind:String}} AND phase = 4 AND {_ITS} AND {_LATELY}"
+    statement = f"SELECT id FROM records WHERE kind = {{kind:String}} AND phase = 4 AND {_ITS} AND {LATELY}"
     return {row["id"] for row in engine.rows(statement, {"kind": kind, "rows": reach, "boot": boot})}
 
 

@@ -15,7 +15,8 @@ from chaperone.collector.rules.evaluate import evaluate
 from chaperone.collector.rules.event import Event
 from chaperone.collector.rules.memory import Memory
 from chaperone.collector.rules.ruleset import Rules, ruleset
-from chaperone.collector.store.recall import Docket, OpenSession, Past
+from chaperone.collector.store.docket import Docket, Remembered
+from chaperone.collector.store.recall import OpenSession, Past
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.records import Record
 
@@ -88,4 +89,6 @@ def recalled(rows: list[Row]) -> tuple[Past, Docket]:
     streams = [row.document for row in rows if row.kind is Kind.STREAM and "handle" in row.document]
     calls = [row.document for row in latest.values() if row.kind is Kind.CALL and row.phase < 4]
     past = Past([OpenSession(session, processes, streams) for session in sessions])
-    return past, Docket([row.document for row in rows if row.kind is Kind.JUDGED], calls)
+    sittings = [row.document for row in rows if row.kind is Kind.JUDGED]
+    done = [(one["session"], *event[:3]) for one in sittings for event in one["events"]]
+    return past, Docket(done, [Remembered(one["session"], one["scope"], one["memory"]) for one in sittings], calls)

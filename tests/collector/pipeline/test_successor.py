@@ -2,7 +2,8 @@ import asyncio
 from typing import Any
 
 from chaperone.collector.pipeline.successor import Successor
-from chaperone.collector.store.recall import Docket, Past
+from chaperone.collector.store.docket import Docket
+from chaperone.collector.store.recall import Past
 from chaperone.collector.store.turns import Standing
 
 

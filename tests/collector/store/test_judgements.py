@@ -12,7 +12,6 @@ from chaperone.collector.rules.memory import Memory
 from chaperone.collector.store.engine import Engine
 from chaperone.collector.store.marks import Marks
 from chaperone.collector.store.queries import ask
-from chaperone.collector.store.recall import docket
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.store.summary import summary
 from chaperone.collector.store.verdicts import Sitting, sitting_row, verdict_row
@@ -104,13 +103,3 @@ def test_verdicts_are_filtered_listed_once_and_counted(engine: Engine) -> None:
         assert [one["rule"] for one in asked(engine, "verdicts.list", **given)] == expected, given
     found = summary(engine, d.SESSION)
     assert (found["verdicts"], found["notCarriedOut"]) == ({"alert": 1, "deny": 1}, 1)
-
-
-def test_a_restarted_collector_finds_what_was_judged_of_late_and_open_calls(engine: Engine) -> None:
-    going = {name: value for name, value in d.session().items() if name not in ("ended", "status")}
-    old, new = sitting(("call", "1" * 32, 1, START, {})), sitting(("call", "2" * 32, 1, START + 10**9, {}))
-    opened = d.call(phase="response", ended=None, requestBody=d.body("x" * 5000))
-    written(engine, row(Kind.SESSION, going, phase=1), old, new, row(Kind.CALL, opened, phase=2), row(Kind.CALL, d.exec_call()))
-    found = docket(engine, 0)
-    assert [one["events"][0][1][0] for one in found.sittings] == ["1", "2"]
-    assert [(call["id"], len(call["requestBody"]["data"])) for call in found.calls] == [(d.CALL, 5000)]
