@@ -44,7 +44,7 @@ from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns, started_ns
 from chaperone.agent.workload.sessions import Session, sessions_of
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import NO_SESSION, BreakGlass, Cause, Hold, Note, Outcome, Record
+from chaperone.proto.records import NO_SESSION, BreakGlass, Cause, Hold, Note, Outcome, Record, SessionEnded
 
 POLL_MS = 20
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
@@ -65,6 +65,10 @@ class Cut:
     session: Session
     goes_on: SessionId
     why: str
+
+    def end(self, time: int) -> Record:
+        """It is over since then."""
+        return SessionEnded(self.session.id, max(time, self.session.started.time), -1, self.why, self.goes_on)
 
 
 class Pods(Protocol):
@@ -259,7 +263,8 @@ class Recording:
         self._note_strays()
         self.put(self.connections.end(now_ns()))
         self._note_shortcomings()
-        for session in self.going_on():
+        self.put(one.end(now_ns()) for one in self.cut.values())
+        for session in {session.id: session for session in self.sessions.values()}.values():
             self.put(session.end(ended.status, ended.left))
         self.outbox.flush()
 

@@ -137,4 +137,5 @@ class Leftovers:
                 of = text if session is not NO_SESSION else f"of what agent {start.agent} left: {text}"
                 yield Note(session, start.died_ns, "spool", of, complete=False)
             if session is not NO_SESSION:
-                yield SessionEnded(session, start.died_ns, ended.status)
+                goes_on, why = start.cuts.get(session, (NO_SESSION, ""))
+                yield SessionEnded(session, start.died_ns, ended.status, why, goes_on)

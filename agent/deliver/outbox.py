@@ -163,6 +163,12 @@ class Outbox:
             if self.spool:
                 self.spool.remember(key)
 
+    def cut(self, session: SessionId, goes_on: SessionId, why: str) -> None:
+        """A session is to be ended with this, also if we die before."""
+        with self._changed:
+            if self.spool:
+                self.spool.cut(session, goes_on, why)
+
     def change(self, batch: int, delay_ns: int) -> None:
         """Use the collector's size and age for further batches; 0 leaves one as it is."""
         with self._changed:

@@ -3,10 +3,10 @@
     DIR/AGENT/lock, start.json, alive, reserve, 0000000000000001.segment, …
 
 Each agent start has a folder, which it locks, and a key that exists in its memory only; `start.json` has that key sealed to the
-collectors' public one (as soon as that is known), and which sessions are open. So a later agent passes the frames on without being
-able to read them (leftovers.py). `alive` has the boot time of our last sign of life, and the wall clock's offset then. `reserve` is room
-for `start.json` on a full disk: a session that began must end, whatever becomes of its batches. Written to survive the death of any
-process, not of the machine: nothing is synced.
+collectors' public one (as soon as that is known), which sessions are open, and which of them were cut. So a later agent passes the frames
+on without being able to read them (leftovers.py). `alive` has the boot time of our last sign of life, and the wall clock's offset then.
+`reserve` is room for `start.json` on a full disk: a session that began must end, whatever becomes of its batches. Written to survive the
+death of any process, not of the machine: nothing is synced.
 """
 
 import base64
@@ -33,6 +33,7 @@ LOCK, START, ALIVE, KNOWN, RESERVE = "lock", "start.json", "alive", "collector.k
 RESERVED = 64 << 10  # bytes
 LIFE = struct.Struct("<Qq")  # boot time, wall clock minus boot clock; written in place, so that a full disk takes it too
 LIFE_NS = 1_000_000_000  # between two signs of life
+Cut = tuple[SessionId, str]  # where a session's workload goes on, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Spool:
         self._key = os.urandom(KEY_SIZE)
         self._frames = Frames(self._key, agent)
         self._sealed, self._is_described = b"", True
-        self._sessions: dict[SessionId, None] = {}
+        self._sessions: dict[SessionId, Cut | None] = {}
         self._segments: deque[Segment] = deque()
         self._places: deque[_Place] = deque()
         self._lived = 0
@@ -81,6 +82,12 @@ class Spool:
         """A session whose end nobody else will tell if we die."""
         self._sessions[session] = None
         self._describe()
+
+    def cut(self, session: SessionId, goes_on: SessionId, why: str) -> None:
+        """What it is to be ended with, if we die before it has: that its workload went on in another one."""
+        if session in self._sessions:
+            self._sessions[session] = goes_on, why
+            self._describe()
 
     def end(self, sessions: Iterable[SessionId]) -> None:
         """Their ends are among the batches here, or stored."""
@@ -159,7 +166,8 @@ class Spool:
 
     def _write_start(self) -> None:
         start = {"agent": self.agent, "boot_id": self.boot, "sealed_key": base64.b64encode(self._sealed).decode()}
-        data = json.dumps(start | {"sessions": list(self._sessions)}).encode()
+        cuts = {session: cut for session, cut in self._sessions.items() if cut}
+        data = json.dumps(start | {"sessions": list(self._sessions), "cuts": cuts}).encode()
         try:
             replaced(self.folder / START, data)
         except OSError:

@@ -4,13 +4,13 @@ import base64
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaperone.agent.deliver.clock import wall_offset_ns
 from chaperone.agent.deliver.segment import SUFFIX, Frame, frames_in
-from chaperone.agent.deliver.spool import RESERVE, START, last_sign, lock_of, replaced
+from chaperone.agent.deliver.spool import RESERVE, START, Cut, last_sign, lock_of, replaced
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import SessionId
 
@@ -19,12 +19,13 @@ GIVEN_UP = "given-up"  # a sentence: what was in the folder and why it is there 
 
 @dataclass(slots=True)
 class Start:
-    """`sessions`: those that it had not ended."""
+    """`sessions`: those that it had not ended. `cuts`: of them those that it had cut."""
 
     folder: Path
     lock: int
     sealed_key: bytes = b""
     sessions: tuple[SessionId, ...] = ()
+    cuts: Mapping[SessionId, Cut] = field(default_factory=dict)
     highest: int = 0  # number of the last frame that was passed on
     missing: int = 0  # numbers between frames that are not there
     spoiled: int = 0  # bytes on disk that are no whole frame
@@ -119,6 +120,8 @@ def _describe(start: Start) -> None:
     try:
         told = json.loads((start.folder / START).read_text())
         sessions = tuple(SessionId(str(session)) for session in told["sessions"])
+        cuts = {SessionId(session): (SessionId(str(goes_on)), str(why)) for session, (goes_on, why) in told.get("cuts", {}).items()}
+        start.cuts = cuts
         start.sealed_key, start.boot, start.sessions = base64.b64decode(told["sealed_key"]), str(told.get("boot_id", "")), sessions
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return

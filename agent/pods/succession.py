@@ -10,7 +10,7 @@ from pathlib import Path
 from chaperone.agent.recording import Cut, Recording
 from chaperone.agent.workload.processes import now_ns
 from chaperone.agent.workload.sessions import Session
-from chaperone.proto.records import Note, SessionEnded
+from chaperone.proto.records import Note
 
 SUBJECT = "session"
 
@@ -29,6 +29,7 @@ def cut(recording: Recording, numbers: Iterable[int], before: Session, after: Se
     text = f"{why}: what begins from here on is in session {after.id}; what is open stays in this one"
     recording.put([Note(before.id, time, SUBJECT, text), *after.begin(), *recording.lineage.moved(before.id, after.id, time)])
     recording.outbox.flush()
+    recording.outbox.cut(before.id, after.id, why)  # behind the beginning of the other: what names it must not outlive it
 
 
 def conclude(recording: Recording, cgroup: Path, last: int, is_last: bool = False) -> None:
@@ -39,6 +40,6 @@ def conclude(recording: Recording, cgroup: Path, last: int, is_last: bool = Fals
             recording.put(recording.connections.end(now_ns(), id_))
         elif recording.streams.has_open(id_) or recording.connections.has_open(id_):
             continue
-        recording.put([SessionEnded(id_, max(last, one.session.started.time), -1, one.why, one.goes_on)])
+        recording.put([one.end(last)])
         recording.forget((), one.session, is_dropped=False)
         recording.outbox.flush()

@@ -225,10 +225,11 @@ def test_damaged_frames_are_counted_in_the_note(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_any_start_is_no_trouble(tmp_path: Path) -> None:
-    for number, text in enumerate(["", "{}", "[1]", '{"sealed_key": 5, "sessions": []}', json.dumps({"sealed_key": "=", "sessions": 3})]):
+    told = [{"sealed_key": 5, "sessions": []}, {"sealed_key": "=", "sessions": 3}, {"sealed_key": "", "sessions": [], "cuts": {"a": 5}}]
+    for number, text in enumerate(["", "{}", "[1]", *map(json.dumps, told)]):
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "start.json").write_text(text)
     (tmp_path / "empty").mkdir()
     leftovers = found(tmp_path)
-    assert leftovers.starts == {} and len(leftovers.news()) == 6, "each says that nothing is known of it"
+    assert leftovers.starts == {} and len(leftovers.news()) == 7, "each says that nothing is known of it"
     assert not any(path.is_dir() for path in tmp_path.iterdir())

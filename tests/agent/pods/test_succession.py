@@ -3,15 +3,20 @@
 Time is what the values say, so that days pass at once. The kernel is made of lists.
 """
 
+import os
 from pathlib import Path
 
 import pytest
+import zstandard
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.outboxes import waiting
 from support.tracer_double import TracerDouble
 
+from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
+from chaperone.agent.deliver.spool import Spool
 from chaperone.agent.pods.areas import Atlas
 from chaperone.agent.pods.census import Census
 from chaperone.agent.pods.facts import PodFacts
@@ -41,7 +46,9 @@ from chaperone.proto.records import (
     SessionStarted,
     StreamClosed,
     StreamOpened,
+    unpack,
 )
+from chaperone.proto.sealed import public_of
 
 PID, NUMBER = 2**22 + 5, 1
 SETTINGS = Settings((), (), "", SessionOptions(), pods=PodSettings(("h", 1)))
@@ -51,8 +58,8 @@ HOUR = 3600 * SECOND
 class Container:
     """One governed container, whose session has begun at 10; `say` lets its kernel say something."""
 
-    def __init__(self) -> None:
-        self.tracer, self.outbox = TracerDouble([]), Outbox(Limits())
+    def __init__(self, spool: Spool | None = None) -> None:
+        self.tracer, self.outbox = TracerDouble([]), Outbox(Limits(), spool)
         self.recording = Recording(self.tracer, self.outbox, SETTINGS)
         self.governing = Governing(self.recording, lambda now: ("10.0.0.1:443",))
         self.workloads = Workloads(self.governing, Census(), Selection(), Atlas(Path("/none")))
@@ -211,7 +218,26 @@ def test_the_container_ends_and_every_session_of_it(pod: Container) -> None:
 def test_the_agent_ends_and_every_session_of_it(pod: Container) -> None:
     pod.say(*begin(2, 30 + PAUSE_NS))
     pod.recording.end(Ended())
-    assert [record.session for record in starts(pod.sent())] == [record.session for record in ends(pod.sent())][::-1]
+    first, second = starts(pod.sent())
+    found = {record.session: (record.cut, record.goes_on) for record in ends(pod.sent())}
+    assert found == {first.session: (PAUSED, second.session), second.session: ("", "")}, "also the one that was cut and had something open"
+
+
+def test_the_agent_dies_and_the_next_one_says_that_the_session_was_cut(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "a", 1 << 20)
+    spool.seal_to(public_of(X25519PrivateKey.generate()))
+    pod = Container(spool)
+    pod.say(program(11), *begin(1, 20), *begin(2, 30 + PAUSE_NS))
+    first, second = starts(pod.sent())
+    os.close(spool._lock)
+    leftovers = Leftovers(tmp_path, 1 << 20)
+    leftovers.find()
+    *_, message = leftovers.messages()
+    records = list(unpack(zstandard.ZstdDecompressor().decompress(message.leftover.last.records)))
+    assert {record.session: (record.cut, record.goes_on) for record in ends(records)} == {
+        first.session: (PAUSED, second.session),
+        second.session: ("", ""),
+    }
 
 
 def test_a_session_that_was_cut_can_still_be_ended(pod: Container) -> None:
