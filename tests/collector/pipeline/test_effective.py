@@ -53,8 +53,8 @@ class World:
         return found["wished"], found["effective"], found["why"]
 
 
-def hold(number: int, order: str = "pass") -> tuple[Record, Record]:
-    return Hold(f"h{number}", STREAM, Direction.OUT, number, 1, number, b"x"), Outcome(f"h{number}", order, number)
+def hold(number: int, order: str = "pass", result: str = "") -> tuple[Record, Record]:
+    return Hold(f"h{number}", STREAM, Direction.OUT, number, 1, number, b"x"), Outcome(f"h{number}", order, number, result)
 
 
 def test_what_is_held_and_decided_in_time_is_as_wished() -> None:
@@ -74,9 +74,9 @@ def test_an_agent_that_holds_nothing_only_records() -> None:
 
 
 def test_verdicts_that_come_too_late_are_counted_and_at_last_decided_by_the_agent() -> None:
-    world = World(on_failure=OnFailure.DENY).said(BEGUN, OPENED, *hold(1), *hold(2, "timeout-deny"))
+    world = World(on_failure=OnFailure.DENY).said(BEGUN, OPENED, *hold(1), *hold(2, "timeout-deny", "connection"))
     assert world.now() == ("enforce", "enforce", ["1 verdict came too late: decided by onFailure (deny)"])
-    world.said(*hold(3, "timeout-deny"), *hold(4, "timeout-deny"))
+    world.said(*hold(3, "timeout-deny", "connection"), *hold(4, "timeout-deny", "connection: its socket is not known"))
     _, effective, why = world.now()
     assert effective == "deny" and why == [
         "3 verdicts came too late: decided by onFailure (deny)",
