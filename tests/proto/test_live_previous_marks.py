@@ -12,7 +12,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from support.marked import NAMES, OFFSET, Marked, begun, records
+from support.marked import NAMES, OFFSET, Marked, begun, ends, records
 
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.pipeline import Pipeline
@@ -20,6 +20,7 @@ from chaperone.collector.store import recall
 from chaperone.collector.store.marks import LAYOUT
 from chaperone.collector.store.recall import OpenSession, Past
 from chaperone.collector.store.rows import Kind, Row
+from chaperone.proto.records import Chunk
 
 WRITTEN: dict[str, Any] = json.loads(gzip.decompress((Path(__file__).parent / "previous/marks.json.gz").read_bytes()))
 same_layout = pytest.mark.skipif(WRITTEN["layout"] != LAYOUT, reason="marks of the version before are none to this one")
@@ -60,7 +61,25 @@ def test_what_follows_is_read_as_if_nothing_had_been_between(name: str) -> None:
 
 
 @same_layout
-def test_marks_are_there_of_both_protocols_and_of_secrets() -> None:
+def test_marks_are_there_of_all_protocols_and_of_secrets() -> None:
     states = [(key, state) for name in NAMES for marks in kept(name).values() for key, state in marks.items()]
-    assert {msgpack.unpackb(state, strict_map_key=False)["reader"]["kind"] for key, state in states if "/" not in key} == {"h1", "h2"}
+    assert {msgpack.unpackb(state, strict_map_key=False)["reader"]["kind"] for key, state in states if "/" not in key} == {
+        "h1",
+        "h2",
+        "websocket",
+        "opaque",
+    }
     assert any(key.startswith(recall.KNOWN) for key, _ in states)
+
+
+@same_layout
+@pytest.mark.parametrize("name", ["kubectl-exec-ws-tty.2", "kubectl-exec-spdy-stdin.2", "kubectl-portforward-ws.2", "node-spdy"])
+def test_of_channels_of_kubernetes_there_are_none_and_their_batches_stay_with_the_agent(name: str) -> None:
+    """Neither version has any behind the upgrade, so no collector acknowledges what is open: all of it is read from its beginning."""
+    sent = records(name)
+    behind = [end for end in ends(name) if any(row.kind is Kind.PIECE for row in begun(sent[:end])[1])]
+    assert behind and not set(behind) & kept(name).keys()
+    for end in behind:
+        marks, unmarked = begun(sent[:end])[0].marks()
+        assert list(unmarked) == [next(record.stream for record in sent if isinstance(record, Chunk))]
+        assert not [mark for mark in marks if mark.state and "/" not in mark.stream]
