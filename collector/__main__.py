@@ -326,6 +326,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     def use(rules: Rules) -> None:
         judge.use(rules)
         select()
+        intake.look()
 
     select()
     watching, inheriting = asyncio.create_task(policies.watch(use)), asyncio.create_task(_tell_heirs(judge, select))

@@ -36,6 +36,11 @@ class HeldStream:
     _unheld: int = 0
     _opening: bytes | None = b""  # what was written first; None once it is known to be HTTP
 
+    @property
+    def has_free_channels(self) -> bool:
+        """Whether what its channels are sent is not held."""
+        return self._unheld == FAR
+
     def add(self, hold: Hold) -> None:
         """A call waits; the reader has its bytes."""
         (self.writes if hold.direction is OUT else self.reads).append(hold)
@@ -74,6 +79,9 @@ class HeldStream:
 
         `judged`: up to where rules were asked about what channels were sent, and what is behind it stays; None where no rule asks.
         """
+        if judged is not None and self.has_free_channels:
+            self._unheld = self.composer.written
+            yield hold_from(self.stream, OUT, self._unheld)
         for hold in self.writes:
             order = self.composer.order_write(hold.position, hold.position + hold.size, judged)
             yield from self._reading()

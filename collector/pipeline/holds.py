@@ -143,8 +143,10 @@ class Holds:
         return [(agent, told) for id_, agent in agents.items() for told in self._guarded(id_)] + self.latecomers.told()
 
     def look_again(self, agent: str) -> list[Told]:
-        """The same of every stream of an agent on which something waits: an approval was decided, or time has passed."""
-        self._touched.update((id_, None) for id_, under in self._under.items() if under.agent == agent and under.held.writes)
+        """The same of every stream of an agent on which something waits, or of which more is to be held: an approval was decided, time has
+        passed, or rules are others."""
+        mine = [(id_, under) for id_, under in self._under.items() if under.agent == agent]
+        self._touched.update((id_, None) for id_, under in mine if under.held.writes or self._is_asked_about_again(under))
         return self.settle()
 
     @property
@@ -174,7 +176,7 @@ class Holds:
     def _orders_of(self, id_: StreamId) -> Iterator[pb.Downward]:
         under = self._under[id_]
         held = under.held
-        channels = self._judge is not None and self._judge.judges_channels(under.stream.home.session)
+        channels = self._judges_channels(under)
         if channels and held.writes and not held.broken:
             self._foresee(under.stream)
         if self._orders.is_over(id_):
@@ -191,6 +193,13 @@ class Holds:
         yield from held.read_orders()
         if held.broken:
             yield from self._end(id_, under)
+
+    def _judges_channels(self, under: _Under) -> bool:
+        return self._judge is not None and self._judge.judges_channels(under.stream.home.session)
+
+    def _is_asked_about_again(self, under: _Under) -> bool:
+        """Whether rules ask for its channels, which they did not when these were let go on."""
+        return under.held.has_free_channels and self._judges_channels(under)
 
     def _foresee(self, stream: Stream) -> None:
         """What is typed must be decided before it leaves, not when its line is over."""

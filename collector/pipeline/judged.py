@@ -41,7 +41,8 @@ class JudgedPipeline:
         return self._holds.settle()
 
     def look_again(self, agent: str) -> list[Told]:
-        """What of an agent has waited, asked about once more."""
+        """What of an agent has waited, asked about once more, by the rules that are in force now."""
+        self._judge.settle()
         told = self._holds.look_again(agent)
         self._judge.settle()
         return told

@@ -14,7 +14,7 @@ from chaperone.collector.pipeline.holds import Holds
 from chaperone.collector.pipeline.judge import Judge
 from chaperone.collector.pipeline.judged import JudgedPipeline
 from chaperone.collector.rules.document import policies
-from chaperone.collector.rules.ruleset import arranged
+from chaperone.collector.rules.ruleset import Rules, arranged
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.records import Chunk, Direction, Hold, Record
@@ -36,12 +36,15 @@ class Holding:
 
     def __post_init__(self) -> None:
         orders = Orders(self.approvals)
-        text = self.policy if self.policy.startswith("apiVersion") else f"{HEAD}rules:\n{self.policy}"
-        self.judge = Judge(arranged(policies(text, "policy.yaml")), self.rows, Masker(KEY).text, [orders])
+        self.judge = Judge(_rules(self.policy), self.rows, Masker(KEY).text, [orders])
         self.holds = Holds(orders, self.judge)
         self.pipeline = JudgedPipeline(Pipeline(lambda: Masker(KEY), self.judge, holds=self.holds), self.judge, self.holds)
         self.positions = [0, 0]
         self.batch(*self.one.begun())
+
+    def use(self, policy: str) -> None:
+        """Other rules from now on."""
+        self.judge.use(_rules(policy))
 
     def batch(self, *records: Record) -> list[pb.Downward]:
         """What agents are told after one batch."""
@@ -58,14 +61,19 @@ class Holding:
 
     def read(self, data: bytes, hold: str = "h") -> list[pb.Downward]:
         """A held read, or with hold="" one that isn't."""
-        if hold:
-            return self.batch(self._hold(IN, data, hold))
-        chunk = Chunk(self.one.stream, IN, self.positions[IN], data, self.one.tick())
-        self.positions[IN] += len(data)
-        return self.batch(chunk)
+        return self.batch(self._hold(IN, data, hold)) if hold else self._moved(IN, data)
+
+    def unheld(self, data: bytes) -> list[pb.Downward]:
+        """A write that was not held."""
+        return self._moved(OUT, data)
 
     def of(self, kind: Kind) -> list[Row]:
         return [row for row in self.rows if row.kind is kind]
+
+    def _moved(self, direction: Direction, data: bytes) -> list[pb.Downward]:
+        chunk = Chunk(self.one.stream, direction, self.positions[direction], data, self.one.tick())
+        self.positions[direction] += len(data)
+        return self.batch(chunk)
 
     def _hold(self, direction: Direction, data: bytes, hold: str) -> Hold:
         position = self.positions[direction]
@@ -76,6 +84,11 @@ class Holding:
         assert all(agent == AGENT for agent, _ in told)
         self.told += [message for _, message in told]
         return [message for _, message in told]
+
+
+def _rules(policy: str) -> Rules:
+    text = policy if policy.startswith("apiVersion") else f"{HEAD}rules:\n{policy}"
+    return arranged(policies(text, "policy.yaml"))
 
 
 def names(told: Sequence[pb.Downward]) -> list[str]:

@@ -75,6 +75,11 @@ class Composer:
         return isinstance(self._requests, Http1Requests) and self._requests.waits
 
     @property
+    def written(self) -> int:
+        """Behind all bytes that the client wrote."""
+        return self._requests.end if self._requests else len(self._begin)
+
+    @property
     def read(self) -> int:
         """Behind all bytes that the server sent."""
         return self._answers.end

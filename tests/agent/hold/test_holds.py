@@ -11,6 +11,7 @@ from support import other_tracer
 from support.enforced import ALLOWING, DENYING, client, enforced, until
 
 from chaperone.agent.hold.holds import SPENT
+from chaperone.agent.hold.lane import NEVER
 from chaperone.agent.hold.orders import Name, Order, Target
 from chaperone.agent.hold.room import TOO_MANY_BYTES, TOO_MANY_CALLS, Room
 from chaperone.proto.ids import StreamId
@@ -243,6 +244,33 @@ def test_a_look_that_was_not_done_yet_is_asked_for_once(tracer, server):
     with enforced(tracer) as it:
         it.run(client(server, ASK), decide)
         assert len(looks) == 1
+
+
+def test_a_stream_that_went_on_unheld_is_held_again_from_a_position_on(tracer, server, tmp_path):
+    again = tmp_path / "again"
+    program = f"""
+import pathlib, time
+{ASK}
+{ASK}
+while not pathlib.Path({str(again)!r}).exists(): time.sleep(0.01)
+{ASK}
+"""
+
+    def decide(hold: Hold) -> Order:
+        it.holds.hold_from(hold.stream, Direction.OUT, hold.position or NEVER)
+        return Order(hold.hold, Name.PASS)
+
+    def hold_again() -> None:
+        until(lambda: it.recorded(Direction.OUT) == b"0 5\n" * 2)
+        it.holds.hold_from(it.asked[0].stream, Direction.OUT, 8)
+        again.touch()
+
+    with enforced(tracer) as it:
+        holding = threading.Thread(target=hold_again)
+        holding.start()
+        _, said = it.run(client(server, program), decide)
+        holding.join()
+    assert said == "5\n" * 3 and [hold.position for hold in it.asked] == [0, 8]
 
 
 @pytest.mark.parametrize("terms", [ALLOWING, DENYING])

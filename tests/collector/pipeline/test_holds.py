@@ -250,6 +250,36 @@ def test_behind_an_upgrade_nothing_is_held_where_no_rule_asks_for_channels() -> 
         assert names(held.write(typed("ls"))) == wanted
 
 
+def test_behind_an_upgrade_all_is_held_again_from_when_a_rule_asks_for_channels_on() -> None:
+    asks = '- {name: rm, when: channel.text.contains("rm -rf"), do: deny, enforce: enforce}'
+    held = Holding()
+    held.write(UPGRADE)
+    held.read(SWITCHING, "")
+    held.write(typed("ls"))
+    begun, rest = in_halves("rm -r")
+    held.unheld(begun)
+    assert held.look_again() == [], "nothing has changed"
+    held.use(asks)
+    [told] = held.look_again()
+    assert (told.hold_from.direction, told.hold_from.position) == (Direction.OUT, held.positions[Direction.OUT])
+    assert held.look_again() == [], "it is said once"
+    assert names(held.write(rest)) == ["pass"] and names(held.write(typed("f /\n"))) == ["kill"]
+
+
+def test_what_is_under_way_when_a_rule_asks_for_channels_is_seen_and_holds_what_follows() -> None:
+    held = Holding()
+    held.write(UPGRADE)
+    held.read(SWITCHING, "")
+    held.write(typed("ls"))
+    held.use("- {name: rm, when: channel.size > 99, do: deny, enforce: enforce}")
+    held.look_again()
+    held.unheld(typed("late"))
+    assert names(held.write(typed("ls"))) == ["pass"]
+    held.use(DENY_DELETE)
+    held.look_again()
+    assert names(held.write(typed("ls"))) == ["OUT", "pass"], "nobody asks any more"
+
+
 def test_an_agent_that_let_a_hold_go_lets_go_of_the_stream() -> None:
     held = Holding(ASKS, People())
     held.write(DELETE, "h1")
