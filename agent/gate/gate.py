@@ -40,7 +40,7 @@ class Gate(threading.Thread):
         self.hooks = ConnectHooks(kernel)
         self.door = Door(kernel)
         self.door.start()
-        self.programs = Programs(self._attach, files.knows, self._mark, kept.keep)
+        self.programs = Programs(self._attach, files.knows, self._mark, kept.keep, kernel.closer)
         self.watched: dict[int, Path] = {}
         self.sweep = Sweep(files, self.programs, self._pids)
         self.refused = self.late = 0
@@ -157,10 +157,9 @@ class Gate(threading.Thread):
 
     def _serve(self, record: GateRecord) -> None:
         """Look into the process that one thread stands for."""
-        if _age_ns(record.head) > PATIENCE_NS:
-            self.late += 1
-        else:
+        if _age_ns(record.head) <= PATIENCE_NS:
             self.programs.look(_image(record))
+        self.late += _age_ns(record.head) > PATIENCE_NS  # also while it was looked into: the door let it go
         self._let_go(record.thread)
 
     def _let_go(self, tid: int) -> None:

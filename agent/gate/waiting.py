@@ -18,7 +18,7 @@ from chaperone.agent.hold.ptrace import Kind, Option, Stop
 from chaperone.agent.workload.processes import stat_of
 
 HASTE_S = 0.05  # after its arrival a thread is looked at often until it has stopped
-FOREIGN_S = 10.0  # as long as the agent may take for its look
+PATIENCE_S = 10.0  # as long as the agent may take for its look: who connects waits no longer, whatever keeps it
 CLOSE_S = 2.0  # at the end, one in the kernel's hands for longer is left to be let go by the kernel
 EINTR, CONNECT = 2**64 - 4, 42  # as registers show them
 CONNECTING = frozenset({CONNECT, 44, 46})  # and sendto and sendmsg, which connect with MSG_FASTOPEN
@@ -59,7 +59,7 @@ class Waiting:
         except ProcessLookupError:
             return
         except PermissionError:
-            self.foreign[tid] = time.monotonic() + FOREIGN_S
+            self.foreign[tid] = time.monotonic() + PATIENCE_S
 
     def is_unsettled(self) -> bool:
         """Whether somebody who arrived just now is about to stop."""
@@ -67,10 +67,14 @@ class Waiting:
         return any(not waiter.has_stopped and now - waiter.since < HASTE_S for waiter in self.threads.values())
 
     def settle(self) -> None:
-        """See who has stopped, and end real stops at once: the other threads of that process have nothing to wait for."""
+        """See who has stopped, and end real stops at once: the other threads of that process have nothing to wait for. Who has waited to
+        connect for too long goes on: the agent, which stands still, will find that out and say so."""
+        overdue = time.monotonic() - PATIENCE_S
         for tid, waiter in list(self.threads.items()):
             if not waiter.has_stopped:
                 self._settle(tid, waiter)
+            elif waiter.is_connecting and waiter.since < overdue:
+                self.release(tid)
 
     def release(self, tid: int) -> None:
         """Let a thread go on, as soon as it has stopped; a foreign one at once, or by `resume_halted` when its stop is still to come."""

@@ -136,8 +136,7 @@ class ProbedFiles:
             raise
 
     def _remove(self, probed: Probed) -> None:
-        self.kernel.detach(probed.descriptors)
-        os.close(probed.file)
+        self.kernel.detach([*probed.descriptors, probed.file])
 
 
 def identity_of(fd: int) -> Identity:

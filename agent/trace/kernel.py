@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from chaperone.agent.closing import Closer
 from chaperone.agent.gate import layout as gate
 from chaperone.agent.gate.maps import bpf
 from chaperone.agent.groups import layout as groups
@@ -20,7 +21,7 @@ from chaperone.agent.trace import layout
 from chaperone.agent.trace.bytecode import relinked
 from chaperone.agent.trace.compiled import compiled
 from chaperone.agent.trace.load import CGROUP_SKB, CGROUP_SOCK_ADDR, KPROBE, RAW_TRACEPOINT, load_program, make_map
-from chaperone.agent.trace.uprobes import LINK_CREATE, UPROBE_MULTI, Closer, has_links, link
+from chaperone.agent.trace.uprobes import LINK_CREATE, UPROBE_MULTI, has_links, link
 
 MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "layout_tls": (None, "tls"),
@@ -107,7 +108,7 @@ class Kernel:
         return opened
 
     def detach(self, descriptors: Sequence[int]) -> None:
-        """Soon, these probes are no more."""
+        """Soon, these are closed: probes, and what was open for them."""
         self.descriptors.difference_update(descriptors)
         self.closer.close(descriptors)
 

@@ -92,7 +92,7 @@ class Tracer:
         self.parser.start()
         self.kernel = _load({**offsets(Btf.of_kernel()), **defines})
         self.cgroups = GovernedCgroups(self.kernel)
-        self.files, self.kept_files = ProbedFiles(self.kernel, self.parser), KeptFiles()
+        self.files, self.kept_files = ProbedFiles(self.kernel, self.parser), KeptFiles(self.kernel.closer)
         self.shares = Shares(self.kernel)
         self.sockets = SocketHooks(self.kernel)
         try:

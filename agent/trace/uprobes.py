@@ -8,8 +8,7 @@ for the tracer's RCU under a lock that all others need (0.1 s each, 6.18), a lin
 import ctypes
 import errno
 import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import cache
 
 from chaperone.agent.gate.maps import bpf
@@ -18,7 +17,6 @@ from chaperone.agent.trace.load import KPROBE, load_program
 LINK_CREATE = 28  # since 5.7
 UPROBE_MULTI, AT_RETURN = 48, 1  # BPF_TRACE_UPROBE_MULTI, BPF_F_UPROBE_MULTI_RETURN
 NOTHING = bytes.fromhex("b700000000000000 9500000000000000")  # r0 = 0; exit
-CLOSING = 16  # at once
 
 
 class _Link(ctypes.Structure):
@@ -55,19 +53,3 @@ def link(program: int, path: str, offsets: Sequence[int], at_return: bool) -> in
     if linked < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return linked
-
-
-class Closer:
-    """Closes probes while others work."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(CLOSING, "closing")
-
-    def close(self, descriptors: Iterable[int]) -> None:
-        """Soon. They are not the caller's any more."""
-        for descriptor in descriptors:
-            self._pool.submit(os.close, descriptor)
-
-    def finish(self) -> None:
-        """Wait until all are closed."""
-        self._pool.shutdown()

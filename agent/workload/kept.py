@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from chaperone.agent.closing import Closer
 from chaperone.agent.trace.files import Identity, identity_of
 from chaperone.agent.workload.image import Image
 from chaperone.agent.workload.processes import PROC
@@ -34,7 +35,8 @@ class _Kept:
 class KeptFiles:
     """`keep` what a process has mapped, ask with `of`, `sweep` now and then, `close` at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, closer: Closer) -> None:
+        self._closer = closer
         self._processes: dict[int, _Kept] = {}
         self._files: dict[Identity, int] = {}
         self._lock = threading.Lock()
@@ -61,8 +63,7 @@ class KeptFiles:
         try:
             yield found
         finally:
-            for descriptor in found:
-                os.close(descriptor)
+            self._closer.close(found)
 
     def sweep(self) -> None:
         """Let go of what nobody will ask for any more."""
@@ -95,5 +96,4 @@ class KeptFiles:
 
     def _let_go(self) -> None:
         wanted = {identity for kept in self._processes.values() for identity in kept.files}
-        for identity in self._files.keys() - wanted:
-            os.close(self._files.pop(identity))
+        self._closer.close([self._files.pop(identity) for identity in self._files.keys() - wanted])

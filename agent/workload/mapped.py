@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from chaperone.agent.closing import Closer
 from chaperone.agent.workload.processes import PROC, TICK_NS
 
 MAPS_LIMIT = 8 << 20  # bytes of maps that are read; a process may have 65530 mappings
@@ -44,14 +45,15 @@ def code_pages(folder: int) -> int:
     return sum(map(int, sizes)) // PAGE_KIB
 
 
-def mapped(folder: int) -> Iterator[int]:
-    """O_PATH descriptors of the files that are mapped executable, each closed when the next is asked for."""
+def mapped(folder: int, closer: Closer) -> Iterator[int]:
+    """O_PATH descriptors of the files that are mapped executable, each closed when the next is asked for; by `closer` if it has no name any
+    more: the process may have ended meanwhile and left the file to us alone."""
     names = set[bytes]()
     for row in (line.split(maxsplit=5) for line in _read(folder, "maps", MAPS_LIMIT).split(b"\n")):
         if len(row) < 6 or b"x" not in row[1] or row[4] == b"0" or (file := b" ".join((*row[3:5], row[5]))) in names:
             continue
         names.add(file)  # one mapping of each: device, inode and path as the kernel tells them
-        with _opened(folder, _entry(row[0])) as descriptor:
+        with _opened(folder, _entry(row[0]), closer) as descriptor:
             if descriptor >= 0 and stat.S_ISREG(os.fstat(descriptor).st_mode):
                 yield descriptor
 
@@ -89,7 +91,7 @@ def _entry(addresses: bytes) -> str:
 
 
 @contextmanager
-def _opened(folder: int, name: str) -> Iterator[int]:
+def _opened(folder: int, name: str, closer: Closer) -> Iterator[int]:
     """An O_PATH descriptor, -1 if the mapping is gone: nothing happens to what is opened so, whatever it is."""
     descriptor = -1
     with suppress(FileNotFoundError, ProcessLookupError):
@@ -97,8 +99,10 @@ def _opened(folder: int, name: str) -> Iterator[int]:
     try:
         yield descriptor
     finally:
-        if descriptor >= 0:
+        if descriptor >= 0 and os.fstat(descriptor).st_nlink:
             os.close(descriptor)
+        elif descriptor >= 0:
+            closer.close([descriptor])
 
 
 def _started(folder: int) -> int:

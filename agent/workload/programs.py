@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from chaperone.agent.closing import Closer
 from chaperone.agent.trace.files import Identity, identity_of
 from chaperone.agent.workload.image import Image
 from chaperone.agent.workload.mapped import code_pages, mapped, mount_of, opened_process, own_mounts, reopened
@@ -43,9 +44,10 @@ class Programs:
         knows: Callable[[Identity], bool],
         mark: Callable[[Image, int], None],
         keep: Callable[[Image, int], None],
+        closer: Closer,
     ) -> None:
         self.attach, self.knows, self.mark, self.keep = attach, knows, mark, keep
-        self.missed = 0
+        self.closer, self.missed = closer, 0
         self._looks: tuple[deque[Young], ...] = tuple(deque() for _ in LOOKS_S)  # by turn: each in the order of `due`
         self._young = 0
 
@@ -92,7 +94,7 @@ class Programs:
 
     def _look_into(self, image: Image, folder: int) -> None:
         mounts: frozenset[int] | None = None
-        for descriptor in mapped(folder):
+        for descriptor in mapped(folder, self.closer):
             self.keep(image, descriptor)
             if self.knows(identity_of(descriptor)):
                 continue

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from chaperone.agent.closing import Closer
 from chaperone.agent.gate.gate import Gate
 from chaperone.agent.gate.held import Held
 from chaperone.agent.sockets.values import Flow
@@ -46,7 +47,7 @@ class TracerDouble(Tracer):
         self.polls, self.final, self.counts = list(polls), final, counts or Lost()
         self.uncovered: set[str] = set()
         self.kept: list[int] = []
-        self.gate, self.kept_files = GateDouble(), KeptFiles()
+        self.gate, self.kept_files = GateDouble(), KeptFiles(Closer())
         self.attached: list[str | Path | int] = []
         self.governed: list[str | Path] = []
         self.areas: list[Path] = []

@@ -69,6 +69,19 @@ def test_who_has_waited_too_long_goes_on_and_is_counted(tracer: Tracer, port: st
     assert gate.late == gate.missed == 1
 
 
+def test_who_has_waited_too_long_while_it_was_looked_into_is_counted(tracer: Tracer, port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The door lets it go by then, whether the look is over or not."""
+    monkeypatch.setattr(module, "PATIENCE_NS", 300_000_000)
+    gate = tracer.open_gate()
+    gate.programs.executed = lambda image: None  # type: ignore[method-assign]
+    gate.programs.look = lambda image, seen=0: time.sleep(0.5) or 0  # type: ignore[method-assign]
+    with governed(tracer) as workload:
+        gate.watch(1, workload.path, is_new=True)
+        workload.run([sys.executable, "-c", CONNECT, port])
+    gate.close()
+    assert gate.late == gate.missed == 1
+
+
 def standing() -> ReadRecord:
     now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     return ReadRecord(tls=TlsRecord(head=Head(kind=GateKind.READ, time=now)), thread=2**22 + 5)

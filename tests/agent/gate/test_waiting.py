@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from support.c_peer import built
 
+from chaperone.agent.gate import waiting as module
 from chaperone.agent.gate.layout import Thread
 from chaperone.agent.gate.maps import Map
 from chaperone.agent.gate.waiting import Waiting
@@ -95,6 +96,18 @@ def test_a_thread_stops_and_goes_on_unseen_by_its_parent(waiting: Waiting) -> No
         assert waiting.threads == {}
         assert goes_on(shell)
         assert "TracerPid:\t0" in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_who_connects_waits_only_so_long_whatever_keeps_the_agent(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+    with counting() as (connects, shell), counting() as (reads, _):
+        waiting.take(connects)
+        waiting.take(reads, is_connecting=False)
+        until(lambda: waiting.settle() is None and all(one.has_stopped for one in waiting.threads.values()))  # type: ignore[func-returns-value]
+        until(lambda: waiting.settle() is None and connects not in waiting.threads)  # type: ignore[func-returns-value]
+        assert goes_on(shell)
+        assert state(reads) == "t"
+        leave(waiting, reads)
 
 
 def test_a_real_stop_of_ours_ends_at_once_for_all_but_the_one_who_waits(waiting: Waiting, kernel: FakeMap) -> None:

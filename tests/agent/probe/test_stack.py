@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chaperone.agent.closing import Closer
 from chaperone.agent.probe.stack import PIECE, UNKNOWN, Stacks
 from chaperone.agent.workload.image import Image
 from chaperone.agent.workload.kept import KeptFiles
@@ -87,7 +88,7 @@ def test_a_process_that_is_gone_speaks_nothing_known() -> None:
 
 
 def test_a_process_that_is_gone_is_named_by_what_was_kept(tmp_path: Path) -> None:
-    kept, program = KeptFiles(), with_text(tmp_path, b"boringssl")
+    kept, program = KeptFiles(Closer()), with_text(tmp_path, b"boringssl")
     handles = [os.open(path, os.O_PATH) for path in (program, with_text(tmp_path, b"", "libnss3.so"))]
     for handle in handles:
         kept.keep(Image(GONE, 6, 1), handle)

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from support.tls_server import libssl
 
+from chaperone.agent.closing import Closer
 from chaperone.agent.probe.apart import Parser
 from chaperone.agent.probe.points import OPENSSL
 from chaperone.agent.trace import kernel as module
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.kernel import Kernel
-from chaperone.agent.trace.uprobes import Closer, has_links, link
+from chaperone.agent.trace.uprobes import has_links, link
 from chaperone.agent.trace.values import Attached
 
 pytestmark = pytest.mark.kernel
@@ -90,13 +91,3 @@ def test_a_place_that_is_none_is_refused(tmp_path: Path) -> None:
             link(kernel.load_uprobe("on_ssl_return"), str(tmp_path / "absent"), (0,), at_return=False)
     finally:
         kernel.close()
-
-
-def test_what_is_given_to_the_closer_is_closed_when_it_has_finished() -> None:
-    opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(50)]
-    closer = Closer()
-    closer.close(opened)
-    closer.finish()
-    for descriptor in opened:
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            os.fstat(descriptor)

@@ -1,12 +1,17 @@
 """Files of processes that may be gone; the processes are real, the time is not."""
 
 import os
+import socket
+import struct
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from chaperone.agent.closing import Closer
 from chaperone.agent.workload import kept as module
 from chaperone.agent.workload.image import Image
 from chaperone.agent.workload.kept import LINGER_S, KeptFiles
@@ -16,9 +21,11 @@ GONE = 2**22 + 7  # no pid that there can be
 
 @pytest.fixture
 def kept() -> Iterator[KeptFiles]:
-    files = KeptFiles()
+    closer = Closer()
+    files = KeptFiles(closer)
     yield files
     files.close()
+    closer.finish()
 
 
 def keep(kept: KeptFiles, pid: int, path: Path, started: int = 6, number: int = 1) -> None:
@@ -82,6 +89,28 @@ def test_files_of_the_living_stay_and_those_of_the_dead_go(kept: KeptFiles, tmp_
     assert names(kept, GONE) == []
     assert names(kept, os.getpid()) == ["shared"]
     assert len(kept._files) == 1
+
+
+def test_a_file_whose_end_takes_long_keeps_nobody(kept: KeptFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of files that is one without a name on a busy disk; here a socket that is to linger until its peer has read all."""
+    now = [100.0]
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours, server.accept()[0]:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 2))
+        ours.settimeout(0.1)
+        with suppress(TimeoutError):
+            ours.sendall(bytes(64 << 20))
+        ours.setblocking(True)
+        kept.keep(Image(GONE, 6, 1), ours.fileno())
+        ours.close()
+        began = time.perf_counter()
+        monkeypatch.setattr("time.monotonic", lambda: now[0])
+        kept.sweep()
+        now[0] += LINGER_S + 1
+        kept.sweep()
+        assert kept._files == {}
+        assert time.perf_counter() - began < 1
+        kept._closer.finish()
+        assert time.perf_counter() - began > 1.5
 
 
 def test_there_is_a_limit_of_everything(kept: KeptFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

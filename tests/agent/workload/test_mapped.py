@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from chaperone.agent.closing import Closer
 from chaperone.agent.workload.mapped import code_pages, mapped, mount_of, opened_process, own_mounts, reopened
 from chaperone.agent.workload.processes import started_ns
 
@@ -35,7 +36,7 @@ def contents(pid: int) -> list[bytes]:
     """What is in the mapped files of a process, their first bytes."""
     found = []
     with opened_process(pid, 0) as folder:
-        for descriptor in mapped(folder):
+        for descriptor in mapped(folder, Closer()):
             with reopened(descriptor) as readable:
                 found.append(os.read(readable, 8))
     return found
@@ -93,7 +94,7 @@ def test_a_program_at_a_fixed_low_address_is_found(tmp_path: Path) -> None:
         process.stdout.readline()
         assert Path(f"/proc/{process.pid}/maps").read_text().startswith("00400000-")
         with opened_process(process.pid, 0) as folder:
-            inodes = [os.fstat(descriptor).st_ino for descriptor in mapped(folder)]
+            inodes = [os.fstat(descriptor).st_ino for descriptor in mapped(folder, Closer())]
         process.kill()
     assert (tmp_path / "fixed").stat().st_ino in inodes
 
@@ -103,7 +104,7 @@ def test_the_mount_of_a_mapped_file_is_one_of_its_processes(tmp_path: Path) -> N
     library = page(tmp_path / "lib.so", b"mapped..")
     script = f'mount --bind {tmp_path} {tmp_path} && exec "$@"'
     with mapping(library, argv=("unshare", "-m", "/bin/sh", "-c", script, "sh")) as pid, opened_process(pid, 0) as folder:
-        mounts = {os.fstat(fd).st_ino: mount_of(fd) for fd in mapped(folder)}
+        mounts = {os.fstat(fd).st_ino: mount_of(fd) for fd in mapped(folder, Closer())}
         assert mounts[library.stat().st_ino] in own_mounts(folder)
     with opened_process(os.getpid(), 0) as ours:
         assert mounts[library.stat().st_ino] not in own_mounts(ours)
@@ -124,9 +125,24 @@ def test_a_process_that_ends_meanwhile_has_no_files(tmp_path: Path) -> None:
     with mapping(page(tmp_path / "lib.so", b"mapped..")) as pid, opened_process(pid, 0) as folder:
         os.kill(pid, 9)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        assert list(mapped(folder)) == []
+        assert list(mapped(folder, Closer())) == []
         assert code_pages(folder) == 0
         assert own_mounts(folder) == frozenset()
+
+
+def test_a_file_without_a_name_is_closed_aside(tmp_path: Path) -> None:
+    """It may be ours alone by then: that takes as long as the disk does."""
+    aside = list[str]()
+
+    class Noting(Closer):
+        def close(self, descriptors: Iterable[int]) -> None:
+            aside.extend(Path(f"/proc/self/fd/{descriptor}").readlink().name for descriptor in descriptors)
+
+    named, nameless = page(tmp_path / "named.so", b"mapped.."), page(tmp_path / "nameless.so", b"mapped..")
+    with mapping(named, nameless) as pid, opened_process(pid, 0) as folder:
+        nameless.unlink()
+        assert len(list(mapped(folder, Noting()))) > 2
+    assert aside == ["nameless.so (deleted)"]
 
 
 LEADERLESS = """
@@ -150,5 +166,5 @@ def test_a_process_whose_first_thread_has_ended_is_seen_through_another(tmp_path
         assert Path(f"/proc/{process.pid}/maps").read_text() == ""
         with opened_process(process.pid, started) as folder:
             assert code_pages(folder) > 0
-            assert program.stat().st_ino in [os.fstat(descriptor).st_ino for descriptor in mapped(folder)]
+            assert program.stat().st_ino in [os.fstat(descriptor).st_ino for descriptor in mapped(folder, Closer())]
         process.kill()

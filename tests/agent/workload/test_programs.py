@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.descriptors import descriptors
 
+from chaperone.agent.closing import Closer
 from chaperone.agent.trace.files import Identity, identity_of
 from chaperone.agent.workload.image import Image
 from chaperone.agent.workload.programs import YOUNG_LIMIT, Programs
@@ -38,7 +39,7 @@ def names_of(attached: list[str], marked: list[tuple[Image, int]] | None = None)
         attached.append(Path(f"/proc/self/fd/{fd}").readlink().name)
         known.add(identity_of(fd))
 
-    return Programs(attach, known.__contains__, lambda *mark: marks.append(mark), lambda *_: None)
+    return Programs(attach, known.__contains__, lambda *mark: marks.append(mark), lambda *_: None, Closer())
 
 
 def executed(programs: Programs, pid: int) -> None:
