@@ -22,11 +22,13 @@ EARLY, LATER = (
     b"GET /early HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"e" * 300,
     b"POST /later HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"l" * 500,
 )
-# A first connection brings a ticket, the second begins with 0-RTT data.
+# A first connection brings a ticket, the second begins with 0-RTT data. Each stays until a ticket has come, however busy the machine.
 RESUMING = """
+cd "$3"
 connect="openssl s_client -quiet -no_ign_eof -CAfile $2 -connect 127.0.0.1:$1 -servername localhost"
-(printf first; sleep 0.5) | $connect -sess_out "$3/session" >/dev/null 2>&1
-(sleep 0.2; cat "$3/later"; sleep 0.5) | $connect -sess_in "$3/session" -early_data "$3/early" >/dev/null 2>&1
+until_ticket() { while ! [ -s "$1" ]; do sleep 0.05; done; }
+(printf first; until_ticket session) | $connect -sess_out session >/dev/null 2>&1
+(until_ticket next; cat later; sleep 0.5) | $connect -sess_in session -sess_out next -early_data early >/dev/null 2>&1
 """
 
 
