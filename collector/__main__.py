@@ -78,7 +78,7 @@ from chaperone.collector.store.server import Address
 from chaperone.collector.survey import Sources, Survey
 from chaperone.collector.taints import Taints
 from chaperone.collector.times import rfc3339
-from chaperone.collector.together import Together
+from chaperone.collector.together import Together, glass_of_others, kills_of_others
 from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
 from chaperone.proto.records import BreakGlass, Outcome, Record
 
@@ -281,13 +281,16 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     store, activity, alerter, policies = parts.store, parts.activity, parts.alerter, parts.policies
     new_gate, orders = parts.new_gate, Orders(parts.office)
     alerter.asks = orders.carries_out
-    outside = Outside(store.living, lambda kill: intake.outgoing.tell_all(ending(kill)), store.keep_kills, new_gate().text)
-    kills = Kills(outside, orders.carries_out)
+    shared, text = settings.shared, new_gate().text
+    peers = Peers(shared.collectors, shared.own, settings.listening.tls)
+    told = Outside(store.living, lambda kill: intake.outgoing.tell_all(ending(kill)), store.keep_kills, text, kills_of_others(peers))
+    kills = Kills(told, orders.carries_out)
     kills.begin()
-    text = new_gate().text
-    glasses = glass.Glasses(glass.Outside(lambda: capture.calling(), lambda *told: intake.outgoing.tell(*told), store.keep_glass, text))
+    agents = glass.Outside(
+        lambda: capture.calling(), lambda *said: intake.outgoing.tell(*said), store.keep_glass, text, glass_of_others(peers)
+    )
+    glasses = glass.Glasses(agents)
     glasses.recall(await store.broken_glass())
-    people = People(parts.office, kills, glasses)
     if settings.policy_objects:
         policies.remember(await store.known_policies())
     judge = Judge(policies.rules, rows, new_gate().text, [alerter, orders, kills], parts.pods)
@@ -306,7 +309,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
 
     pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds, observe)
     judge.heirs.recall(await store.heirs())
-    succession = Successor(store, pipeline, modes, lambda: policies.rules.horizon_ns)
+    succession = Successor(store, pipeline, (modes, parts.office), lambda: policies.rules.horizon_ns)
     if not store.is_shared:
         await succession.go_on()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, policies.ask_anew)
@@ -331,9 +334,9 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     select()
     watching, inheriting = asyncio.create_task(policies.watch(use)), asyncio.create_task(_tell_heirs(judge, select))
     api = parts.pods.access if parts.pods else None
-    shared = settings.shared
-    alone = Alone(capture.nodes, store.process, modes.of)
-    together = Together(Peers(shared.collectors, shared.own, settings.listening.tls), alone)
+    alone = Alone(capture.nodes, store.process, modes.of, parts.office, kills, glasses)
+    together = Together(peers, alone, store.is_shared)
+    people = People(together, kills, glasses)
     survey = Survey(Sources(store.ask, together.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
     surveying, lifting = asyncio.create_task(survey.watch()), _lifting(settings.startup)
     kept = policing.Outside(store.known_policies, store.keep_policies, new_gate().text, capture.nodes, _log)

@@ -4,12 +4,20 @@
 | --- | --- | --- |
 | live | {} | one: {nodes, version, pid, uptime_s, refusal} |
 | workloads | {sessions} | for each: {session, wished, effective, why} |
+| approvals.here | {approval} | {id} of those that begin so and whose node's agent calls us |
+| approvals.decide | {approval, approve, why, person: {name, groups, how}} | the approval; who it is was asked where they called |
+| kill | a kill's document (enforce/kills.py) | one: {result, told} |
+| glass | a word (enforce/glass.py) | one: {told, said} |
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chaperone.collector.enforce.approvals.office import Office
+from chaperone.collector.enforce.approvals.values import Person
+from chaperone.collector.enforce.glass import Glasses
+from chaperone.collector.enforce.kills import Kills, kill_from
 from chaperone.collector.parameters import object_in
 
 Document = dict[str, Any]
@@ -23,10 +31,18 @@ class Alone:
     nodes: Callable[[], frozenset[str]]
     process: Callable[[], Document]
     modes: Callable[[str], Document]
+    office: Office
+    kills: Kills
+    glasses: Glasses
 
     def live(self) -> Document:
         """The row of that question."""
         return {"nodes": sorted(self.nodes()), **self.process()}
+
+    def here(self, prefix: str) -> Rows:
+        """{id} of the approvals that are ours to decide."""
+        nodes = self.nodes()
+        return [{"id": one.id} for one in self.office.starting(prefix) if one.asking.alert.who.node in nodes]
 
     async def ask(self, name: str, parameters: str) -> Rows:
         """ValueError when it is no question between collectors, or lacks something."""
@@ -42,4 +58,17 @@ class Alone:
                 return [self.live()]
             case "workloads":
                 return [self.modes(str(session)) for session in given["sessions"]]
+            case "approvals.here":
+                return self.here(given["approval"])
+            case "approvals.decide":
+                return [await self.office.decide(given["approval"], _person(given["person"]), given["approve"] is True, given["why"])]
+            case "kill":
+                said = await self.kills.tell(kill_from(given))
+                return [{"result": said.result, "told": said.told}]
+            case "glass":
+                return [await self.glasses.take(given)]
         raise ValueError(f"collectors ask one another nothing that is called {name[:40]!r}")
+
+
+def _person(found: Mapping[str, Any]) -> Person:
+    return Person(found["name"], frozenset(found["groups"]), found["how"])

@@ -83,10 +83,10 @@ def _told(found: Document, end: bool, output: Form) -> None:
     if output is not Form.TABLE:
         document(found, output)
     silent = sorted(set(found["told"]) - set(found["said"]))
+    missing = found.get("missing", [])
     names = escape(", ".join(found["said"])) or "no node"
     if output is Form.TABLE:
         typer.echo(f"{'Told' if end else 'Nothing is held, denied or masked on'}: {names}.")
-    if silent:
-        raise CommandError(
-            escape(f"not said yet by {', '.join(silent)}"), "chaperone status shows the nodes; on the node itself root can do it"
-        )
+    if silent or missing:
+        sentences = [f"not said yet by {', '.join(silent)}"] * bool(silent) + missing
+        raise CommandError(escape("; ".join(sentences)), "chaperone status shows the nodes; on the node itself root can do it")

@@ -1,4 +1,5 @@
-"""Breaking the glass through the collector: kept, and told to the agents that call now and to those that call later.
+"""Breaking the glass through the collector: kept, and told to the agents that call now and to those that call later; to those of other
+collectors of the database, too.
 
 Each agent says by itself that nothing is enforced on its node, whoever told it: that is alerted.
 """
@@ -24,14 +25,20 @@ NODES = 1000
 Document = dict[str, Any]
 
 
+async def _nobody(_word: Document) -> Document:
+    return {"told": [], "said": [], "missing": []}
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """`agents`: those that call, with their nodes. `keep`: durable when it returns "", else why not."""
+    """`agents`: those that call, with their nodes. `keep`: durable when it returns "", else why not. `others`: has other collectors
+    `take` a word: {told, said} of all of them, and `missing`, a sentence about each that does not answer."""
 
     agents: Callable[[], Mapping[str, str]]
     tell: Callable[[str, pb.Downward], None]
     keep: Callable[[Sequence[Mapping[str, Any]]], Awaitable[str]]
     mask: Callable[[str], str]
+    others: Callable[[Document], Awaitable[Document]] = _nobody
 
 
 @dataclass(slots=True)
@@ -49,7 +56,8 @@ class Glasses:
         self._in_force = {one["id"]: dict(one) for one in found if not one["node"]}
 
     async def say(self, word: Mapping[str, Any], who: tuple[str, str]) -> Document:
-        """Break it, or end what is in force: {glass, for, nodes, why} → its document with {told, said}: nodes. ValueError."""
+        """Break it, or end what is in force: {glass, for, nodes, why} → its document with {told, said}: nodes, and
+        {missing}: sentences about collectors. ValueError."""
         nodes = [str(node) for node in word["nodes"]]
         if len(nodes) > NODES:
             raise ValueError(f"at most {NODES} nodes can be named")
@@ -75,17 +83,31 @@ class Glasses:
         found: Document = {"id": PREFIX + secrets.token_hex(8), "node": "", "nodes": nodes, "time": rfc3339(now)}
         found |= {"until": rfc3339(now + size * glass.SECOND), "who": who[0], "how": who[1], "why": self.outside.mask(why)}
         await self._keep(found)
-        self._in_force[found["id"]] = found
-        return found | await self._told(nodes, _message(found, now), (found["id"], False))
+        return found | await self._everywhere(found)
 
     async def _ended(self, nodes: list[str], who: tuple[str, str]) -> Document:
-        now = rfc3339(time.time_ns())
+        word = {"ended": rfc3339(time.time_ns()), "endedBy": who[0]}
+        return word | await self._everywhere(word | {"nodes": nodes})
+
+    async def _everywhere(self, word: Document) -> Document:
+        """Here, and by other collectors."""
+        own, others = await asyncio.gather(self.take(word), self.outside.others(word))
+        return {name: sorted({*own[name], *others[name]}) for name in ("told", "said")} | {"missing": others["missing"]}
+
+    async def take(self, word: Mapping[str, Any]) -> Document:
+        """What was said here or at another collector: the document of a broken glass, or {ended, endedBy, nodes}; {told, said}."""
+        nodes = list(word["nodes"])
+        if "ended" in word:
+            await self._end(nodes, {"ended": word["ended"], "endedBy": word["endedBy"]})
+            return await self._told(nodes, pb.Downward(glass=pb.Glass(end=True)), ("", True))
+        self._in_force[word["id"]] = dict(word)
+        return await self._told(nodes, _message(word, time.time_ns()), (word["id"], False))
+
+    async def _end(self, nodes: list[str], end: Document) -> None:
         ended = [one for one in self._in_force.values() if not nodes or (set(one["nodes"]) <= set(nodes) and one["nodes"])]
         for one in ended:
-            await self._keep(one | {"ended": now, "endedBy": who[0]})
+            await self._keep(one | end)
             del self._in_force[one["id"]]
-        message = pb.Downward(glass=pb.Glass(end=True))
-        return {"ended": now, "endedBy": who[0]} | await self._told(nodes, message, ("", True))
 
     async def _keep(self, document: Document) -> None:
         if trouble := await self.outside.keep([document]):

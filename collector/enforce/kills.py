@@ -1,20 +1,21 @@
 """Ending a connection, a process or a session: told to the agents, and verified by the one that has it.
 
-Which agent that is, an agent knows itself: ids are found nowhere else. A kill is recorded before it is told, and its end when the
+Which agent that is, an agent knows itself: ids are found nowhere else. What people end is told to the agents of other collectors of the
+database, too: it may be any of theirs. A kill is recorded before it is told, and its end when the
 agent has said it; one that nobody answers says so.
 """
 
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action, Ends, Enforce, Moment
-from chaperone.collector.times import rfc3339
+from chaperone.collector.times import rfc3339, time_ns
 
 PATIENCE_S = 15.0
 ENDED = "ended"  # an outcome's result, when it was verified
@@ -55,15 +56,35 @@ class Kill:
         return named | {"time": rfc3339(self.time), "target": str(self.target), "stage": str(self.stage), "version": version}
 
 
+def kill_from(found: Mapping[str, Any]) -> Kill:
+    """One that is asked for, from its document."""
+    id_, subject, session, who, how, why = (str(found[name]) for name in ("id", "subject", "session", "who", "how", "why"))
+    return Kill(id_, Ends(found["target"]), subject, session, who, how, why, time_ns(found["time"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of a kill at one or more collectors. `result`: "" unless an agent answered; `told`: how many heard; `missing`: a sentence
+    about each collector that did not answer."""
+
+    result: str = ""
+    told: int = 0
+    missing: tuple[str, ...] = ()
+
+
+Asked = Coroutine[Any, Any, Said]
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """`find`: the whole id and session of what an id's beginning names; ValueError. `tell` agents; how many heard it. `keep`: durable
-    when it returns "", else why not."""
+    when it returns "", else why not. `others`: what each other collector is asked."""
 
     find: Callable[[Ends, str], Awaitable[tuple[str, str]]]
     tell: Callable[[Kill], int]
     keep: Callable[[Documents], Awaitable[str]]
     mask: Callable[[str], str]
+    others: Callable[[Kill], Iterable[Asked]] = lambda _kill: ()
 
 
 @dataclass(slots=True)
@@ -87,7 +108,20 @@ class Kills:
             raise ValueError(f"a reason is needed, of 1 to {WHY_LIMIT} characters")
         subject, session = await self.outside.find(target, prefix)
         id_ = PREFIX + secrets.token_hex(8)
-        return (await self._ended(Kill(id_, target, subject, session, *who, self.outside.mask(why), time.time_ns()))).document()
+        kill = Kill(id_, target, subject, session, *who, self.outside.mask(why), time.time_ns())
+        return (await self._ended(kill, self.outside.others)).document()
+
+    async def tell(self, kill: Kill) -> Said:
+        """To our agents; what the one says that has it. Nothing is recorded: another collector may have."""
+        answer = self._asked[kill.id] = asyncio.get_running_loop().create_future()
+        try:
+            told = self.outside.tell(kill)
+            async with asyncio.timeout(PATIENCE_S):
+                return Said(await answer if told else "", told)
+        except TimeoutError:
+            return Said("", told)
+        finally:
+            del self._asked[kill.id]
 
     def heard(self, order: str, result: str) -> None:
         """An agent has said what came of an order that answers no hold. Any thread."""
@@ -126,31 +160,45 @@ class Kills:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _ended(self, kill: Kill) -> Kill:
+    async def _ended(self, kill: Kill, others: Callable[[Kill], Iterable[Asked]] = lambda _kill: ()) -> Kill:
         if trouble := await self.outside.keep([kill.document()]):
             raise ValueError(f"nothing is ended that can't be recorded: {trouble}")
-        answer = self._asked[kill.id] = asyncio.get_running_loop().create_future()
-        try:
-            done = await self._answered(kill, answer)
-        finally:
-            del self._asked[kill.id]
+        said = await _first([self.tell(kill), *others(kill)])
+        done = replace(kill, stage=_stage(said), result=said.result or _silence(said))
         await self.outside.keep([done.document()])
         return done
-
-    async def _answered(self, kill: Kill, answer: "asyncio.Future[str]") -> Kill:
-        if not self.outside.tell(kill):
-            return replace(kill, stage=Stage.UNANSWERED, result="no agent is connected")
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                result = await answer
-        except TimeoutError:
-            return replace(kill, stage=Stage.UNANSWERED, result=f"no agent that has it answered within {PATIENCE_S:g} s")
-        return replace(kill, stage=Stage.ENDED if result == ENDED else Stage.FAILED, result=result)
 
     def _settle(self, order: str, result: str) -> None:
         answer = self._asked.get(order)
         if answer is not None and not answer.done():
             answer.set_result(result)
+
+
+async def _first(asked: Iterable[Asked]) -> Said:
+    """The first with a result, or all together; the others are given up."""
+    tasks = [asyncio.ensure_future(each) for each in asked]
+    said = Said()
+    try:
+        for each in asyncio.as_completed(tasks):
+            found = await each
+            if found.result:
+                return found
+            said = Said("", said.told + found.told, said.missing + found.missing)
+    finally:
+        for task in tasks:
+            task.cancel()
+    return said
+
+
+def _stage(said: Said) -> Stage:
+    if not said.result:
+        return Stage.UNANSWERED
+    return Stage.ENDED if said.result == ENDED else Stage.FAILED
+
+
+def _silence(said: Said) -> str:
+    text = f"no agent that has it answered within {PATIENCE_S:g} s" if said.told else "no agent is connected"
+    return "; ".join([text, *sorted(said.missing)])
 
 
 def _connection(judged: Judged) -> str:

@@ -18,7 +18,8 @@ Document = Mapping[str, Any]
 
 @asynccontextmanager
 async def approving(directory: StoreDirectory, store: Store, alerter: Alerter, mask: Callable[[str], str]) -> AsyncIterator[Office]:
-    """An office that goes on where the last one ended. `mask`: makes a text that may be stored."""
+    """An office that goes on where the last one ended; where collectors share the store, with each agent that it gets (successor.py).
+    `mask`: makes a text that may be stored."""
 
     async def governed(person: Person) -> str:
         return await store.governed(person.name)
@@ -26,8 +27,9 @@ async def approving(directory: StoreDirectory, store: Store, alerter: Alerter, m
     async def describe(call: Document) -> list[str]:
         return difference(await store.object_before(call), _sent(call), str(call.get("verb", "")))
 
-    office = Office(Outside(store.keep_approvals, alerter.tell, describe, governed, mask, named(directory.path)))
-    office.recall(await store.approvals())
+    office = Office(Outside(store.keep_approvals, alerter.tell, describe, governed, mask, named(directory.path), store.is_shared))
+    if not store.is_shared:
+        office.recall(await store.approvals())
     serving = asyncio.create_task(office.serve())
     try:
         yield office

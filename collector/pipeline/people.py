@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from chaperone.collector.enforce.approvals.office import Office
 from chaperone.collector.enforce.approvals.values import Person
 from chaperone.collector.enforce.glass import Glasses
 from chaperone.collector.enforce.kills import Kills
@@ -20,11 +19,19 @@ from chaperone.collector.store.directory import DECISIONS, StoreDirectory, socke
 QUESTIONS = {"approvals.decide": "approval", "kill": "kill", "glass": "glass"}  # and the key of the word that each takes
 
 
+class Decides(Protocol):
+    """An office, or several of which one decides."""
+
+    async def decide(self, prefix: str, person: Person, approves: bool, why: str) -> dict[str, Any]:
+        """Somebody's word about the approval whose id begins so; the approval, once that is stored. ValueError when it does not count."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class People:
     """Hands their words on."""
 
-    office: Office
+    office: Decides
     kills: Kills
     glasses: Glasses
 

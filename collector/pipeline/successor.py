@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 
+from chaperone.collector.enforce.approvals.office import Office
 from chaperone.collector.pipeline.effective import Modes
 from chaperone.collector.pipeline.judged import JudgedPipeline
 from chaperone.collector.store.opened import Store
 from chaperone.collector.store.turns import Standing
 
+TURN = 1 << 20  # versions of an approval in one turn of its agent: those of a later turn come after all of an earlier
+
 
 class Successor:
     """An ingest.intake.Succession. `horizon_ns`: how long the longest rule remembers."""
 
-    def __init__(self, store: Store, pipeline: JudgedPipeline, modes: Modes, horizon_ns: Callable[[], int]) -> None:
-        self._store, self._pipeline, self._modes, self._horizon_ns = store, pipeline, modes, horizon_ns
+    def __init__(self, store: Store, pipeline: JudgedPipeline, holding: tuple[Modes, Office], horizon_ns: Callable[[], int]) -> None:
+        self._store, self._pipeline, (self._modes, self._office), self._horizon_ns = store, pipeline, holding, horizon_ns
 
     async def go_on(self) -> None:
         """With all that the store has, before anybody calls."""
@@ -28,8 +31,10 @@ class Successor:
         """What the store has of an agent of this boot."""
         past = await self._store.past(boot)
         docket = await self._store.docket(self._horizon_ns(), boot)
+        approvals = await self._store.approvals(boot)
 
         def go_on() -> None:
+            self._office.recall(approvals, self._store.turn(agent) * TURN)
             self._pipeline.take_over(agent, past, docket)
             self._modes.recall(past)
 

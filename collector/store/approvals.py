@@ -44,7 +44,8 @@ def approvals_list(engine: Engine, parameters: Mapping[str, Any]) -> list[dict[s
     return found if "after" in parameters else found[::-1]
 
 
-def recent_approvals(engine: Engine) -> list[dict[str, Any]]:
-    """All that may still matter to a request, oldest first."""
-    statement = "SELECT document FROM approvals WHERE time > now() - toIntervalDay({days:UInt64}) ORDER BY time, id"
-    return [json.loads(row["document"]) for row in engine.rows(statement, {"days": DAYS})]
+def recent_approvals(engine: Engine, boot: str = "") -> list[dict[str, Any]]:
+    """All that may still matter to a request, or to one of this boot of a node; oldest first."""
+    its = "({boot:String} = '' OR session IN (SELECT session FROM records WHERE kind = 'session' AND boot = {boot:String}))"
+    statement = f"SELECT document FROM approvals WHERE time > now() - toIntervalDay({{days:UInt64}}) AND {its} ORDER BY time, id"
+    return [json.loads(row["document"]) for row in engine.rows(statement, {"days": DAYS, "boot": boot})]

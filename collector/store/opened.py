@@ -79,9 +79,13 @@ class Store:
         """What an earlier collector judged of them."""
         return await self.run(lambda: docket(self._engine, horizon_ns, boot))
 
-    async def approvals(self) -> list[dict[str, Any]]:
-        """Those that may still matter to a request."""
-        return await self.run(lambda: recent_approvals(self._engine))
+    async def approvals(self, boot: str = "") -> list[dict[str, Any]]:
+        """Those that may still matter to a request: all, or those of one boot of a node."""
+        return await self.run(lambda: recent_approvals(self._engine, boot))
+
+    def turn(self, agent: str) -> int:
+        """Which time it is that a collector has this agent, which is ours."""
+        return self._turns.of(agent)
 
     async def keep_approvals(self, documents: Sequence[Mapping[str, Any]]) -> str:
         """Versions of approvals; none: wait for those before. As `commit`."""

@@ -5,10 +5,21 @@ import json
 from typing import Any
 
 import pytest
+from support.approving import World, wanting
 
 from chaperone.collector.alone import Alone
+from chaperone.collector.enforce.orders import Wanted
 
-ALONE = Alone(lambda: frozenset({"b", "a"}), lambda: {"pid": 1}, lambda session: {"session": session, "effective": "record"})
+NOBODY: Any = None  # nothing is ended or broken here
+WORLD = World()
+ALONE = Alone(
+    lambda: frozenset({"b", "n1"}),
+    lambda: {"pid": 1},
+    lambda session: {"session": session, "effective": "record"},
+    WORLD.office(),
+    NOBODY,
+    NOBODY,
+)
 
 
 def asked(name: str, **given: Any) -> list[dict[str, Any]]:
@@ -16,11 +27,20 @@ def asked(name: str, **given: Any) -> list[dict[str, Any]]:
 
 
 def test_it_says_whose_agents_call_and_how_it_sees_workloads() -> None:
-    assert asked("live") == [{"nodes": ["a", "b"], "pid": 1}]
+    assert asked("live") == [{"nodes": ["b", "n1"], "pid": 1}]
     assert [row["session"] for row in asked("workloads", sessions=["s", "t"])] == ["s", "t"]
 
 
-@pytest.mark.parametrize(("name", "given"), [("status", {}), ("workloads", {}), ("workloads", {"sessions": 5})])
+@pytest.mark.parametrize(
+    ("name", "given"), [("status", {}), ("workloads", {}), ("workloads", {"sessions": 5}), ("approvals.decide", {"approval": "a"})]
+)
 def test_what_is_no_question_between_collectors_is_refused(name: str, given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"called|expected"):
         asked(name, **given)
+
+
+def test_only_approvals_of_nodes_whose_agent_calls_are_ours() -> None:
+    here, away = (
+        ALONE.office.asked(Wanted(wanting(number, of={"user": "agent", "node": node}))).id for number, node in ((1, "n1"), (2, "n2"))
+    )
+    assert asked("approvals.here", approval="") == [{"id": here}] and asked("approvals.here", approval=away) == []

@@ -56,6 +56,7 @@ class ScriptedAgent:
     ) -> None:
         self.session: SessionId = session_id(f"run {name}", 0)
         self.process: ProcessId = process_id(node or "boot", 100, 5)
+        self.node = node
         self.orders: list[str] = []
         self.sent: list[pb.Downward] = []
         self._upward: queue.Queue[pb.Upward | None] = queue.Queue()

@@ -1,7 +1,8 @@
 """A judged request → what people are asked about it; pure.
 
 Its requester is who it is beyond one session, so that a command that is told to come again finds its approval: a pod's service
-account as the API knows it, or the user of a run on its machine.
+account as the API knows it, or the user of a run on its machine. Where collectors share a database it is that account on that node: a
+node's agent has one collector at a time, so that what was approved is used there, and once.
 """
 
 import shlex
@@ -17,8 +18,8 @@ from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action, Enforce, Verdict
 
 
-def asking_of(judged: Judged, store: str = "") -> Asking | None:
-    """None when no rule that acts wants approval. `store`: options that name it in commands."""
+def asking_of(judged: Judged, store: str = "", is_shared: bool = False) -> Asking | None:
+    """None when no rule that acts wants approval. `store`: options that name it in commands; `is_shared`: by several collectors."""
     wanting = [verdict for verdict in judged.verdicts if _wants(verdict)]
     if not wanting:
         return None
@@ -26,7 +27,7 @@ def asking_of(judged: Judged, store: str = "") -> Asking | None:
     consents = [verdict.consent for verdict in wanting if verdict.consent]
     return Asking(
         binding="" if document.get("ambiguous") else str(document.get("binding", "")),
-        requester=requester_of(session),
+        requester=requester_of(session, is_shared),
         needs=tuple(sorted({_need(verdict) for verdict in wanting}, key=repr)),
         identities=frozenset(_identities(document, session)),
         session=str(document.get("session", "")),
@@ -39,10 +40,10 @@ def asking_of(judged: Judged, store: str = "") -> Asking | None:
     )
 
 
-def requester_of(session: Document) -> str:
+def requester_of(session: Document, is_shared: bool = False) -> str:
     """Whose requests one approval may be used by."""
     if account := (session.get("lookedUp") or {}).get("serviceAccount"):
-        return f"serviceaccount {account}"
+        return f"serviceaccount {account}" + (f" on {session.get('node', '')}" if is_shared else "")
     if user := session.get("user"):
         return f"user {user} on {session.get('node', '')}"
     return f"workload {session.get('workload') or session.get('id', '')}"

@@ -34,7 +34,8 @@ Documents = Sequence[Mapping[str, Any]]
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What an office needs of others. `keep`: durable when it returns "", else why not yet. `tell`: an alert and what it is like.
-    `describe`: lines of what the request of a call's document would change. `governed`: why a person is no approver now; ""."""
+    `describe`: lines of what the request of a call's document would change. `governed`: why a person is no approver now; "".
+    `is_shared`: other collectors write to the same store."""
 
     keep: Callable[[Documents], Awaitable[str]]
     tell: Callable[[Alert, str], Awaitable[None]]
@@ -42,6 +43,7 @@ class Outside:
     governed: Callable[[Person], Awaitable[str]]
     mask: Callable[[str], str]
     store: str = ""
+    is_shared: bool = False
 
 
 @dataclass(slots=True)
@@ -60,15 +62,23 @@ class Office:
     _stored: asyncio.Condition = field(default_factory=asyncio.Condition)
     _loop: asyncio.AbstractEventLoop | None = None
 
-    def recall(self, documents: Iterable[Mapping[str, Any]]) -> None:
-        """What an earlier collector stored, oldest first."""
+    def recall(self, documents: Iterable[Mapping[str, Any]], least: int = 0) -> None:
+        """What an earlier collector stored, oldest first; it counts before what we knew. Our versions come after `least`, and so after
+        whatever that one still writes. Any thread."""
         found = [approval_from(one) for one in documents]
-        self._book.recall(found)
-        self._durable.update((one.id, one.version) for one in found)
+        found = [replace(one, version=max(one.version, least)) for one in found]
+        with self._lock:
+            self._book.recall(found)
+            self._durable.update((one.id, one.version) for one in found)
+
+    def starting(self, prefix: str) -> list[Approval]:
+        """Those whose ids begin so."""
+        with self._lock:
+            return self._book.starting(prefix)
 
     def asked(self, wanted: Wanted) -> Stand:
         """How a held request stands, asked again at each look. APPROVED once its use is durable; PENDING until then."""
-        asking = asking_of(wanted.judged, self.outside.store)
+        asking = self._asking(wanted.judged)
         if asking is None:
             return Stand("", Answer.DENIED, NOBODY)
         with self._lock:
@@ -182,8 +192,11 @@ class Office:
         return found is not None and self._durable.get(found.id, 0) >= found.version
 
     def _id_of(self, judged: Judged) -> str:
-        asking: Asking | None = asking_of(judged, self.outside.store)
+        asking = self._asking(judged)
         return self._book.id_of(asking) if asking else ""
+
+    def _asking(self, judged: Judged) -> Asking | None:
+        return asking_of(judged, self.outside.store, self.outside.is_shared)
 
     def _one(self, prefix: str) -> Approval:
         found = self._book.starting(prefix)

@@ -145,3 +145,31 @@ def test_the_alert_of_a_node_comes_once_at_the_begin_and_once_at_the_end() -> No
     assert begun.id == alert_of(replace(BEGUN, time=5), ("other", ""), "later").id, "agents of one node say the same"
     assert alert_from(document(begun)) == begun, "it goes through the outbox"
     assert likeness(BEGUN) == likeness(replace(BEGUN, node="n2")) != likeness(replace(BEGUN, ended=1))
+
+
+def test_other_collectors_are_told_and_one_that_does_not_answer_is_named() -> None:
+    words: list[dict[str, Any]] = []
+
+    async def others(word: dict[str, Any]) -> dict[str, Any]:
+        words.append(word)
+        return {"told": ["n8", "n9"], "said": ["n8"], "missing": ["collector c is gone"]}
+
+    async def said(glasses: Glasses) -> Any:
+        glasses.outside = replace(glasses.outside, others=others)
+        return await glasses.say(WORD, WHO), await glasses.say(END, WHO)
+
+    broken, ended = World().run(said)
+    assert (broken["told"], broken["said"]) == (["n1", "n2", "n8", "n9"], ["n1", "n2", "n8"])
+    assert broken["missing"] == ended["missing"] == ["collector c is gone"]
+    assert words[0]["id"] == broken["id"] and (words[1]["ended"], words[1]["nodes"]) == (ended["ended"], [])
+
+    async def taken(glasses: Glasses) -> Any:
+        first = await glasses.take(words[0])
+        during = glasses.greet("a9", "n1")
+        await glasses.take(words[1])
+        return first, during, glasses.greet("a9", "n1")
+
+    world = World()
+    first, during, after = world.run(taken)
+    assert first == {"told": ["n1", "n2"], "said": ["n1", "n2"]} and during[0].glass.id == broken["id"] and after == []
+    assert [one["endedBy"] for one in world.kept] == [WHO[0]], "the one that was told of it first has recorded that it is broken"

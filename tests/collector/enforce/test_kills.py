@@ -9,7 +9,7 @@ import pytest
 from support.made_alerts import judged, verdict
 
 from chaperone.collector.enforce import kills as module
-from chaperone.collector.enforce.kills import Kill, Kills, Outside
+from chaperone.collector.enforce.kills import Kill, Kills, Outside, Said, kill_from
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action, Ends, Enforce, Moment
 
@@ -26,6 +26,14 @@ class World:
     kept: list[Mapping[str, Any]] = field(default_factory=list)
     told: list[Kill] = field(default_factory=list)
     kills: Kills | None = None
+    others: tuple[tuple[float, Said], ...] = ()  # after how long another collector says what
+
+    def _others(self, kill: Kill) -> list[Any]:
+        async def one(delay_s: float, said: Said) -> Said:
+            await asyncio.sleep(delay_s)
+            return said
+
+        return [one(*each) for each in self.others]
 
     async def _find(self, target: Ends, prefix: str) -> tuple[str, str]:
         if prefix == "none":
@@ -46,7 +54,7 @@ class World:
 
 def run(world: World, then: Callable[[Kills], Awaitable[Any]]) -> Any:
     async def on() -> Any:
-        world.kills = Kills(Outside(world._find, world._tell, world._keep, lambda text: text.replace("hunter2", "~")))
+        world.kills = Kills(Outside(world._find, world._tell, world._keep, lambda text: text.replace("hunter2", "~"), world._others))
         world.kills.begin()
         found = await then(world.kills)
         while world.kills._under_way:
@@ -152,3 +160,18 @@ def test_killing_is_what_it_carries_out_and_it_needs_no_whole_request() -> None:
 
     world = World()
     assert run(world, then) and len(world.told) == 1
+
+
+def test_an_agent_of_another_collector_may_have_it_and_one_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.05)
+    slow, gone = (60.0, Said("too late", 1)), (0.0, Said(missing=("collector c is gone",)))
+    assert kill(World(None, others=(gone, (0.0, Said("ended", 1)), slow)))["stage"] == "ended"
+    found = kill(World(None, agents=0, others=(gone, (0.0, Said("", 1)))))
+    assert (found["stage"], found["result"]) == ("unanswered", "no agent that has it answered within 0.05 s; collector c is gone")
+
+
+def test_what_another_collector_ends_is_told_and_not_recorded() -> None:
+    world = World("ended")
+    asks = Kill("kill-1", Ends.SESSION, "s" * 32, "s" * 32, "user:ann", "token", "w", 7_000_000_000)
+    assert run(world, lambda kills: kills.tell(kill_from(asks.document()))) == Said("ended", 1)
+    assert world.kept == [] and world.told == [asks]

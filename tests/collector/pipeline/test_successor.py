@@ -21,6 +21,12 @@ class Doubles:
         self.asked.append(("docket", horizon_ns, boot))
         return Docket()
 
+    async def approvals(self, boot: str = "") -> list[dict[str, str]]:
+        return [{"boot": boot}]
+
+    def turn(self, agent: str) -> int:
+        return 3
+
     async def greet(self, agent: str, call: int, step: int) -> Standing:
         return Standing(call + step)
 
@@ -31,8 +37,18 @@ class Doubles:
         self.asked.append(("taken over", agent))
 
 
+class Recalls:
+    """An office."""
+
+    def __init__(self, asked: list[Any]) -> None:
+        self.asked = asked
+
+    def recall(self, documents: Any, least: int = 0) -> None:
+        self.asked.append(("approvals", documents, least))
+
+
 def made(doubles: Any) -> Successor:
-    return Successor(doubles, doubles, doubles, lambda: 7)
+    return Successor(doubles, doubles, (doubles, Recalls(doubles.asked)), lambda: 7)
 
 
 def test_a_store_of_ones_own_is_gone_on_with_at_once() -> None:
@@ -46,5 +62,5 @@ def test_an_agent_is_gone_on_with_when_the_pipeline_gets_to_it() -> None:
     go_on = asyncio.run(made(doubles).inherit("a", "boot"))
     assert doubles.asked == [("past", "boot"), ("docket", 7, "boot")]
     go_on()
-    assert doubles.asked[2:] == [("taken over", "a"), ("recalled", 1)]
+    assert doubles.asked[2:] == [("approvals", [{"boot": "boot"}], 3 << 20), ("taken over", "a"), ("recalled", 1)]
     assert asyncio.run(made(doubles).greet("a", 2, 1)) == Standing(3)

@@ -43,6 +43,7 @@ def test_a_request_that_two_readers_understand_differently_is_bound_to_nothing()
 
 def test_the_requester_is_who_it_is_beyond_a_session() -> None:
     assert requester_of(POD) == "serviceaccount ai:agent"
+    assert requester_of(POD | {"node": "n1"}, is_shared=True) == "serviceaccount ai:agent on n1", "where several collectors decide"
     assert requester_of({"user": "ann", "node": "n1", "workload": "run/n1/7"}) == "user ann on n1"
     assert requester_of({"workload": "w"}) == "workload w"
     assert requester_of({"id": "s"}) == "workload s"

@@ -235,3 +235,24 @@ def test_hold_and_life_are_those_of_the_rule() -> None:
 
     run(world, then)
     assert (world.kept[0]["holdLimit"], world.kept[0]["expires"], world.now) == (3, 5, NOW)
+
+
+def test_what_another_collector_stored_counts_and_our_versions_come_after_its() -> None:
+    world, other = World(), World()
+
+    async def asks(office: Office) -> str:
+        id_ = stand(office).id
+        await until(lambda: other.kept)
+        await office.decide(id_, ROOT, True, "yes")
+        return id_
+
+    id_ = run(other, asks)
+
+    async def goes_on(office: Office) -> None:
+        assert stand(office).id == id_
+        await until(lambda: world.kept)
+        office.recall([other.kept[-1]], 3 << 20)
+        await until(lambda: stand(office).answer is Answer.APPROVED)
+        assert world.kept[-1]["version"] == (3 << 20) + 1
+
+    run(world, goes_on)
