@@ -40,6 +40,7 @@ class Acts:
             return
         write = lane.unfinished = replace(lane.unfinished, done=lane.unfinished.done + raw.size)
         if write.done < write.size:
+            lane.unfinished = replace(write, is_called=True)
             edits.repeat(raw, write.buffer, len(write.offered))
         else:
             edits.report(raw, len(write.offered))
@@ -69,6 +70,7 @@ class Acts:
         _only(waiting, Site.WRITE)
         lane = waiting.lane
         if waiting.record is None and lane.unfinished is not None:
+            lane.unfinished = replace(lane.unfinished, is_called=False)
             self._send(raw, lane.unfinished)
             return "", b""
         lane.keep(Direction.OUT, waiting.position, waiting.data)

@@ -273,13 +273,12 @@ class Holds:
         held, lane = waiting.held, waiting.lane
         if lane.dead:
             return Order("", Name.KILL)
+        if held.site is Site.WRITE and lane.goes_on(waiting.position, waiting.data):
+            return Order("", Name.WRITE)
         if held.site is Site.WRITE and (lane.free or lane.was_passed(waiting.position, waiting.data)):
             return Order("", Name.PASS)
         if held.site is Site.WRITE and self._is_open and not lane.is_replacing:
             return self._freed(waiting)
-        unfinished = lane.unfinished
-        if unfinished and held.site is Site.WRITE and (waiting.position, waiting.data) == (unfinished.position, unfinished.offered):
-            return Order("", Name.WRITE)
         return None
 
     # -- what is answered

@@ -27,7 +27,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A write in the place of `offered` (at `buffer`) at `position`: `done` bytes of it, which lies at `address`, were taken."""
+    """A write in the place of `offered` (at `buffer`) at `position`: `done` bytes of it, which lies at `address`, were taken.
+    `is_called`: we call for the rest of it; by then `buffer` may hold something else, which GnuTLS does not mind.
+    """
 
     position: int
     offered: bytes
@@ -35,6 +37,7 @@ class Unfinished:
     address: int
     size: int
     done: int = 0
+    is_called: bool = False
 
 
 @dataclass(slots=True)
@@ -103,6 +106,11 @@ class Lane:
         """Whether these very bytes were let go before and not, or not all, accepted."""
         begin, bytes_ = self.passed
         return bool(data) and position >= begin and bytes_[position - begin : position - begin + len(data)] == data
+
+    def goes_on(self, position: int, data: bytes) -> bool:
+        """Whether it is the write that is under way: called by us, or these very bytes offered again."""
+        write = self.unfinished
+        return write is not None and write.position == position and (write.is_called or write.offered == data)
 
     def may_repeat(self, position: int) -> bool:
         """Whether a write there may be one that was decided before."""

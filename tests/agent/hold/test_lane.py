@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from chaperone.agent.hold.lane import KEPT_LIMIT, Lane, OrderError, Piece, Unfinished
@@ -72,3 +74,6 @@ def test_of_what_was_accepted_nothing_comes_again(lane: Lane) -> None:
 def test_a_write_that_is_not_done_may_come_again(lane: Lane) -> None:
     lane.unfinished = Unfinished(7, b"abc", 0, 0, 9)
     assert [lane.may_repeat(at) for at in (6, 7, 8)] == [False, True, False] and lane.size == 3
+    assert lane.goes_on(7, b"abc") and not lane.goes_on(7, b"xyz") and not lane.goes_on(8, b"abc")
+    lane.unfinished = replace(lane.unfinished, is_called=True)
+    assert lane.goes_on(7, b"xyz") and not lane.goes_on(8, b"abc")
