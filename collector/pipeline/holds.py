@@ -81,7 +81,7 @@ class Holds:
         self._under: dict[StreamId, _Under] = {}
         self._waiting: dict[str, StreamId] = {}  # holds without an outcome
         self._touched: dict[StreamId, None] = {}
-        self.latecomers = Latecomers()
+        self.latecomers = Latecomers(masks=self.masks)
 
     def hold(self, record: Hold, stream: Stream, agent: str, offset: int) -> None:
         """A call waits."""
@@ -136,6 +136,10 @@ class Holds:
         """Whether what can't be decided on is not allowed there."""
         return (self._judge.terms(session) if self._judge else DEFAULT).unreadable is OnFailure.DENY
 
+    def masks(self, session: str) -> bool:
+        """Whether what is read there is masked."""
+        return self._judge is not None and self._judge.masks(session)
+
     def settle(self) -> list[Told]:
         """All that could be judged was: the orders of what came."""
         touched, self._touched = self._touched, {}
@@ -156,7 +160,7 @@ class Holds:
         return min((deadline for deadline in deadlines if deadline), default=0)
 
     def _begin(self, record: Hold, stream: Stream, agent: str) -> _Under:
-        held = HeldStream(record.stream, Composer(self._judge is not None and self._judge.masks(stream.home.session)))
+        held = HeldStream(record.stream, Composer(self.masks(stream.home.session)))
         if not stream.be_held(held):
             held.broken = LATE
         self._orders.hold(record.stream)

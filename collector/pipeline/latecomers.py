@@ -1,6 +1,7 @@
 """What was there before its session was held: nobody can decide on it, so it ends, and its client comes back under hold.
 
-Not all at once: each at a time of its own within half a minute, which its name decides. What it writes before ends it there and then
+Not all at once: each at a time of its own within half a minute, which its name decides. But at once where rules have answers masked, since
+what one reads meanwhile is not. What it writes before ends it there and then
 (holds.py), so that nothing undecided leaves meanwhile. A session is held once a call of it was: until then nobody says that it is.
 """
 
@@ -22,10 +23,10 @@ class _Held:
 
 
 class Latecomers:
-    """By session. `clock`: monotonic ns."""
+    """By session. `clock`: monotonic ns. `masks`: whether answers are masked in a session."""
 
-    def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], int] = time.monotonic_ns, masks: Callable[[str], bool] = lambda _session: False) -> None:
+        self._clock, self._masks = clock, masks
         self._held: dict[str, _Held] = {}
         self._early: dict[str, dict[str, None]] = {}  # connections of sessions of which no call was held yet
 
@@ -44,7 +45,7 @@ class Latecomers:
         if (held := self._held.get(session)) is None:
             self._early.setdefault(session, {})[subject] = None
         else:
-            held.due.setdefault(subject, self._clock() + share(subject))
+            held.due.setdefault(subject, self._clock() + (0 if self._masks(session) else share(subject)))
 
     def gone(self, session: str, subject: str) -> None:
         """It has ended by itself."""

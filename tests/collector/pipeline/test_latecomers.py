@@ -23,7 +23,7 @@ class Node:
 
     def __init__(self, policy: str = DENY_DELETE) -> None:
         self.held, self.clock = Holding(policy), Clock()
-        self.held.holds.latecomers = Latecomers(self.clock)
+        self.held.holds.latecomers = Latecomers(self.clock, self.held.holds.masks)
         self.late = [stream_id(self.held.one.process, 100 + number, 1) for number in range(COUNT)]
 
     def opened(self, stream: StreamId, late: bool = True) -> None:
@@ -57,6 +57,15 @@ def test_late_streams_end_spread_over_half_a_minute() -> None:
     assert ends == {stream: 1 + share(stream) for stream in node.late}
     assert max(ends.values()) <= SPREAD_NS and len(set(ends.values())) == COUNT
     assert max(sum(at // 3_000_000_000 == tenth for at in ends.values()) for tenth in range(10)) < COUNT // 3
+
+
+def test_where_answers_are_masked_they_end_at_once() -> None:
+    node = Node('- {name: hide, when: call.resource == "secrets", do: mask, enforce: enforce}')
+    node.opened(node.late[0])
+    node.held.write(GET)
+    node.opened(node.late[1])
+    assert {told.order.kill.id for told in node.held.told if told.order.kill.id} == set(node.late[:2])
+    assert node.ends() == {}
 
 
 def test_meanwhile_nothing_that_they_write_leaves() -> None:
