@@ -8,8 +8,6 @@ from chaperone.collector.pipeline.judged import JudgedPipeline
 from chaperone.collector.store.opened import Store
 from chaperone.collector.store.turns import Standing
 
-TURN = 1 << 20  # versions of an approval in one turn of its agent: those of a later turn come after all of an earlier
-
 
 class Successor:
     """An ingest.intake.Succession. `horizon_ns`: how long the longest rule remembers."""
@@ -34,7 +32,7 @@ class Successor:
         approvals = await self._store.approvals(boot)
 
         def go_on() -> None:
-            self._office.recall(approvals, self._store.turn(agent) * TURN)
+            self._office.recall(approvals, self._store.turn(agent))
             self._pipeline.take_over(agent, past, docket)
             self._modes.recall(past)
 

@@ -27,6 +27,7 @@ from chaperone.collector.times import SECOND
 
 RETRY_S = 1.0
 LONGEST_S = 60.0
+TURN = 1 << 20  # versions of an approval at one collector: those at a later one come after all of an earlier
 NOBODY = "it needs an approval, and nobody can be asked for this one"
 Documents = Sequence[Mapping[str, Any]]
 
@@ -62,11 +63,11 @@ class Office:
     _stored: asyncio.Condition = field(default_factory=asyncio.Condition)
     _loop: asyncio.AbstractEventLoop | None = None
 
-    def recall(self, documents: Iterable[Mapping[str, Any]], least: int = 0) -> None:
-        """What an earlier collector stored, oldest first; it counts before what we knew. Our versions come after `least`, and so after
-        whatever that one still writes. Any thread."""
+    def recall(self, documents: Iterable[Mapping[str, Any]], turn: int = 0) -> None:
+        """What an earlier collector stored, oldest first; it counts before what we knew. `turn`: of the agent that came from it, 0 for none
+        (store/turns.py); our versions then come after whatever that one still writes. Any thread."""
         found = [approval_from(one) for one in documents]
-        found = [replace(one, version=max(one.version, least)) for one in found]
+        found = [replace(one, version=max(turn, one.version // TURN + 1) * TURN if turn else one.version) for one in found]
         with self._lock:
             self._book.recall(found)
             self._durable.update((one.id, one.version) for one in found)

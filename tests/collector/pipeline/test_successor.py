@@ -43,8 +43,8 @@ class Recalls:
     def __init__(self, asked: list[Any]) -> None:
         self.asked = asked
 
-    def recall(self, documents: Any, least: int = 0) -> None:
-        self.asked.append(("approvals", documents, least))
+    def recall(self, documents: Any, turn: int = 0) -> None:
+        self.asked.append(("approvals", documents, turn))
 
 
 def made(doubles: Any) -> Successor:
@@ -62,5 +62,5 @@ def test_an_agent_is_gone_on_with_when_the_pipeline_gets_to_it() -> None:
     go_on = asyncio.run(made(doubles).inherit("a", "boot"))
     assert doubles.asked == [("past", "boot"), ("docket", 7, "boot")]
     go_on()
-    assert doubles.asked[2:] == [("approvals", [{"boot": "boot"}], 3 << 20), ("taken over", "a"), ("recalled", 1)]
+    assert doubles.asked[2:] == [("approvals", [{"boot": "boot"}], 3), ("taken over", "a"), ("recalled", 1)]
     assert asyncio.run(made(doubles).greet("a", 2, 1)) == Standing(3)

@@ -251,8 +251,10 @@ def test_what_another_collector_stored_counts_and_our_versions_come_after_its() 
     async def goes_on(office: Office) -> None:
         assert stand(office).id == id_
         await until(lambda: world.kept)
-        office.recall([other.kept[-1]], 3 << 20)
+        office.recall([other.kept[-1]], 3)
         await until(lambda: stand(office).answer is Answer.APPROVED)
-        assert world.kept[-1]["version"] == (3 << 20) + 1
+        assert world.kept[-1]["version"] == 3 * module.TURN + 1
+        office.recall([world.kept[-1]], 1)  # another agent of the same node, which counts its own turns
+        assert office.starting(id_)[0].version == 4 * module.TURN
 
     run(world, goes_on)
