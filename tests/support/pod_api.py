@@ -202,8 +202,9 @@ def pod_api(directory: Path) -> Iterator[PodApi]:
 
 
 def pod(name: str, uid: str, namespace: str = "demo", **more: Any) -> Object:
-    """A pod of the API. `labels`, `annotations`, `spec`, `status`."""
+    """A pod of the API. `labels`, `annotations`, `owners`, `spec`, `status`."""
     about = {"namespace": namespace, "name": name, "uid": uid, "labels": more.get("labels", {}), "annotations": more.get("annotations", {})}
+    about["ownerReferences"] = more.get("owners", [])
     return {"kind": "Pod", "metadata": about, "spec": more.get("spec", {}), "status": more.get("status", {})}
 
 

@@ -6,18 +6,42 @@ from pathlib import Path
 
 import pytest
 from support.apiserver import ApiServer, apiserver
+from support.judging import judged_pipeline
 from support.kernel import skip_without_kernel
 from support.kubelet import CGROUPFS, CONTAINERD, CRIO, SYSTEMD, container_id, kubelet
 from support.live_node import RECORD, LiveNode, live_node, statuses
 from support.pod_api import PodApi, pod_api
+from support.policies import HEAD
 
+from chaperone.agent.pods import workloads
+from chaperone.agent.pods.workloads import PAUSE_NS, PAUSED, SECOND
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.collector.ingest.selection import selection_of
+from chaperone.collector.rules.document import policies
+from chaperone.collector.rules.ruleset import arranged
 from chaperone.proto.records import Chunk, Connection, Direction, ProcessSeen, SessionStarted, StreamOpened
 
 pytestmark = pytest.mark.kernel
 __all__ = ["apiserver"]
 KUBECTL = Path(sys.executable).parent / "kubectl"
 UID, OTHER = "0a1b2c3d-0000-4000-8000-00000000000a", "0a1b2c3d-0000-4000-8000-00000000000b"
+PODS = "/api/v1/namespaces/default/pods"
+# On one connection: a request for each argument, behind the first once there is a file; a GET, or a POST of an object of that name.
+ASKS = """
+import http.client, json, os, ssl, sys, time
+port, ca, token, go, *asked = sys.argv[1:]
+connection = http.client.HTTPSConnection("127.0.0.1", int(port), context=ssl.create_default_context(cafile=ca))
+for number, target in enumerate(asked):
+    while number and not os.path.exists(go):
+        time.sleep(0.05)
+    path, _, name = target.partition("#")
+    body = json.dumps({"kind": "X", "metadata": {"name": name}}) if name else None
+    headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
+    connection.request("POST" if name else "GET", path, body, headers)
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status == (201 if name else 200), answer.status
+"""
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +264,68 @@ def test_its_connections_to_the_api_server_are_told_from_others(node: LiveNode, 
     node.until(lambda: node.of(Connection))
     assert node.sessions()[0].apiservers == ("extra.example:6443", f"127.0.0.1:{apiserver.port}")
     assert {connection.remote for connection in node.of(Connection)} == {f"127.0.0.1:{apiserver.port}"}
+
+
+def asking(server: ApiServer, go: Path, *targets: str) -> list[str | Path]:
+    return [sys.executable, "-c", ASKS, str(server.port), server.ca, server.token, go, *targets]
+
+
+def test_a_session_is_cut_behind_a_pause_and_what_is_open_stays_whole(
+    node: LiveNode, apiserver: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workloads, "LOOK_NS", SECOND)
+    node.serve(apiserver.port)
+    node.put("agent", UID, labels=RECORD, status=statuses(("main", container_id("main"))))
+    node.ready()
+    cgroup = node.kubelet.container(UID, container_id("main"))
+    go = apiserver.directory / "go"
+    open_ = node.kubelet.start(cgroup, asking(apiserver, go, f"{PODS}?before", f"{PODS}?behind"))
+    node.until(lambda: node.sessions() and apiserver.requests() and requests(node, node.sessions()[0]) == [apiserver.plaintext(1)[0]])
+    node.until(lambda: sum(len(chunk.data) for chunk in node.of(Chunk)) == sum(map(len, apiserver.plaintext(1))))
+    [workload] = node.node.workloads.table.values()
+    workload.active -= PAUSE_NS  # as if 15 minutes had passed
+    run(node, cgroup, asking(apiserver, apiserver.ca, f"{PODS}?cut"))
+    node.until(lambda: len(node.sessions()) == 2)
+    first, second = node.sessions()
+    assert second.continues == first.session and (second.pod, second.container) == ("agent", "main")
+    assert not node.ended("agent"), "its connection is open"
+    go.touch()
+    node.until(lambda: open_.poll() is not None)
+    node.until(lambda: node.ended("agent"))
+    [ended] = node.ended("agent")
+    assert (ended.session, ended.cut, ended.goes_on) == (first.session, PAUSED, second.session)
+    node.kubelet.remove_pod(UID)
+    node.until(lambda: len(node.ended("agent")) == 2)
+    assert (node.ended("agent")[1].session, node.ended("agent")[1].cut) == (second.session, "")
+    assert [requests(node, one) for one in (first, second)] == [[apiserver.plaintext(number)[0]] for number in (1, 2)]
+    for one in (first, second):
+        assert [record.ended > 0 for record in node.of(Connection) if record.session == one.session].count(True) == 1
+
+
+def test_pods_of_what_a_governed_pod_makes_inherit_its_mode(node: LiveNode, apiserver: ApiServer) -> None:
+    """A collector's own judging reads what the node records, and its words about heirs are what the node hears."""
+    rules = arranged(policies(f"{HEAD}selector: {{labels: {{app: agent}}}}\nmode: record\nrules: []\n", "p.yaml"))
+    pipeline, _ = judged_pipeline(rules)
+    made = {"batch": ("jobs", "Job", "helper"), "apps": ("deployments", "ReplicaSet", "helper-5d8f7c")}
+    node.serve(apiserver.port)
+    node.node._told.append(selection_of(rules.policies))
+    node.put("agent", UID, labels={"app": "agent"}, status=statuses(("main", container_id("main"))))
+    node.ready()
+    targets = [f"/apis/{group}/v1/namespaces/demo/{resource}#helper" for group, (resource, _, _) in made.items()]
+    run(node, node.kubelet.container(UID, container_id("main")), asking(apiserver, apiserver.ca, *targets))
+    node.kubelet.remove_pod(UID)
+    node.until(lambda: node.ended("agent"))
+    for record in node.records:
+        pipeline.take(record, 0)
+    pipeline.marks()
+    node.node._told.append(selection_of(rules.policies, pipeline._judge.heirs))
+    owners = {f"heir-of-{kind}": (kind, name) for _, kind, name in made.values()} | {"else-x1": ("Job", "else")}
+    for number, (name, (kind, owner)) in enumerate(owners.items()):
+        about = [{"kind": kind, "name": owner, "controller": True}]
+        node.put(name, uid := f"{OTHER[:-1]}{number}", owners=about, status=statuses(("main", container_id(name))))
+        run(node, node.kubelet.container(uid, container_id(name)), asking(apiserver, apiserver.ca, PODS))
+        node.kubelet.remove_pod(uid)
+    node.until(lambda: all(node.ended(f"heir-of-{kind}") for _, kind, _ in made.values()))
+    heirs = node.sessions()[1:]
+    assert [(one.pod, one.owner) for one in heirs] == [("heir-of-Job", "Job/helper"), ("heir-of-ReplicaSet", "ReplicaSet/helper-5d8f7c")]
+    assert [requests(node, one) for one in heirs] == [[apiserver.plaintext(number)[0]] for number in (2, 3)], "from their first byte"
