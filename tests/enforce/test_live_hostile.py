@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from support.apiserver import ApiServer, apiserver
-from support.collectors import collector
+from support.collectors import ask, collector
 from support.enforced import until
-from support.governed_run import HEAD
+from support.governed_run import CHAPERONE, HEAD
 from support.kernel import cgroup, entering, skip_without_kernel
+
+from chaperone.agent.hold.holds import SPENT
 
 pytestmark = pytest.mark.kernel
 __all__ = ["apiserver"]
@@ -100,7 +102,7 @@ class Node:
 
 
 @contextmanager
-def node(tmp_path: Path, server: ApiServer) -> Iterator[Node]:
+def node(tmp_path: Path, server: ApiServer, *more: str) -> Iterator[Node]:
     skip_without_kernel()
     (tmp_path / "policy.yaml").write_text(HEAD + RULES)
     (tmp_path / "session.json").write_text(json.dumps({"mode": "enforce", "on_failure": "deny", "verdict_timeout_s": "60"}))
@@ -117,6 +119,7 @@ def node(tmp_path: Path, server: ApiServer) -> Iterator[Node]:
             tmp_path / "spool",
             "--ready-fd",
             str(told),
+            *more,
         ]
         command = [sys.executable, "-m", "chaperone.agent", *(word for path in cgroups for word in ("--cgroup", path)), *options]
         agent = stack.enter_context(subprocess.Popen(command, pass_fds=(told,), stdout=subprocess.DEVNULL))
@@ -145,3 +148,15 @@ def test_one_hostile_workload_does_not_harm_nine(tmp_path: Path, apiserver: ApiS
         hostile.wait(60)
         assert statistics.median(during) < WORSE * statistics.median(before)
         assert "DELETE" not in [asked["method"] for asked in apiserver.requests()]
+
+
+def test_that_one_waits_for_its_tracer_is_in_status(tmp_path: Path, apiserver: ApiServer) -> None:
+    """With so little of a processor that any machine gives it that."""
+    with node(tmp_path, apiserver, "--cpu", "10") as it:
+        hostile = it.start(OTHERS, HOSTILE, "hostile")
+        until(lambda: any(SPENT in one["why"] for one in ask(tmp_path / "store", "workloads.status")))
+        (tmp_path / "end").touch()
+        hostile.wait(60)
+        command = [CHAPERONE, "status", "--store", tmp_path / "store", "-o", "json"]
+        status = json.loads(subprocess.run(command, stdout=-1, text=True, check=True).stdout)
+    assert [SPENT in one["why"] for one in status["workloads"]].count(True) == 1
