@@ -97,9 +97,13 @@ class Served:
 
 
 class Server2:
-    """An HTTP/2 server as Go's: a malformed request is reset after its block was decoded, and its h2 stream stays idle."""
+    """An HTTP/2 server as Go's: a malformed request is reset after its block was decoded, and its h2 stream stays idle.
 
-    def __init__(self, window: int = 65_535) -> None:
+    `credit_at`: bytes of bodies after which they are given back to the connection's window, as nghttp2 does at half of it.
+    """
+
+    def __init__(self, window: int = 65_535, credit_at: int = 1) -> None:
+        self.credit_at, self._uncredited = credit_at, 0
         self.served: dict[int, Served] = {}
         self.other: list[Frame] = []
         self.decoder, self.encoder = hpack.Decoder(), hpack.Encoder()
@@ -129,7 +133,10 @@ class Server2:
             served = self.served[each.number]  # KeyError: body bytes of a request that no handler has
             assert not served.whole
             served.body += payload
-            credit = frame(8, 0, 0, len(payload).to_bytes(4, "big")) if payload else b""
+            self._uncredited += len(payload)
+            credit, self._uncredited = (
+                (frame(8, 0, 0, self._uncredited.to_bytes(4, "big")), 0) if self._uncredited >= self.credit_at else (b"", self._uncredited)
+            )
             more = frame(8, 0, each.number, len(payload).to_bytes(4, "big")) if payload and not each.flags & END_STREAM else b""
             return credit + more + self._ended(each.number, each.flags)
         assert each.number in (0, *self.served), "a frame of an idle h2 stream ends the connection"

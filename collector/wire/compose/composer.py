@@ -6,6 +6,7 @@ gathered (`skip`) until its verdict, then leaves in the write that completes it,
 says to the refusal is replaced in the client's reads (`answer`).
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
 
@@ -107,12 +108,13 @@ class Composer:
         if not held:
             self._answers.leave(self._answers.end)
 
-    def due(self, is_slow: bool = False) -> list[Asked]:
-        """The requests that wait for their verdicts now: whole ones, and the oldest that is not if the rest can't be waited for.
-        `is_slow`: it was long enough."""
-        asked = self._requests.asked() if self._requests else []
-        begun = next((each for each in asked if not each.whole), None)
-        return [each for each in asked if each.whole or (each is begun and (is_slow or self._is_stuck(each, asked)))]
+    def due(self, is_slow: bool = False) -> Iterator[Asked]:
+        """Each request that waits for its verdict now, once: whole ones, and those of which the rest can't be waited for. What was said of
+        one counts for the next: what leaves for it may not be enough. `is_slow`: the oldest that is not whole waited long enough."""
+        late, seen = self.begun if is_slow else None, set[int]()
+        while due := [each for each in self._due(late) if each.key not in seen]:
+            seen.update(each.key for each in due)
+            yield from due
 
     @property
     def begun(self) -> int | None:
@@ -186,13 +188,29 @@ class Composer:
             self._requests.hear(events)
         self._answers.hear(events)
 
-    def _is_stuck(self, begun: Asked, asked: list[Asked]) -> bool:
-        """Whether the rest may never come while this one waits, or is too much to keep."""
-        if begun.expects or sum(each.held for each in asked) >= GATHER_LIMIT:
+    def _due(self, late: int | None) -> list[Asked]:
+        """Those that can't be waited for are judged by their heads: up to the last whose rest may never come while it waits, since none
+        leaves before the heads in front of it; the oldest, if it is late or no more can come or be kept."""
+        asked = self._requests.asked() if self._requests else []
+        begun = [each for each in asked if not each.whole]
+        hopeless = [at for at, each in enumerate(begun, 1) if each.expects or self._is_shut(each)]
+        if begun and not hopeless and (begun[0].key == late or self._is_full(asked)):
+            hopeless = [1]
+        heads = begun[: max(hopeless, default=0)]
+        return [each for each in asked if each.whole or each in heads]
+
+    def _is_shut(self, begun: Asked) -> bool:
+        return isinstance(self._requests, Http2Requests) and self._requests.window.is_shut(begun.number)
+
+    def _is_full(self, asked: list[Asked]) -> bool:
+        """Whether no more can come, or be kept, while all stays that has no verdict."""
+        if sum(each.held for each in asked) >= GATHER_LIMIT:
             return True
         if not isinstance(self._requests, Http2Requests):
             return False
-        return self._requests.window.is_shut(begun.number, self._owed + sum(unit.credit for unit in self._requests.units))
+        departure = leaving(self._requests.units, self._requests.rulings, self._requests.end)
+        staying = sum(unit.credit for unit in departure.staying) + sum(size for _, size in departure.dropped)
+        return self._requests.window.is_full(self._owed + staying)
 
     def _await_answers(self, rulings: dict[int, Ruling], departure: Departure) -> None:
         """Those in whose place a template left get their answers; credit goes with them."""

@@ -19,11 +19,14 @@ class Window:
         self._left = {CONNECTION: INITIAL}
         self._widest = INITIAL  # of the connection, had nothing been gathered
 
-    def is_shut(self, number: int, gathered: int) -> bool:
-        """Whether the client may never send more on this h2 stream while `gathered` bytes of DATA stay here."""
+    def is_shut(self, number: int) -> bool:
+        """Whether the client may send no more on this h2 stream before the server has all of it."""
+        return self._left.get(number, self._initial) <= 0
+
+    def is_full(self, gathered: int) -> bool:
+        """Whether the client may never send more on any while `gathered` bytes of DATA stay here."""
         self._widest = max(self._widest, self._left[CONNECTION] + gathered)
-        is_full = self._left[CONNECTION] <= 0 and 2 * gathered > self._widest
-        return is_full or self._left.get(number, self._initial) <= 0
+        return self._left[CONNECTION] <= 0 and 2 * gathered > self._widest
 
     def opened(self, number: int) -> None:
         """A request began on this h2 stream."""

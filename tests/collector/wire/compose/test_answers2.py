@@ -106,4 +106,4 @@ def test_what_the_server_says_of_windows_is_heard() -> None:
     window.opened(1)
     window.sent(1, 65_535)
     Http2Answers(window).feed(frame(8, 0, 0, b"\0\0\0\1") + frame(8, 0, 1, b"\0\0\0\1"))
-    assert not window.is_shut(1, 0)
+    assert not window.is_shut(1)

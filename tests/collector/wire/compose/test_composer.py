@@ -166,11 +166,13 @@ def test_credit_that_comes_too_late_for_its_answer_goes_with_the_next() -> None:
     assert held.read(RESET[:8] + b"\3" + RESET[9:])[-4:] == b"\0\0\0\4"
 
 
-def _exchanged(client: h2.connection.H2Connection, held: Held, server: Server2) -> bool:
+def _exchanged(client: h2.connection.H2Connection, held: Held, server: Server2, answered: Callable[[int], object] = id) -> bool:
     """Let both say what they have to; whether the client had anything."""
     said = client.data_to_send()
     if answer := held.read(server.take(held.write(said))) if said else b"":
-        client.receive_data(answer)
+        for event in client.receive_data(answer):
+            if isinstance(event, h2.events.StreamEnded):
+                answered(event.stream_id)
     return bool(said)
 
 
@@ -201,6 +203,57 @@ def test_a_long_upload_that_was_refused_leaves_others_their_window() -> None:
     assert list(server.served) == [3] and len(server.served[3].body) == 100_000
     assert client.outbound_flow_control_window > 65_535 - CREDIT_AT - 16_384
     assert not held.composer.holds_reads or held.composer._owed < CREDIT_AT
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.sampled_from([0, 1, 100, 30_000, 40_000, 70_000]), min_size=1, max_size=5),
+    turns=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 16_384)), max_size=40),
+    refused=st.sets(st.integers(0, 4)),
+    is_wide=st.booleans(),
+)
+@example(
+    sizes=[100, 40_000, 40_000],
+    turns=[(1, 16_384), (2, 16_384), (0, 83), (2, 16_384), (2, 4_765), (1, 11_435)],
+    refused=set(),
+    is_wide=False,
+)
+@example(sizes=[40_000, 70_000], turns=[(0, 5)] + [(1, 16_384)] * 5, refused=set(), is_wide=True)
+def test_uploads_that_share_a_window_always_come_to_their_end(
+    sizes: list[int], turns: list[tuple[int, int]], refused: set[int], is_wide: bool
+) -> None:
+    """In turns, by a client (h2) that goes on when its last one can; the server gives back only half a window at once. `is_wide`: the
+    connection's window is not what is short."""
+    held = Held(lambda _, asked: NO if asked.number // 2 in refused else None)
+    server, client = Server2(credit_at=32_767), h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+    client.initiate_connection()
+    if is_wide:
+        client.receive_data(held.read(frame(4, 0, 0, b"") + frame(8, 0, 0, (1 << 20).to_bytes(4, "big"))))
+    left = {2 * at + 1: size for at, size in enumerate(sizes)}
+    for number in left:
+        client.send_headers(number, [(":method", "POST"), (":scheme", "https"), (":authority", "x"), (":path", "/api")])
+    waiting = [(2 * (at % len(sizes)) + 1, size) for at, size in turns]
+    while left:
+        waiting = waiting or [(number, 16_384) for number in left]
+        while waiting:
+            _say(client, left, *waiting.pop(0))
+        assert _exchanged(client, held, server, lambda number: left.pop(number, None)), f"it may send nothing any more: {left}"
+    while _exchanged(client, held, server):
+        continue
+    allowed = {2 * at + 1: size for at, size in enumerate(sizes) if at not in refused}
+    assert {number: len(one.body) for number, one in server.served.items() if one.whole} == allowed
+
+
+def _say(client: h2.connection.H2Connection, left: dict[int, int], number: int, size: int) -> None:
+    """The next bytes of a body, if there are some, as far as windows allow."""
+    if number not in left:
+        return
+    size = min(size, left[number], client.local_flow_control_window(number))
+    left[number] -= size
+    if size or not left[number]:
+        client.send_data(number, bytes(size), end_stream=not left[number])
+    if not left[number]:
+        del left[number]
 
 
 def test_a_ping_never_leaves_within_a_frame() -> None:
