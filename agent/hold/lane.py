@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from chaperone.agent.hold.kept import Kept
 from chaperone.agent.trace.layout import StreamKey
 from chaperone.proto.records import Direction
 from chaperone.proto.refusals import Refusal, made
@@ -56,18 +57,14 @@ class Lane:
     owed: bytes = b""
     writer: int = 0  # the thread that would go on with a request of which a part is kept here
     positions: list[int] = field(default_factory=lambda: [0, NEVER])
-    _kept: tuple[bytearray, bytearray] = field(default_factory=lambda: (bytearray(), bytearray()))
-    _base: list[int] = field(default_factory=lambda: [0, 0])
+    _kept: tuple[Kept, Kept] = field(default_factory=lambda: (Kept(), Kept()))
 
     def keep(self, direction: Direction, position: int, data: bytes) -> None:
         """Gather the bytes of a held call; what is there already stays. OrderError beyond the limit."""
         kept = self._kept[direction]
-        if not kept:
-            self._base[direction] = position
-        new = data[max(0, self._base[direction] + len(kept) - position) :]
-        if len(kept) + len(new) > KEPT_LIMIT:
+        if len(kept) + len(kept.new(position, data)) > KEPT_LIMIT:
             raise OrderError(f"more than {KEPT_LIMIT} bytes are gathered")
-        kept += new
+        kept.add(position, data)
 
     @property
     def size(self) -> int:
@@ -91,9 +88,7 @@ class Lane:
 
     def drop(self, direction: Direction, position: int) -> None:
         """What lies below a position is not needed any more."""
-        gone = min(max(0, position - self._base[direction]), len(self._kept[direction]))
-        del self._kept[direction][:gone]
-        self._base[direction] += gone
+        self._kept[direction].drop(position)
 
     def composed(self, direction: Direction, pieces: Sequence[Piece]) -> bytes:
         """The bytes of an order. OrderError where it names bytes that are not kept, or what no template makes."""
@@ -124,9 +119,6 @@ class Lane:
             self.passed = (0, b"")
 
     def _between(self, direction: Direction, piece: Piece) -> bytes:
-        base, kept = self._base[direction], self._kept[direction]
-        if not base <= piece.begin <= piece.end <= base + len(kept):
-            if piece.begin == piece.end:
-                return b""
+        if (data := self._kept[direction].between(piece.begin, piece.end)) is None:
             raise OrderError("it names bytes that are not gathered")
-        return bytes(kept[piece.begin - base : piece.end - base])
+        return data

@@ -25,6 +25,19 @@ def test_a_request_is_gathered_over_writes(tracer, server):
         assert server.finished()[0][0] == it.recorded(Direction.OUT) == b"0 5\n"
 
 
+def test_what_was_gathered_leaves_behind_what_overtook_it(tracer, server):
+    def decide(hold: Hold) -> Order:
+        if hold.position == 3:
+            return Order(hold.hold, Name.WRITE, (Piece(0, 1, "", NONE), Piece(3, 4, "", NONE)), 4)
+        return Order(hold.hold, Name.PASS if hold.position else Name.SKIP)
+
+    program = 'for c in (b"5", b"0 ", b"\\n"): tls.sendall(c)\nprint(len(tls.recv(5)), flush=True)'
+    with enforced(tracer) as it:
+        _, said = it.run(client(server, program), decide)
+        assert (said, it.outcomes()) == ("5\n", ["skip", "pass", "write"])
+        assert server.finished()[0][0] == b"0 5\n"
+
+
 @pytest.mark.parametrize("size", [100, 100_000, 3_000_000])
 def test_other_bytes_of_another_length_leave_and_the_caller_reads_its_own_length(tracer, server, size):
     program = 'print(tls.send(b"0 9\\n"), len(tls.recv(9)), flush=True)\ntls.sendall(b"0 7\\n")\nprint(len(tls.recv(7)), flush=True)'

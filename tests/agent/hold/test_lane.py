@@ -32,6 +32,17 @@ def test_bytes_that_come_again_are_kept_once(lane: Lane) -> None:
     assert lane.gathered(OUT) == b"abcd"
 
 
+def test_what_passed_between_is_not_among_what_was_gathered(lane: Lane) -> None:
+    """A frame that waits, one that overtook it, and one that waits behind that."""
+    lane.keep(OUT, 0, b"first")
+    lane.keep(OUT, 15, b"third")
+    assert lane.composed(OUT, [Piece(0, 5, "", NONE), Piece(15, 20, "", NONE)]) == b"firstthird"
+    with pytest.raises(OrderError):
+        lane.composed(OUT, [Piece(4, 16, "", NONE)])
+    lane.drop(OUT, 17)
+    assert lane.gathered(OUT) == b"ird" and lane.composed(OUT, [Piece(17, 20, "", NONE)]) == b"ird"
+
+
 def test_directions_are_apart(lane: Lane) -> None:
     lane.keep(IN, 5, b"in")
     with pytest.raises(OrderError):
