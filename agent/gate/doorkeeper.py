@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> None:
         signal.signal(number, signal.SIG_IGN)  # it is the agent that ends us
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-    waiting, states = Waiting(Map(halted, Thread, Thread)), Map(state, Thread, GateState)
+    waiting, states = Waiting(Map(halted, Thread, Thread), os.getppid()), Map(state, Thread, GateState)
     agent = socket.socket(fileno=0)
     keeper = Doorkeeper(agent, RingReader(ring, size), waiting)
     keeper.forget()

@@ -15,7 +15,7 @@ from chaperone.agent.gate.layout import Thread
 from chaperone.agent.gate.maps import Map
 from chaperone.agent.hold import ptrace
 from chaperone.agent.hold.ptrace import Kind, Option, Stop
-from chaperone.agent.workload.processes import stat_of
+from chaperone.agent.workload.processes import PROC, stat_of, status_of
 
 HASTE_S = 0.05  # after its arrival a thread is looked at often until it has stopped
 PATIENCE_S = 10.0  # as long as the agent may take for its look: who connects waits no longer, whatever keeps it
@@ -40,10 +40,11 @@ class Waiter:
 
 class Waiting:
     """Who waits, by thread. `late`: threads that had gone on before they stopped; `foreign`: those that we may not seize, because another
-    tracer has them or the kernel lets nobody trace (Yama 3), and until when a real stop of ours holds them."""
+    tracer has them or the kernel lets nobody trace (Yama 3), and until when a real stop of ours holds them. `agent`: the process whose
+    threads may be such a tracer (agent/hold); 0: none."""
 
-    def __init__(self, halted: Map[Thread, Thread]) -> None:
-        self.halted = halted
+    def __init__(self, halted: Map[Thread, Thread], agent: int = 0) -> None:
+        self.halted, self.agent = halted, agent
         self.threads: dict[int, Waiter] = {}
         self.foreign: dict[int, float] = {}
         self.late = 0
@@ -133,13 +134,20 @@ class Waiting:
             ptrace.detach(tid, waiter.deliver)
 
     def _resume(self, tid: int) -> bool:
-        """End the stop that bpf/gate.h began, if it did: SIGCONT also takes a SIGSTOP back that waits to be delivered."""
-        if (process := self.halted.get(Thread(tid))) is None or not process.number:
+        """End the stop that bpf/gate.h began, if it did: SIGCONT also takes a SIGSTOP back that waits to be delivered. It takes those
+        of the process's other threads along: where the agent traces, a held call would get away so, and its tracer has ours by itself."""
+        if (process := self.halted.get(Thread(tid))) is None or not process.number or self._is_the_agents(tid):
             return False
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.number, signal.SIGCONT)
         self.halted.remove(Thread(tid))
         return True
+
+    def _is_the_agents(self, tid: int) -> bool:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            tracer = status_of(tid)["TracerPid"]
+            return tracer != "0" and (PROC / str(self.agent) / "task" / tracer).exists()
+        return False
 
 
 def _is_in_its_connect(tid: int) -> bool:

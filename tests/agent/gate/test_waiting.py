@@ -110,6 +110,24 @@ def test_who_connects_waits_only_so_long_whatever_keeps_the_agent(waiting: Waiti
         leave(waiting, reads)
 
 
+def test_a_stop_that_the_agents_own_tracer_meets_is_left_to_it(kernel: FakeMap) -> None:
+    """A SIGCONT would take the stops of held calls in other threads of the process along."""
+    waiting = Waiting(kernel, agent=os.getpid())
+    with counting() as (pid, shell):
+        ptrace.seize(pid, ptrace.Option(0))
+        waiting.take(pid)
+        kernel.halted[pid] = pid
+        waiting.release(pid)
+        waiting.resume_halted()
+        assert kernel.halted == {pid: pid}
+        ptrace.interrupt(pid)
+        until(lambda: ptrace.wait(pid, ptrace.WNOHANG) is not None)
+        ptrace.detach(pid)
+        waiting.resume_halted()
+        assert kernel.halted == {}, "it has no tracer any more"
+        assert goes_on(shell)
+
+
 def test_a_real_stop_of_ours_ends_at_once_for_all_but_the_one_who_waits(waiting: Waiting, kernel: FakeMap) -> None:
     with counting() as (pid, shell):
         kernel.halted[pid] = pid
