@@ -11,6 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 CLOSING = 16  # at once
 
 
+def has_name(file: int) -> bool:
+    """Whether an open file still is in a directory: then the end of our descriptor is not the file's."""
+    return os.fstat(file).st_nlink > 0
+
+
 class Closer:
     """`finish` at the end."""
 

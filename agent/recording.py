@@ -236,8 +236,11 @@ class Recording:
 
     def going_on(self) -> list[Session]:
         """The sessions of which something may come, each once."""
-        each = {session.id: session for session in self.sessions.values()}
-        return [*each.values(), *(one.session for one in self.cut.values())]
+        return [*self._current(), *(one.session for one in self.cut.values())]
+
+    def _current(self) -> Iterable[Session]:
+        """Those in which something may begin, each once."""
+        return {session.id: session for session in self.sessions.values()}.values()
 
     def _is_whose(self, number: int | None) -> bool:
         """Whether it is known whose it is: something of an ignored container may still have been under way."""
@@ -264,7 +267,7 @@ class Recording:
         self.put(self.connections.end(now_ns()))
         self._note_shortcomings()
         self.put(one.end(now_ns()) for one in self.cut.values())
-        for session in {session.id: session for session in self.sessions.values()}.values():
+        for session in self._current():
             self.put(session.end(ended.status, ended.left))
         self.outbox.flush()
 
@@ -366,8 +369,8 @@ class Recording:
 
     def note(self, subject: str, text: str, complete: bool = True) -> None:
         """Say something in every session."""
-        for session in dict.fromkeys(session.id for session in self.sessions.values()):
-            self.put([Note(session, now_ns(), subject, text, complete)])
+        for session in self._current():
+            self.put([Note(session.id, now_ns(), subject, text, complete)])
 
     def _note_strict(self, session: SessionId, text: str, complete: bool) -> None:
         self.put([Note(session, now_ns(), SUBJECT, text, complete)])

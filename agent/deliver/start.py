@@ -121,8 +121,8 @@ def _describe(start: Start) -> None:
         told = json.loads((start.folder / START).read_text())
         sessions = tuple(SessionId(str(session)) for session in told["sessions"])
         cuts = {SessionId(session): (SessionId(str(goes_on)), str(why)) for session, (goes_on, why) in told.get("cuts", {}).items()}
-        start.cuts = cuts
-        start.sealed_key, start.boot, start.sessions = base64.b64decode(told["sealed_key"]), str(told.get("boot_id", "")), sessions
+        key, boot = base64.b64decode(told["sealed_key"]), str(told.get("boot_id", ""))
+        start.sealed_key, start.boot, start.sessions, start.cuts = key, boot, sessions, cuts
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return
 

@@ -18,6 +18,7 @@ from chaperone.agent.gate.hooks import ConnectHooks
 from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ImageKey, ReadRecord
 from chaperone.agent.gate.sweep import Sweep
 from chaperone.agent.gate.turns import Turns
+from chaperone.agent.gate.waiting import PATIENCE_S
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Head
@@ -28,7 +29,7 @@ from chaperone.agent.workload.processes import members, now_ns
 from chaperone.agent.workload.programs import Programs
 
 TICK_S = 0.1
-PATIENCE_NS = 10_000_000_000  # who has waited for longer goes on unlooked
+PATIENCE_NS = int(PATIENCE_S * 1e9)  # who has waited for longer goes on unlooked
 
 
 class Gate(threading.Thread):

@@ -15,7 +15,7 @@ from chaperone.agent.gate.layout import Thread
 from chaperone.agent.gate.maps import Map
 from chaperone.agent.hold import ptrace
 from chaperone.agent.hold.ptrace import Kind, Option, Stop
-from chaperone.agent.workload.processes import PROC, stat_of, status_of
+from chaperone.agent.workload.processes import PROC, stat_of, tracer_of
 
 HASTE_S = 0.05  # after its arrival a thread is looked at often until it has stopped
 PATIENCE_S = 10.0  # as long as the agent may take for its look: who connects waits no longer, whatever keeps it
@@ -144,9 +144,9 @@ class Waiting:
         return True
 
     def _is_the_agents(self, tid: int) -> bool:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            tracer = status_of(tid)["TracerPid"]
-            return tracer != "0" and (PROC / str(self.agent) / "task" / tracer).exists()
+        with contextlib.suppress(ProcessLookupError):
+            tracer = tracer_of(tid)
+            return tracer != 0 and (PROC / str(self.agent) / "task" / str(tracer)).exists()
         return False
 
 

@@ -38,9 +38,8 @@ class Acts:
         """At the return of a replaced write: what is left is written before its caller goes on, who then reads its own length."""
         if lane.unfinished is None:
             return
-        write = lane.unfinished = replace(lane.unfinished, done=lane.unfinished.done + raw.size)
+        write = lane.unfinished = replace(lane.unfinished, done=lane.unfinished.done + raw.size, is_called=True)
         if write.done < write.size:
-            lane.unfinished = replace(write, is_called=True)
             edits.repeat(raw, write.buffer, len(write.offered))
         else:
             edits.report(raw, len(write.offered))

@@ -199,7 +199,7 @@ class Enforcement:
 
     def _let_on(self, value: TlsHeld) -> None:
         """It was held just before nobody was any more; its stop may still be to come, which this takes away."""
-        unmark(self.tracer.kernel, value.tid)
+        unmark(self.tracer.kernel, value.tid, value.tls.workload)
         with suppress(ProcessLookupError):
             os.kill(value.tls.pid, signal.SIGCONT)
 

@@ -33,14 +33,14 @@ from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.hold.patience import Patience
 from chaperone.agent.hold.ptrace import FOLLOW, Kind, Option, Stop
 from chaperone.agent.hold.room import Room
-from chaperone.agent.hold.seizer import Seizer, tracer_of
+from chaperone.agent.hold.seizer import Seizer
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.hold.waiting import Waiting, World
 from chaperone.agent.sockets.values import SocketDenied, SocketValue
 from chaperone.agent.trace.governed import group_id
 from chaperone.agent.trace.layout import StreamKey
 from chaperone.agent.trace.values import Site, TlsHeld
-from chaperone.agent.workload.processes import members, now_ns
+from chaperone.agent.workload.processes import members, now_ns, tracer_of
 from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Direction, Hold, Outcome
 
@@ -198,7 +198,8 @@ class Holds:
         self._signalled.pop(tid, None)
         if waiting := self.waiting.pop(tid, None):
             self._say(waiting, "gone", "the thread ended while it was held")
-        unmark(self.world.kernel, tid)
+        if raw := mark_of(self.world.kernel, tid):
+            unmark(self.world.kernel, tid, raw.head.workload)
 
     # -- what is asked
 
@@ -392,7 +393,7 @@ class Holds:
             leaving = raw.call.sent or raw.call.size
             pending = Pending(raw.call.handle, leaving, now_ns() + RESUMED_NS, pid=raw.head.pid)
             self.world.kernel.store("writing", pending, ctypes.c_uint64(raw.task))
-        unmark(self.world.kernel, raw.tid)
+        unmark(self.world.kernel, raw.tid, raw.head.workload)
 
     # -- when nobody decides
 
@@ -495,7 +496,7 @@ class Holds:
             self._got_away(tid)
             raw = mark_of(self.world.kernel, tid)
             if raw is not None and raw.head.time == held.time:
-                unmark(self.world.kernel, tid)
+                unmark(self.world.kernel, tid, raw.head.workload)
 
     def _got_away(self, tid: int) -> None:
         self._say(self.waiting.pop(tid), "gone", "the thread did not stop")

@@ -62,7 +62,7 @@ class Lane:
     def keep(self, direction: Direction, position: int, data: bytes) -> None:
         """Gather the bytes of a held call; what is there already stays. OrderError beyond the limit."""
         kept = self._kept[direction]
-        if len(kept) + len(kept.new(position, data)) > KEPT_LIMIT:
+        if len(kept) + max(0, len(data) - kept.known(position)) > KEPT_LIMIT:
             raise OrderError(f"more than {KEPT_LIMIT} bytes are gathered")
         kept.add(position, data)
 

@@ -9,9 +9,8 @@ def mark_of(kernel: Kernel, tid: int) -> HeldRecord | None:
     return kernel.entry("held_threads", HeldRecord, tid)
 
 
-def unmark(kernel: Kernel, tid: int) -> None:
+def unmark(kernel: Kernel, tid: int, workload: int) -> None:
     """It is held no more. Counted by whose delete took it out; one thread at a time does so for a workload."""
-    mark = mark_of(kernel, tid)
-    if mark is not None and kernel.remove("held_threads", tid):
-        before = kernel.entry("let_go", Tally, mark.head.workload) or Tally()
-        kernel.store("let_go", Tally(before.threads + 1), mark.head.workload)
+    if kernel.remove("held_threads", tid):
+        before = kernel.entry("let_go", Tally, workload) or Tally()
+        kernel.store("let_go", Tally(before.threads + 1), workload)

@@ -28,7 +28,7 @@ from typing import TypeVar
 from chaperone.agent.hold import ptrace
 from chaperone.agent.hold.allowance import SHARE, Allowance
 from chaperone.agent.hold.ptrace import FOLLOW, Event, Kind, Option, Stop
-from chaperone.agent.workload.processes import status_of
+from chaperone.agent.workload.processes import status_of_thread
 
 LOG = logging.getLogger("chaperone.agent.hold")
 WAKE = signal.SIGUSR2  # interrupts our waitpid, does nothing else
@@ -350,24 +350,12 @@ def tasks(pid: int) -> list[int]:
 
 def process_of(tid: int) -> int:
     """The process that a thread belongs to."""
-    return int(_status(tid)["Tgid"])
-
-
-def tracer_of(tid: int) -> int:
-    """The thread that traces this one; 0: none."""
-    return int(_status(tid)["TracerPid"])
+    return int(status_of_thread(tid)["Tgid"])
 
 
 def _state_and_tracer(tid: int) -> tuple[str, int]:
     try:
-        found = _status(tid)
+        found = status_of_thread(tid)
     except ProcessLookupError:
         return "X", 0
     return found["State"][0], int(found["TracerPid"])
-
-
-def _status(tid: int) -> dict[str, str]:
-    try:
-        return status_of(tid)
-    except FileNotFoundError:
-        raise ProcessLookupError(errno.ESRCH, f"thread {tid} is gone") from None

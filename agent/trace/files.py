@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from chaperone.agent.closing import has_name
 from chaperone.agent.probe.apart import Parser
 from chaperone.agent.probe.elf import UnreadableError
 from chaperone.agent.probe.points import Point
@@ -69,7 +70,7 @@ class ProbedFiles:
         """The probed files that need no probes, if it is true that nobody maps them who was not seen to do so since `moment`."""
         with self.probing:
             idle = moment if len(self.probed) > CROWDED else moment - IDLE_S
-            return [inode for inode, one in self.probed.items() if one.seen < idle or (one.seen < moment and not _has_name(one.file))]
+            return [inode for inode, one in self.probed.items() if one.seen < idle or (one.seen < moment and not has_name(one.file))]
 
     def drop(self, inode: Inode) -> None:
         """Take the probes off a file; it is looked into again when it is met."""
@@ -143,10 +144,6 @@ def identity_of(fd: int) -> Identity:
     """What tells a file and its content from others."""
     status = os.fstat(fd)
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _has_name(fd: int) -> bool:
-    return os.fstat(fd).st_nlink > 0
 
 
 def _mapping(pid: int, address: int) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from chaperone.agent.closing import Closer
+from chaperone.agent.closing import Closer, has_name
 from chaperone.agent.workload.processes import PROC, TICK_NS
 
 MAPS_LIMIT = 8 << 20  # bytes of maps that are read; a process may have 65530 mappings
@@ -59,7 +59,7 @@ def mapped(folder: int, closer: Closer) -> Iterator[int]:
 
 
 def own_mounts(folder: int) -> frozenset[int]:
-    """The ids of the mounts that the process sees: proc_pid_mountinfo(5). None when it has ended, of which only this file says EINVAL."""
+    """The ids of the mounts that the process sees: proc_pid_mountinfo(5). Of none when it has ended: only this file then says EINVAL."""
     try:
         lines = _read(folder, "mountinfo").splitlines()
     except OSError as error:
@@ -99,10 +99,10 @@ def _opened(folder: int, name: str, closer: Closer) -> Iterator[int]:
     try:
         yield descriptor
     finally:
-        if descriptor >= 0 and os.fstat(descriptor).st_nlink:
-            os.close(descriptor)
-        elif descriptor >= 0:
+        if descriptor >= 0 and not has_name(descriptor):
             closer.close([descriptor])
+        elif descriptor >= 0:
+            os.close(descriptor)
 
 
 def _started(folder: int) -> int:

@@ -1,5 +1,6 @@
 """What /proc says about a process, read at once: the process may be gone a millisecond later."""
 
+import errno
 import os
 import time
 from dataclasses import dataclass
@@ -56,6 +57,19 @@ def status_of(number: int) -> dict[str, str]:
     """What proc_pid_status(5) says of a process or thread, whose name may be any bytes; OSError if it is gone."""
     lines = (PROC / str(number) / "status").read_text(errors="replace").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def status_of_thread(tid: int) -> dict[str, str]:
+    """The same, for those who deal with threads as ptrace(2) does: always ProcessLookupError if it is gone."""
+    try:
+        return status_of(tid)
+    except FileNotFoundError:
+        raise ProcessLookupError(errno.ESRCH, f"thread {tid} is gone") from None
+
+
+def tracer_of(tid: int) -> int:
+    """The thread that traces this one; 0: none. ProcessLookupError if it is gone."""
+    return int(status_of_thread(tid)["TracerPid"])
 
 
 def members(cgroup: Path) -> frozenset[int]:

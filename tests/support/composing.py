@@ -133,10 +133,9 @@ class Server2:
             served = self.served[each.number]  # KeyError: body bytes of a request that no handler has
             assert not served.whole
             served.body += payload
-            self._uncredited += len(payload)
-            credit, self._uncredited = (
-                (frame(8, 0, 0, self._uncredited.to_bytes(4, "big")), 0) if self._uncredited >= self.credit_at else (b"", self._uncredited)
-            )
+            self._uncredited, credit = self._uncredited + len(payload), b""
+            if self._uncredited >= self.credit_at:
+                credit, self._uncredited = frame(8, 0, 0, self._uncredited.to_bytes(4, "big")), 0
             more = frame(8, 0, each.number, len(payload).to_bytes(4, "big")) if payload and not each.flags & END_STREAM else b""
             return credit + more + self._ended(each.number, each.flags)
         assert each.number in (0, *self.served), "a frame of an idle h2 stream ends the connection"

@@ -11,7 +11,8 @@ import pytest
 from support.kernel import skip_without_kernel
 
 from chaperone.agent.hold.ptrace import Kind, Stop
-from chaperone.agent.hold.seizer import Seizer, process_of, tasks, tracer_of
+from chaperone.agent.hold.seizer import Seizer, process_of, tasks
+from chaperone.agent.workload.processes import tracer_of
 
 pytestmark = pytest.mark.kernel
 ECHO = "import sys\nfor line in sys.stdin: print(line.strip(), flush=True)"

@@ -5,7 +5,21 @@ import subprocess
 import time
 from pathlib import Path
 
-from chaperone.agent.workload.processes import TICK_NS, Described, argv, boot_id, cgroup_of, describe, members, now_ns, started_ns
+import pytest
+
+from chaperone.agent.workload.processes import (
+    TICK_NS,
+    Described,
+    argv,
+    boot_id,
+    cgroup_of,
+    describe,
+    members,
+    now_ns,
+    started_ns,
+    status_of_thread,
+    tracer_of,
+)
 
 
 def test_a_living_process_is_described_without_its_environment() -> None:
@@ -31,6 +45,13 @@ def test_a_process_that_is_gone_is_empty_and_no_error() -> None:
     process.wait()
     assert describe(process.pid) == Described()
     assert started_ns(process.pid) is None
+
+
+def test_a_thread_that_is_gone_is_gone_as_ptrace_says_it() -> None:
+    for asked in (status_of_thread, tracer_of):
+        with pytest.raises(ProcessLookupError):
+            asked(2**22 + 5)
+    assert tracer_of(os.getpid()) == 0
 
 
 def test_the_start_is_on_the_boot_clock() -> None:
