@@ -19,7 +19,7 @@ from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ImageKe
 from chaperone.agent.gate.sweep import Sweep
 from chaperone.agent.gate.turns import Turns
 from chaperone.agent.gate.waiting import PATIENCE_S
-from chaperone.agent.trace.files import ProbedFiles
+from chaperone.agent.trace.files import GO_RETURNS, ProbedFiles
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Head
 from chaperone.agent.trace.values import NotCovered
@@ -41,6 +41,8 @@ class Gate(threading.Thread):
         self.hooks = ConnectHooks(kernel)
         self.door = Door(kernel)
         self.door.start()
+        self._loading = threading.Thread(target=kernel.load_uprobes, args=(GO_RETURNS,), name="loading", daemon=True)
+        self._loading.start()  # half a second of the verifier's, much more on a busy node: not while somebody waits
         self.programs = Programs(self._attach, files.knows, self._mark, kept.keep, kernel.closer)
         self.watched: dict[int, Path] = {}
         self.sweep = Sweep(files, self.programs, self._pids)
@@ -103,6 +105,7 @@ class Gate(threading.Thread):
     def close(self) -> None:
         """Watch nobody, let everybody go, end the threads. What was counted stays."""
         self._over = True
+        self._loading.join()
         if self.ident is None:
             self._open()
         else:
@@ -171,9 +174,12 @@ class Gate(threading.Thread):
         for cgroup in tuple(self.watched.values()):
             yield from members(cgroup)
 
-    def _attach(self, descriptor: int) -> None:
+    def _attach(self, descriptor: int) -> bool:
         found = self.files.attach(descriptor)
-        self.refused += isinstance(found, NotCovered) and found.refused
+        if isinstance(found, NotCovered):
+            self.refused += found.refused
+            return not found.is_for_now
+        return True
 
     def _mark(self, image: Image, code: int) -> None:
         if image.number >= 0:

@@ -37,6 +37,10 @@ LIMITS = {
 }
 
 
+class UnansweredError(UnreadableError):
+    """Reading the file failed or took too long: another time it may not."""
+
+
 class Parser:
     """The other end of that process; started when first needed, and again when it has died or taken too long."""
 
@@ -50,7 +54,7 @@ class Parser:
             self._connected()
 
     def points(self, fd: int) -> tuple[Point, ...]:
-        """As points.points."""
+        """As points.points; UnansweredError when that could not be found out."""
         with self._asking:
             answer = self._ask(fd)
         return _checked(answer, os.fstat(fd).st_size)
@@ -75,7 +79,7 @@ class Parser:
         except ConnectionError:
             pass
         self.close()
-        raise UnreadableError(f"reading it failed or took longer than {DEADLINE_S:.0f} s")
+        raise UnansweredError(f"reading it failed or took longer than {DEADLINE_S:.0f} s")
 
     def _connected(self) -> socket.socket:
         if self._child is None or not self._child.is_alive:

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from chaperone.agent.closing import has_name
-from chaperone.agent.probe.apart import Parser
+from chaperone.agent.probe.apart import Parser, UnansweredError
 from chaperone.agent.probe.elf import UnreadableError
 from chaperone.agent.probe.points import Point
 from chaperone.agent.trace.kernel import Kernel
@@ -27,9 +28,12 @@ Identity = tuple[int, int, int, int]  # device, inode, time of the last change, 
 PROBED_LIMIT = 4096  # files with probes
 CROWDED = PROBED_LIMIT // 4  # from here on, none keeps its probes only because it may be mapped again
 IDLE_S = 600.0  # that a file which has a name keeps its probes while nobody maps it
-PLAIN_LIMIT = 8192  # files without TLS that are remembered
+PLAIN_LIMIT = 8192  # files without TLS that are remembered, and files that could not be read in time
+AGAIN_S = 30.0  # until such a one is read again, and twice as long each time: it may be made to take long
 TRANSIENT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 FULL = NotCovered(f"{PROBED_LIMIT} files have probes already", refused=True)
+UNREAD = NotCovered("reading it failed or took too long", is_for_now=True)
+Remembered = TypeVar("Remembered")
 
 
 @dataclass(slots=True)
@@ -44,6 +48,13 @@ class Probed:
     seen: float = field(default_factory=time.monotonic)
 
 
+class Delay(NamedTuple):
+    """A file that could not be read in time is not read before `until`. `pause`: for how long that is, in seconds."""
+
+    pause: float
+    until: float
+
+
 class ProbedFiles:
     """Which files have probes, and which have nothing to probe."""
 
@@ -51,6 +62,7 @@ class ProbedFiles:
         self.kernel, self.parser = kernel, parser
         self.probed: dict[Inode, Probed] = {}
         self.plain: dict[Identity, NotCovered] = {}
+        self.delayed: dict[Identity, Delay] = {}
         self.probing = threading.Lock()  # the gate's thread attaches too
 
     def attach(self, file: str | Path | int) -> Attached | NotCovered:
@@ -97,19 +109,22 @@ class ProbedFiles:
         return probed.found
 
     def _look(self, fd: int, identity: Identity) -> Attached | NotCovered:
+        delay = self.delayed.get(identity, Delay(AGAIN_S / 2, 0))
+        if time.monotonic() < delay.until:
+            return UNREAD
+        self.delayed.pop(identity, None)
         try:
             return self._probe(fd, identity, self.parser.points(fd))
+        except UnansweredError:
+            pause = 2 * delay.pause
+            _remember(self.delayed, identity, Delay(pause, time.monotonic() + pause))
+            return UNREAD
         except UnreadableError as error:
-            return self._remember(identity, NotCovered(str(error)))
+            return _remember(self.plain, identity, NotCovered(str(error)))
         except OSError as error:
-            found = NotCovered(f"the kernel refuses probes: {error.strerror}", refused=True)
-            return found if error.errno in TRANSIENT else self._remember(identity, found)
-
-    def _remember(self, identity: Identity, found: NotCovered) -> NotCovered:
-        if len(self.plain) >= PLAIN_LIMIT:
-            del self.plain[next(iter(self.plain))]
-        self.plain[identity] = found
-        return found
+            is_for_now = error.errno in TRANSIENT
+            found = NotCovered(f"the kernel refuses probes: {error.strerror}", refused=True, is_for_now=is_for_now)
+            return found if is_for_now else _remember(self.plain, identity, found)
 
     def _probe(self, fd: int, identity: Identity, wanted: tuple[Point, ...]) -> Attached | NotCovered:
         """A file that was only touched keeps its probes: two at one place would meet each call twice."""
@@ -144,6 +159,14 @@ def identity_of(fd: int) -> Identity:
     """What tells a file and its content from others."""
     status = os.fstat(fd)
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _remember(known: dict[Identity, Remembered], identity: Identity, value: Remembered) -> Remembered:
+    """Instead of what is known for longest, where there is no room for more."""
+    if len(known) >= PLAIN_LIMIT:
+        del known[next(iter(known))]
+    known[identity] = value
+    return value
 
 
 def _mapping(pid: int, address: int) -> tuple[int, int, int]:

@@ -8,7 +8,8 @@ import ctypes
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from chaperone.agent.closing import Closer
@@ -79,7 +80,7 @@ class Kernel:
         self.programs = dict[str, int]()
         self.descriptors: set[int] = set()
         self.closer = Closer()
-        self.loading = threading.Lock()  # the gate's thread loads too
+        self.loading = {program: threading.Lock() for program in self.code.programs}  # the gate's threads load too
         self._ring: int | None = None
         try:
             for shape in self.code.maps:
@@ -99,6 +100,12 @@ class Kernel:
     def load_uprobe(self, program: str) -> int:
         """Load a uprobe program (once); its descriptor. OSError when the verifier refuses it."""
         return self._load(program, KPROBE, UPROBE_MULTI if has_links() else 0)
+
+    def load_uprobes(self, programs: Iterable[str]) -> None:
+        """Some, as far as the verifier takes them."""
+        for program in programs:
+            with suppress(OSError):
+                self.load_uprobe(program)
 
     def attach_uprobes(self, program: str, path: str, offsets: Sequence[int], at_return: bool) -> list[int]:
         """Run `program` whenever any process reaches one of the file offsets (or returns from a function there), until `detach`."""
@@ -216,7 +223,7 @@ class Kernel:
         return self.maps[name]
 
     def _load(self, program: str, kind: int, attach_type: int = 0) -> int:
-        with self.loading:
+        with self.loading[program]:
             if program not in self.programs:
                 code = relinked(self.code.programs[program], dict(enumerate(self.maps.values())))
                 self.programs[program] = load_program(program, code, kind, attach_type)

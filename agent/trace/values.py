@@ -142,10 +142,12 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class NotCovered:
-    """No TLS in this file that we can read, and why: a sentence for the recording. `refused`: there is, and the kernel said no."""
+    """No TLS in this file that we can read, and why: a sentence for the recording. `refused`: there is, and the kernel said no;
+    `is_for_now`: it is to be looked into again when it is met."""
 
     reason: str
     refused: bool = False
+    is_for_now: bool = False
 
 
 @dataclass(frozen=True, slots=True)

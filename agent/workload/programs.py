@@ -32,15 +32,16 @@ class Young(NamedTuple):
 
 
 class Programs:
-    """Looks into what governed processes run. `attach` takes an open descriptor of a file that is not known; `mark` an image and the
-    pages of code that were known; `keep` takes an image and a handle of each file that it has mapped.
+    """Looks into what governed processes run. `attach` takes an open descriptor of a file that is not known, and says whether that was
+    all there is to do about it; `mark` takes an image and the pages of code that were known, unless one of them is to be looked into
+    again; `keep` takes an image and a handle of each file that it has mapped.
 
     `missed`: what there was no room for.
     """
 
     def __init__(
         self,
-        attach: Callable[[int], object],
+        attach: Callable[[int], bool],
         knows: Callable[[Identity], bool],
         mark: Callable[[Image, int], None],
         keep: Callable[[Image, int], None],
@@ -76,8 +77,7 @@ class Programs:
         try:
             with opened_process(image.pid, image.started) as folder:
                 code = code_pages(folder)
-                if code and code != seen:
-                    self._look_into(image, folder)
+                if code and code != seen and self._look_into(image, folder):
                     self.mark(image, code)
                 return code
         except OSError as error:
@@ -92,8 +92,9 @@ class Programs:
         pause = LOOKS_S[following] - LOOKS_S[young.turn]
         self._looks[following].append(Young(young.due + pause, young.image, following, code))
 
-    def _look_into(self, image: Image, folder: int) -> None:
+    def _look_into(self, image: Image, folder: int) -> bool:
         mounts: frozenset[int] | None = None
+        is_done = True
         for descriptor in mapped(folder, self.closer):
             self.keep(image, descriptor)
             if self.knows(identity_of(descriptor)):
@@ -101,4 +102,5 @@ class Programs:
             mounts = own_mounts(folder) if mounts is None else mounts
             if mount_of(descriptor) in mounts:
                 with reopened(descriptor) as readable:
-                    self.attach(readable)
+                    is_done &= self.attach(readable)
+        return is_done

@@ -82,6 +82,12 @@ def test_who_has_waited_too_long_while_it_was_looked_into_is_counted(tracer: Tra
     assert gate.late == gate.missed == 1
 
 
+def test_nobody_at_the_gate_waits_for_programs_to_be_loaded(tracer: Tracer) -> None:
+    """Those of Go's returns take the verifier half a second, on a busy node more than anybody is let wait."""
+    tracer.open_gate().close()
+    assert {"on_go_write_return", "on_go_read_return"} <= tracer.kernel.programs.keys()
+
+
 def standing() -> ReadRecord:
     now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     return ReadRecord(tls=TlsRecord(head=Head(kind=GateKind.READ, time=now)), thread=2**22 + 5)

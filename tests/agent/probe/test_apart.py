@@ -11,7 +11,7 @@ import pytest
 from support.elf_file import BASE, elf_file, symbols
 
 from chaperone.agent.probe import apart
-from chaperone.agent.probe.apart import Parser, _checked, _programs
+from chaperone.agent.probe.apart import Parser, UnansweredError, _checked, _programs
 from chaperone.agent.probe.elf import UnreadableError
 from chaperone.agent.probe.points import points
 
@@ -84,7 +84,7 @@ def test_one_that_hangs_is_ended_in_time(library: int, monkeypatch: pytest.Monke
     monkeypatch.setattr(apart, "DEADLINE_S", 0.2)
     hung = parser.pid
     os.kill(hung, signal.SIGSTOP)
-    with pytest.raises(UnreadableError, match="took longer"):
+    with pytest.raises(UnansweredError, match="took longer"):
         parser.points(library)
     assert not Path(f"/proc/{hung}").exists()
     parser.close()

@@ -10,7 +10,7 @@ import pytest
 from support.descriptors import descriptors
 from support.elf_file import BASE, elf_file, symbols
 
-from chaperone.agent.probe.apart import Parser
+from chaperone.agent.probe.apart import Parser, UnansweredError
 from chaperone.agent.probe.points import Point, points
 from chaperone.agent.trace import files as module
 from chaperone.agent.trace.files import ProbedFiles, identity_of
@@ -45,6 +45,12 @@ class FakeKernel:
 class InOurProcess(Parser):
     def points(self, fd: int) -> tuple[Point, ...]:
         return points(fd)
+
+
+def times_open(file: Path) -> int:
+    """In this process; what other tests left may be closed meanwhile."""
+    links = (Path(f"/proc/self/fd/{number}") for number in descriptors())
+    return sum(link.exists() and link.samefile(file) for link in links)
 
 
 @pytest.fixture
@@ -109,7 +115,7 @@ def test_probes_that_could_not_all_be_made_are_taken_off(files: ProbedFiles, ker
 
 def test_a_file_for_which_there_was_no_descriptor_is_tried_again(files: ProbedFiles, kernel: FakeKernel, library: Path) -> None:
     kernel.refuses = EMFILE
-    assert files.attach(library) == NotCovered("the kernel refuses probes: Too many open files", refused=True)
+    assert files.attach(library) == NotCovered("the kernel refuses probes: Too many open files", refused=True, is_for_now=True)
     kernel.refuses = 0
     assert isinstance(files.attach(library), Attached)
 
@@ -161,12 +167,37 @@ def test_where_many_have_probes_none_keeps_them_for_later(files: ProbedFiles, li
 def test_a_dropped_file_is_looked_into_again(files: ProbedFiles, kernel: FakeKernel, library: Path) -> None:
     found = files.attach(library)
     assert isinstance(found, Attached)
-    probes, before = list(kernel.probes), descriptors()
+    probes, kept = list(kernel.probes), times_open(library)
     files.drop((found.device, found.inode))
     assert kernel.detached == probes
-    assert len(descriptors()) == len(before) - 1
+    assert (kept, times_open(library)) == (1, 0)
     assert files.attach(library) == found
     assert len(kernel.probes) == 2 * len(probes)
+
+
+def test_a_file_that_could_not_be_read_in_time_is_read_again_later(
+    files: ProbedFiles, kernel: FakeKernel, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time after twice as long: it may be made to take long."""
+    clock, asked = [1000.0], list[float]()
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    read = files.parser.points
+
+    def unanswered(_fd: int) -> tuple[Point, ...]:
+        asked.append(clock[0])
+        raise UnansweredError("took longer than 10 s")
+
+    monkeypatch.setattr(files.parser, "points", unanswered)
+    for second in range(100):
+        clock[0] = 1000.0 + second
+        assert files.attach(library) == NotCovered("reading it failed or took too long", is_for_now=True)
+        with library.open("rb") as opened:
+            assert not files.knows(identity_of(opened.fileno()))
+    assert asked == [1000, 1030, 1090]
+    monkeypatch.setattr(files.parser, "points", read)
+    clock[0] = 1210.0
+    assert isinstance(files.attach(library), Attached)
+    assert files.delayed == {}
 
 
 def test_more_files_than_may_have_probes_are_refused(

@@ -35,9 +35,10 @@ def running(text: str) -> Iterator["subprocess.Popen[bytes]"]:
 def names_of(attached: list[str], marked: list[tuple[Image, int]] | None = None) -> Programs:
     marks, known = [] if marked is None else marked, set[Identity]()
 
-    def attach(fd: int) -> None:
+    def attach(fd: int) -> bool:
         attached.append(Path(f"/proc/self/fd/{fd}").readlink().name)
         known.add(identity_of(fd))
+        return True
 
     return Programs(attach, known.__contains__, lambda *mark: marks.append(mark), lambda *_: None, Closer())
 
@@ -102,6 +103,19 @@ def test_a_process_that_is_gone_is_no_error_and_forgotten_in_time() -> None:
     assert attached == []
     assert programs.due_s() == float("inf")
     assert programs.missed == 0
+
+
+def test_a_process_with_a_file_that_is_to_be_read_again_is_not_marked() -> None:
+    """A marked one would connect unlooked."""
+    marked: list[tuple[Image, int]] = []
+    programs = names_of([], marked)
+    attach, is_done = programs.attach, [False]
+    programs.attach = lambda fd: attach(fd) and is_done[0]
+    with running("") as process:
+        assert programs.look(image := Image(process.pid, 0, 1)) > 0
+        assert marked == []
+        is_done[0] = True
+        assert marked == [(image, programs.look(image))]
 
 
 def test_another_process_with_the_same_number_is_not_looked_into() -> None:
