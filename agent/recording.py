@@ -6,7 +6,7 @@ It is long because the agent's parts are joined here and nowhere else: what come
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Protocol
 
 from chaperone.agent.deliver.clock import Steps, sentence
@@ -24,6 +24,7 @@ from chaperone.agent.hold.orders import Name
 from chaperone.agent.probe.stack import Stacks
 from chaperone.agent.ready import readable
 from chaperone.agent.settings import Settings
+from chaperone.agent.shortcomings import Shortcomings
 from chaperone.agent.sockets.connections import Connections, Kernel
 from chaperone.agent.sockets.values import SocketAnswer, SocketClosing, SocketDenied, SocketHello, SocketOpened, SocketTied
 from chaperone.agent.strict.strict import SUBJECT, Strict
@@ -44,7 +45,7 @@ from chaperone.agent.workload.lineage import Lineage
 from chaperone.agent.workload.processes import boot_id, members, now_ns, started_ns
 from chaperone.agent.workload.sessions import Session, sessions_of
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import NO_SESSION, BreakGlass, Cause, Hold, Note, Outcome, Record, SessionEnded
+from chaperone.proto.records import BreakGlass, Cause, Hold, Note, Outcome, Record, SessionEnded
 
 POLL_MS = 20
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
@@ -142,6 +143,7 @@ class Recording:
         for number, session in self.sessions.items() if self.is_strict else ():
             self.keep(number, session)
         self.gate = tracer.open_gate()
+        self.shortcomings = Shortcomings(tracer, self.gate, outbox)
         self.enforcement = Enforcement(tracer, settings.allows_edits, share_of(settings.cpu))
         self.glass = Suspension(GlassWatch(settings.glass, self.lineage.boot_id), settings.node, self)
         self.gate.on_let_go = self.enforcement.let_go
@@ -151,6 +153,7 @@ class Recording:
         self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, stacks.of), apiservers)
         self.endings = Endings(self.going_on, self.lineage, self.connections, outbox.put)
         for session in sessions:
+            self.shortcomings.begin(session.id)
             self.put(session.begin())
         if self.drops:
             self.note("settings", f"{self.drops} is dropped on purpose")
@@ -265,9 +268,12 @@ class Recording:
             self.put(self._records(value))
         self._note_strays()
         self.put(self.connections.end(now_ns()))
-        self._note_shortcomings()
-        self.put(one.end(now_ns()) for one in self.cut.values())
+        for one in self.cut.values():
+            self.note_missing(one.session.id, self.shortcomings.last((), one.session.id))
+            self.put([one.end(now_ns())])
         for session in self._current():
+            own = [number for number, id_ in self.ids.items() if id_ == session.id]
+            self.note_missing(session.id, self.shortcomings.last(own, session.id))
             self.put(session.end(ended.status, ended.left))
         self.outbox.flush()
 
@@ -276,8 +282,7 @@ class Recording:
         for value in (value for workload in workloads for value in self.tracer.final_positions(workload)):
             self.put(self._records(value))
         self.put(self.connections.end(now_ns(), session.id))
-        for workload in workloads:
-            self._note_kernels(workload, session)
+        self.note_missing(session.id, self.shortcomings.last(workloads, session.id))
         self.put(session.end(self.lineage.status_of(session.id), 0))
 
     def forget(self, workloads: Iterable[int], session: Session | None, is_dropped: bool) -> None:
@@ -285,6 +290,8 @@ class Recording:
         for workload in workloads:
             self.enforcement.end(workload)
             self.streams.forget(workload)
+            self.shortcomings.forget(workload)
+            self.gate.leave(workload)
             self.sessions.pop(workload, None)
             self.ids.pop(workload, None)
         if session is not None:
@@ -292,6 +299,7 @@ class Recording:
                 self.undecided.drop(session.id)
             self.connections.forget(session.id)
             self.strict.forget(session.id)
+            self.shortcomings.forget_session(session.id)
             self.apiservers.pop(session.id, None)
             self.whole.discard(session.id)
             self.cut.pop(session.id, None)
@@ -343,29 +351,9 @@ class Recording:
             return self.lineage.executed(value)
         return self.lineage.forked(value) if isinstance(value, ProcessFork) else self.lineage.exited(value)
 
-    def _note_shortcomings(self) -> None:
-        """What could not be done, said in the session that it was to be done for; in all where that is not known."""
-        for what, count in (*self._kernels(0), *self._own_shortcomings()):
-            if count:
-                self.note("kernel", f"{count} {what}", complete=False)
-        for workload, session in self.sessions.items():
-            self._note_kernels(workload, session)
-
-    def _note_kernels(self, workload: int, session: Session) -> None:
-        for what, count in (*self._kernels(workload), (LEFT_OUT, self.outbox.missed.pop(session.id, 0))):
-            if count:
-                self.put([Note(session.id, now_ns(), "kernel", f"{count} {what}", complete=False)])
-
-    def _kernels(self, workload: int) -> Iterator[tuple[str, int]]:
-        lost = asdict(self.tracer.lost_of(workload))
-        yield from ((sentence, lost[name]) for name, sentence in SHORTCOMINGS.items())
-        if workload:
-            yield "TLS calls that had to wait for their verdict could not be held", self.tracer.unheld(workload)
-
-    def _own_shortcomings(self) -> Iterator[tuple[str, int]]:
-        yield LEFT_OUT, self.outbox.missed[NO_SESSION]
-        yield from self.gate.shortcomings()
-        yield "files that speak TLS got no probes from the kernel", self.gate.refused
+    def note_missing(self, session: SessionId, texts: Iterable[str]) -> None:
+        """What of it could not be done."""
+        self.put(Note(session, now_ns(), "kernel", text, complete=False) for text in texts)
 
     def note(self, subject: str, text: str, complete: bool = True) -> None:
         """Say something in every session."""
@@ -388,12 +376,6 @@ class Recording:
 BEGINNINGS = ProcessExec | ProcessFork | SocketOpened
 ENDS = ProcessExit | TlsClosed | SocketClosing
 AS_ORDERED = {Name.PASS, Name.SKIP, Name.WRITE, Name.ANSWER, Name.AGAIN}
-LEFT_OUT = "records of processes and streams did not fit into the agent's memory"
-SHORTCOMINGS = {
-    "events": "events of processes and connections did not fit into the kernel's ring",
-    "streams": "TLS calls belong to streams beyond the kernel's table",
-    "calls": "TLS calls had begun before the probes were in place",
-}
 
 
 def is_awaited(record: Record) -> bool:

@@ -96,6 +96,7 @@ struct counters {
   __u64 events;
   __u64 streams;
   __u64 calls;
+  __u64 connects;
   __u64 sent;  /* bytes of records */
   __u64 begun; /* streams */
   __u64 ended; /* of these, by a program here */

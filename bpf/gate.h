@@ -123,6 +123,11 @@ static int hold_to_read(struct tls *tls, u64 from, u64 size) {
   return 1;
 }
 
+static void count_connect_untold(u32 slot) {
+  struct counters *count = counters.lookup(&slot);
+  if (count) __sync_fetch_and_add(&count->connects, 1);
+}
+
 static void pass_gate(u32 slot) {
   u32 zero = 0;
   u64 task = bpf_get_current_task(), code = code_of(task);
@@ -133,7 +138,7 @@ static void pass_gate(u32 slot) {
   if (!state || state->is_open || (known && *known == code)) return;
   u64 terminal = read_kernel_u64(read_kernel_u64(task, TASK_SIGNAL), SIGNAL_TTY);
   if (!tell_gate(task, &head, code)) {
-    __sync_fetch_and_add(&state->missed, 1);
+    count_connect_untold(slot);
     return;
   }
   if (!is_traced_by_us(task, state))

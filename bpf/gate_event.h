@@ -37,7 +37,6 @@ struct thread {
 /* What the gate did and could not do. */
 struct gate_state {
   __u64 waiting; /* threads that wait for their tracer in the kernel now */
-  __u64 missed;  /* connects that nobody was told of */
   __u64 is_open; /* 1: nobody waits, there is nobody to wait for; by agent/gate/doorkeeper.py */
   __u64 reads;   /* 1: what cannot be copied is read by the agent; by agent/gate/gate.py */
   __u64 tracer;  /* the process that takes a SIGSTOP of ours away from who is traced by it; by the same */

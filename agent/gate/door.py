@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from collections import Counter
 from contextlib import suppress
 
 from chaperone.agent.gate.doorkeeper import GOODBYE, TID
@@ -17,10 +18,10 @@ START_S = 30.0
 
 
 class Door:
-    """`arrival`s in their order; who connects waits until `let_go`. `late`, known at the end: threads that went on before they stopped."""
+    """`arrival`s in their order; who connects waits until `let_go`. `late`: threads that went on before they stopped, by workload."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self.kernel, self.late = kernel, 0
+        self.kernel, self.late = kernel, Counter[int]()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
@@ -52,10 +53,11 @@ class Door:
 
     def arrival(self, timeout_s: float) -> GateRecord | ReadRecord | None:
         """The next one, or None if there is none in time, or nobody at the door."""
-        if not readable([self._socket.fileno()], timeout_s):
-            return None
-        data = self._received(RECORD_LIMIT)
-        return record_of(data) if data else None
+        while readable([self._socket.fileno()], timeout_s) and (data := self._received(RECORD_LIMIT)):
+            if not self._is_counted(data):
+                return record_of(data)
+            timeout_s = 0
+        return None
 
     def let_go(self, tid: int) -> None:
         """A thread may go on; all do so when nobody is at the door, or it is closed."""
@@ -66,11 +68,17 @@ class Door:
         """Say goodbye, when no hook is left: everybody goes on, and the process ends."""
         self.let_go(GOODBYE)
         if self._process is not None:
-            while data := self._received(4096):
-                self.late = TID.unpack(data)[0] if len(data) == TID.size else self.late
+            while data := self._received(RECORD_LIMIT):
+                self._is_counted(data)
             self._process.wait()
         self._socket.close()
         Waiting(Map(self.kernel.descriptor("halted"), Thread, Thread)).resume_halted()  # should it have died before us
+
+    def _is_counted(self, data: bytes) -> bool:
+        """Whether a message is no arrival: it names a workload."""
+        if is_late := len(data) == TID.size:
+            self.late[TID.unpack(data)[0]] += 1
+        return is_late
 
     def _received(self, size: int) -> bytes | None:
         """One message; None if it hung up."""

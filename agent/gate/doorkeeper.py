@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 
 from chaperone.agent.gate.layout import GateKind, GateState, ReadRecord, Thread, record_of
 from chaperone.agent.gate.maps import Map, RingReader
@@ -25,7 +26,7 @@ SETTLE_S = 0.0005  # between looks whether who was seized has stopped
 LINGER_S = 0.05  # for those who were on their way when the hooks were taken off; bpf/gate.h takes 20 ms at the most
 AFTERWARDS_S = 1.0  # the same when the agent has died, which takes its hooks along a little later
 READY = b"\0"
-TID = struct.Struct("=I")
+TID = struct.Struct("=I")  # to us: a thread that may go on; from us: a workload, one of whose threads had gone on before it stopped
 GOODBYE = 0  # instead of a thread: the hooks are gone, all may go on
 BACKLOG = 4096  # arrivals that the agent has not taken; execs beyond it are met at their connects
 FIRST = Thread(0)  # of an array: a number as wide as a thread's
@@ -67,13 +68,26 @@ class Doorkeeper:
         if isinstance(record, ReadRecord):
             self.waiting.take(record.thread, is_connecting=False)
         elif record.head.kind == GateKind.CONNECT:
-            self.waiting.take(record.thread)
+            self.waiting.take(record.thread, record.head.workload)
         elif len(self.backlog) >= BACKLOG:
             return
         self.backlog.append(data)
 
+    def say_last(self) -> None:
+        """Who went on before it stopped, of whom the agent does not know."""
+        with contextlib.suppress(ConnectionError):
+            for message in (*self.backlog, *self._late()):
+                if len(message) == TID.size:
+                    self.agent.send(message)
+
+    def _late(self) -> Iterator[bytes]:
+        """To be told: one message for each."""
+        while self.waiting.late:
+            yield TID.pack(self.waiting.late.pop())
+
     def _tell(self) -> None:
         """Hand on what the agent has room for."""
+        self.backlog.extend(self._late())
         with contextlib.suppress(BlockingIOError, ConnectionError):
             while self.backlog:
                 self.agent.send(self.backlog[0], socket.MSG_DONTWAIT)
@@ -111,14 +125,13 @@ def main(arguments: list[str]) -> None:
         open_for_all(states)
         waiting.close()
         resume_stragglers(waiting, LINGER_S if keeper.is_dismissed else AFTERWARDS_S)
-        with contextlib.suppress(ConnectionError):
-            agent.send(TID.pack(waiting.late))
+        keeper.say_last()
 
 
 def open_for_all(states: Map[Thread, GateState]) -> None:
     """Nobody shall wait from now on."""
     state = states.get(FIRST) or GateState()
-    states.put(FIRST, GateState(state.waiting, state.missed, 1))
+    states.put(FIRST, GateState(state.waiting, 1))
 
 
 def resume_stragglers(waiting: Waiting, seconds: float) -> None:

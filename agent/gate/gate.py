@@ -7,7 +7,7 @@ connect. A process keeps the door (agent/gate/doorkeeper.py); this thread may ta
 import ctypes
 import os
 import threading
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +19,10 @@ from chaperone.agent.gate.layout import GateKind, GateRecord, GateState, ImageKe
 from chaperone.agent.gate.sweep import Sweep
 from chaperone.agent.gate.turns import Turns
 from chaperone.agent.gate.waiting import PATIENCE_S
-from chaperone.agent.trace.files import GO_RETURNS, ProbedFiles
+from chaperone.agent.trace.files import GO_RETURNS, Identity, ProbedFiles, identity_of
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Head
-from chaperone.agent.trace.values import NotCovered
+from chaperone.agent.trace.values import Attached, NotCovered
 from chaperone.agent.workload.image import Image
 from chaperone.agent.workload.kept import KeptFiles
 from chaperone.agent.workload.processes import members, now_ns
@@ -30,10 +30,12 @@ from chaperone.agent.workload.programs import Programs
 
 TICK_S = 0.1
 PATIENCE_NS = int(PATIENCE_S * 1e9)  # who has waited for longer goes on unlooked
+REFUSED_LIMIT = 256  # files of one workload that are counted
 
 
 class Gate(threading.Thread):
-    """`watch` cgroups, `close` at the end. `refused`: files that speak TLS and got no probes."""
+    """`watch` cgroups, `close` at the end. By workload (0: not known whose): `late`, threads that went on unlooked; `refused`, files that
+    speak TLS and got no probes."""
 
     def __init__(self, kernel: Kernel, files: ProbedFiles, kept: KeptFiles) -> None:
         super().__init__(name="gate", daemon=True)
@@ -43,10 +45,11 @@ class Gate(threading.Thread):
         self.door.start()
         self._loading = threading.Thread(target=kernel.load_uprobes, args=(GO_RETURNS,), name="loading", daemon=True)
         self._loading.start()  # half a second of the verifier's, much more on a busy node: not while somebody waits
-        self.programs = Programs(self._attach, files.knows, self._mark, kept.keep, kernel.closer)
+        self.programs = Programs(self._attach, self._knows, self._mark, kept.keep, kernel.closer)
         self.watched: dict[int, Path] = {}
         self.sweep = Sweep(files, self.programs, self._pids)
-        self.refused = self.late = 0
+        self.late = Counter[int]()
+        self.refused: defaultdict[int, set[Identity]] = defaultdict(set)
         self.broken = False
         self._connecting: Turns[GateRecord] = Turns()
         self._newcomers: deque[Image] = deque()
@@ -59,17 +62,15 @@ class Gate(threading.Thread):
 
     @property
     def missed(self) -> int:
-        """Connects, programs and files that went unlooked."""
-        return sum(count for _what, count in self.shortcomings())
+        """Connects and programs that went unlooked, of all workloads."""
+        return self.programs.missed.total() + self.late.total() + self.door.late.total() + self.broken
 
-    def shortcomings(self) -> Iterator[tuple[str, int]]:
-        """What went unlooked and why, and how often. What came before threads could be stopped is known only behind `close`."""
-        state = self.kernel.entry("gate_state", GateState) or GateState()
-        yield "connects were told to nobody, too many at once", int(state.missed)
-        yield "programs or libraries were not looked into, too many at once", self.programs.missed
-        yield f"threads went on unlooked after {PATIENCE_NS // 10**9} s at the connect gate", self.late
-        yield "connects were over before their thread could be stopped", self.door.late
-        yield "connect gate failed: whoever connected afterwards went unlooked", int(self.broken)
+    def shortcomings(self, workload: int) -> Iterator[tuple[str, int]]:
+        """What of a workload went unlooked and why, and how often; 0: of what is not known whose it was."""
+        yield "programs or libraries were not looked into, too many at once", self.programs.missed[workload]
+        yield f"threads went on unlooked after {PATIENCE_NS // 10**9} s at the connect gate", self.late[workload]
+        yield "connects were over before their thread could be stopped", self.door.late[workload]
+        yield "files that speak TLS got no probes from the kernel", len(self.refused.get(workload, ()))
 
     def watch(self, slot: int, cgroup: Path, is_new: bool = False) -> None:
         """Let no thread of this cgroup connect unlooked; look into what already runs there, unless that `is_new`."""
@@ -80,17 +81,19 @@ class Gate(threading.Thread):
         self.hooks.attach(slot, cgroup)
         self.watched[slot] = cgroup
         if not is_new:
-            self.welcome(cgroup)
+            self.welcome(slot, cgroup)
 
-    def welcome(self, cgroup: Path) -> None:
+    def welcome(self, workload: int, cgroup: Path) -> None:
         """Look into what already runs there."""
-        self._newcomers.extend(Image(pid, 0, -1) for pid in members(cgroup))
+        self._newcomers.extend(Image(pid, 0, -1, workload) for pid in members(cgroup))
 
     def leave(self, slot: int) -> None:
-        """Watch it no more."""
+        """Watch it no more. Its number will be another's."""
         self.hooks.detach(slot)
         self.watched.pop(slot, None)
         self._readers.forgive(slot)
+        for counts in (self.programs.missed, self.late, self.door.late, self.refused):
+            counts.pop(slot, None)
 
     @contextmanager
     def held(self) -> Iterator[Held | None]:
@@ -142,7 +145,7 @@ class Gate(threading.Thread):
     def _work(self) -> None:
         """One look: first for those who wait."""
         while (held := self._next_held(PATIENCE_NS)) is not None:
-            self.late += 1
+            self.late[held.tls.head.workload] += 1
             self._let_go(held.thread)
         if self._connecting:
             self._serve(self._connecting.take())
@@ -163,7 +166,7 @@ class Gate(threading.Thread):
         """Look into the process that one thread stands for."""
         if _age_ns(record.head) <= PATIENCE_NS:
             self.programs.look(_image(record))
-        self.late += _age_ns(record.head) > PATIENCE_NS  # also while it was looked into: the door let it go
+        self.late[record.head.workload] += _age_ns(record.head) > PATIENCE_NS  # also while it was looked into: the door let it go
         self._let_go(record.thread)
 
     def _let_go(self, tid: int) -> None:
@@ -174,12 +177,20 @@ class Gate(threading.Thread):
         for cgroup in tuple(self.watched.values()):
             yield from members(cgroup)
 
-    def _attach(self, descriptor: int) -> bool:
+    def _attach(self, image: Image, descriptor: int) -> bool:
         found = self.files.attach(descriptor)
-        if isinstance(found, NotCovered):
-            self.refused += found.refused
-            return not found.is_for_now
-        return True
+        self._note_refused(image.workload, identity_of(descriptor), found)
+        return not (isinstance(found, NotCovered) and found.is_for_now)
+
+    def _knows(self, image: Image, identity: Identity) -> bool:
+        found = self.files.known(identity)
+        if image.workload:  # of the others' it is told where it was met first
+            self._note_refused(image.workload, identity, found)
+        return found is not None
+
+    def _note_refused(self, workload: int, identity: Identity, found: Attached | NotCovered | None) -> None:
+        if isinstance(found, NotCovered) and found.refused and len(self.refused[workload]) < REFUSED_LIMIT:
+            self.refused[workload].add(identity)
 
     def _mark(self, image: Image, code: int) -> None:
         if image.number >= 0:
@@ -191,4 +202,4 @@ def _age_ns(head: Head) -> int:
 
 
 def _image(record: GateRecord) -> Image:
-    return Image(record.head.pid, record.head.started, record.head.image)
+    return Image(record.head.pid, record.head.started, record.head.image, record.head.workload)

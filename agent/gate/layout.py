@@ -4,7 +4,7 @@ struct gate { struct head head; __u64 code; __u32 thread, pad; };
 struct gate_read { struct tls tls; __u64 address; __u32 thread, pad; };
 struct image { __u64 started; __u32 pid, image; };
 struct thread { __u32 number; };
-struct gate_state { __u64 waiting, missed, is_open, reads, tracer; };
+struct gate_state { __u64 waiting, is_open, reads, tracer; };
 """
 
 import ctypes
@@ -49,7 +49,7 @@ class Thread(ctypes.Structure):
 class GateState(ctypes.Structure):
     """`struct gate_state`."""
 
-    _fields_ = (("waiting", c_uint64), ("missed", c_uint64), ("is_open", c_uint64), ("reads", c_uint64), ("tracer", c_uint64))
+    _fields_ = (("waiting", c_uint64), ("is_open", c_uint64), ("reads", c_uint64), ("tracer", c_uint64))
 
 
 MIRRORS: dict[str, type[ctypes.Structure]] = {

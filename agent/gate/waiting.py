@@ -29,9 +29,11 @@ SYSCALL_SIZE = 2
 
 @dataclass(slots=True)
 class Waiter:
-    """A seized thread. `deliver`: a signal of somebody else's that it stopped for; `is_leaving`: it need not wait any more."""
+    """A seized thread. `workload`: whose it is; `deliver`: a signal of somebody else's that it stopped for; `is_leaving`: it need not wait
+    any more."""
 
     since: float
+    workload: int = 0
     is_connecting: bool = True
     has_stopped: bool = False
     deliver: int = 0
@@ -39,23 +41,23 @@ class Waiter:
 
 
 class Waiting:
-    """Who waits, by thread. `late`: threads that had gone on before they stopped; `foreign`: those that we may not seize, because another
-    tracer has them or the kernel lets nobody trace (Yama 3), and until when a real stop of ours holds them. `agent`: the process whose
-    threads may be such a tracer (agent/hold); 0: none."""
+    """Who waits, by thread. `late`: the workloads of threads that had gone on before they stopped; `foreign`: threads that we may not
+    seize, because another tracer has them or the kernel lets nobody trace (Yama 3), and until when a real stop of ours holds them.
+    `agent`: the process whose threads may be such a tracer (agent/hold); 0: none."""
 
     def __init__(self, halted: Map[Thread, Thread], agent: int = 0) -> None:
         self.halted, self.agent = halted, agent
         self.threads: dict[int, Waiter] = {}
         self.foreign: dict[int, float] = {}
-        self.late = 0
+        self.late: list[int] = []
 
-    def take(self, tid: int, is_connecting: bool = True) -> None:
-        """Seize a thread and have it trap. A foreign one goes on, or stays in its stop until it is released."""
+    def take(self, tid: int, workload: int = 0, is_connecting: bool = True) -> None:
+        """Seize a thread of a workload and have it trap. A foreign one goes on, or stays in its stop until it is released."""
         if tid in self.threads:
             return
         try:
             ptrace.seize(tid, Option(0))
-            self.threads[tid] = Waiter(time.monotonic(), is_connecting)
+            self.threads[tid] = Waiter(time.monotonic(), workload, is_connecting)
             ptrace.interrupt(tid)
         except ProcessLookupError:
             return
@@ -122,7 +124,8 @@ class Waiting:
         if stop.kind is Kind.SIGNAL and not (was_ours and stop.number == signal.SIGSTOP):
             waiter.deliver = stop.number
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
-            self.late += waiter.is_connecting and not _is_in_its_connect(stop.tid)
+            if waiter.is_connecting and not _is_in_its_connect(stop.tid):
+                self.late.append(waiter.workload)
         if waiter.is_leaving:
             self._let_go(stop.tid, waiter)
 

@@ -40,10 +40,11 @@ class Governing:
         """What already runs there is looked into: who was moved there executes nothing."""
         recording = self.recording
         if session.id not in recording.apiservers:
+            recording.shortcomings.begin(session.id)
             recording.undecided.keep(session.started)
             self._waiting.add(session.id)
         if number not in recording.sessions:
-            recording.gate.welcome(session.cgroup)
+            recording.gate.welcome(number, session.cgroup)
         recording.sessions[number] = session
         if recording.is_strict:
             self.keep([number], session)

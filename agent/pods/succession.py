@@ -23,6 +23,8 @@ def cut(recording: Recording, numbers: Iterable[int], before: Session, after: Se
         recording.whole.add(after.id)
     if before.id in recording.strict.groups:
         recording.strict.add(after.id, after.cgroup)
+    recording.note_missing(before.id, (text for number in numbers for text in recording.shortcomings.news(number)))
+    recording.shortcomings.begin(after.id)
     for number in numbers:
         recording.sessions[number], recording.ids[number] = after, after.id
     recording.cut[before.id] = Cut(before, after.id, why)
@@ -40,6 +42,7 @@ def conclude(recording: Recording, cgroup: Path, last: int, is_last: bool = Fals
             recording.put(recording.connections.end(now_ns(), id_))
         elif recording.streams.has_open(id_) or recording.connections.has_open(id_):
             continue
+        recording.note_missing(id_, recording.shortcomings.last((), id_))
         recording.put([one.end(last)])
         recording.forget((), one.session, is_dropped=False)
         recording.outbox.flush()

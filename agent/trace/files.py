@@ -70,13 +70,17 @@ class ProbedFiles:
         try:
             with _opened(file) as fd, self.probing:
                 identity = identity_of(fd)
-                return self._known(identity) or self._look(fd, identity)
+                return self.known(identity) or self._look(fd, identity)
         except OSError as error:
             return NotCovered(f"cannot open it: {error.strerror}")
 
-    def knows(self, identity: Identity) -> bool:
-        """Whether a file that somebody has mapped was looked at before."""
-        return self._known(identity) is not None
+    def known(self, identity: Identity) -> Attached | NotCovered | None:
+        """What came of a file that somebody has mapped when it was looked at before; None: it was not."""
+        probed = self.probed.get(identity[:2])
+        if probed is None or probed.identity != identity:
+            return self.plain.get(identity)
+        probed.seen = time.monotonic()
+        return probed.found
 
     def disposable(self, moment: float) -> list[Inode]:
         """The probed files that need no probes, if it is true that nobody maps them who was not seen to do so since `moment`."""
@@ -100,13 +104,6 @@ class ProbedFiles:
         if not found:
             raise LookupError(f"no function of Go's begins at {ip:#x} in process {pid}")
         return ip + found[0] - entry
-
-    def _known(self, identity: Identity) -> Attached | NotCovered | None:
-        probed = self.probed.get(identity[:2])
-        if probed is None or probed.identity != identity:
-            return self.plain.get(identity)
-        probed.seen = time.monotonic()
-        return probed.found
 
     def _look(self, fd: int, identity: Identity) -> Attached | NotCovered:
         delay = self.delayed.get(identity, Delay(AGAIN_S / 2, 0))

@@ -243,7 +243,7 @@ class Tracer:
 
     def _counted(self, slot: int) -> Lost:
         raw = self.kernel.entry("counters", Counters, slot) or Counters()
-        return Lost(raw.chunks, raw.events, raw.streams, raw.calls)
+        return Lost(raw.chunks, raw.events, raw.streams, raw.calls, raw.connects)
 
     def _begin(self) -> None:
         self.kernel.check_layout()

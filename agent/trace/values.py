@@ -156,10 +156,12 @@ class Lost:
 
     `chunks`: records that did not fit or could not be copied (each is also a TlsLost with its bytes);
     `events`: process and close records that did not fit; `streams`: calls on TLS objects beyond the map's limit;
-    `calls`: returns whose entry was not seen (the call began before the probes were there).
+    `calls`: returns whose entry was not seen (the call began before the probes were there);
+    `connects`: of processes that were not looked into, of which nobody at the gate could be told.
     """
 
     chunks: int = 0
     events: int = 0
     streams: int = 0
     calls: int = 0
+    connects: int = 0

@@ -8,7 +8,7 @@ Bounded, since a workload can start programs and make files without end: what is
 
 import errno
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -32,30 +32,30 @@ class Young(NamedTuple):
 
 
 class Programs:
-    """Looks into what governed processes run. `attach` takes an open descriptor of a file that is not known, and says whether that was
-    all there is to do about it; `mark` takes an image and the pages of code that were known, unless one of them is to be looked into
-    again; `keep` takes an image and a handle of each file that it has mapped.
+    """Looks into what governed processes run. `knows` takes an image and a file that it has mapped; `attach` takes an open descriptor of
+    one that is not known, and says whether that was all there is to do about it; `mark` takes an image and the pages of code that were
+    known, unless one of them is to be looked into again; `keep` takes an image and a handle of each file that it has mapped.
 
-    `missed`: what there was no room for.
+    `missed`: what there was no room for, by workload.
     """
 
     def __init__(
         self,
-        attach: Callable[[int], bool],
-        knows: Callable[[Identity], bool],
+        attach: Callable[[Image, int], bool],
+        knows: Callable[[Image, Identity], bool],
         mark: Callable[[Image, int], None],
         keep: Callable[[Image, int], None],
         closer: Closer,
     ) -> None:
         self.attach, self.knows, self.mark, self.keep = attach, knows, mark, keep
-        self.closer, self.missed = closer, 0
+        self.closer, self.missed = closer, Counter[int]()
         self._looks: tuple[deque[Young], ...] = tuple(deque() for _ in LOOKS_S)  # by turn: each in the order of `due`
         self._young = 0
 
     def executed(self, image: Image) -> None:
         """A governed process runs another program: it is to be looked at now, and again while it is young."""
         if self._young >= YOUNG_LIMIT:
-            self.missed += 1
+            self.missed[image.workload] += 1
             return
         self._young += 1
         self._looks[0].append(Young(time.monotonic(), image, 0))
@@ -81,7 +81,7 @@ class Programs:
                     self.mark(image, code)
                 return code
         except OSError as error:
-            self.missed += error.errno not in GONE and not isinstance(error, ProcessLookupError)
+            self.missed[image.workload] += error.errno not in GONE and not isinstance(error, ProcessLookupError)
             return 0
 
     def _again(self, young: Young) -> None:
@@ -97,10 +97,10 @@ class Programs:
         is_done = True
         for descriptor in mapped(folder, self.closer):
             self.keep(image, descriptor)
-            if self.knows(identity_of(descriptor)):
+            if self.knows(image, identity_of(descriptor)):
                 continue
             mounts = own_mounts(folder) if mounts is None else mounts
             if mount_of(descriptor) in mounts:
                 with reopened(descriptor) as readable:
-                    is_done &= self.attach(readable)
+                    is_done &= self.attach(image, readable)
         return is_done

@@ -128,10 +128,10 @@ def test_what_the_kernel_could_not_do_for_one_workload_is_said_in_its_session_on
 
 def test_what_the_gate_could_not_do_makes_the_recording_incomplete() -> None:
     tracer = TracerDouble()
-    tracer.gate.refused, tracer.gate.unseen = 1, 2
-    unlooked, refused = incomplete(recorded(tracer))
+    tracer.gate.unlooked, tracer.gate.broken = {1: 2}, True
+    unlooked, failed = incomplete(recorded(tracer))
     assert unlooked == "2 connects were not met"
-    assert refused == "1 files that speak TLS got no probes from the kernel"
+    assert failed == "1 connect gate failed: whoever connected afterwards went unlooked"
 
 
 def test_each_workload_is_behind_the_gate_until_the_end() -> None:

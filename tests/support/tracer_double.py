@@ -17,20 +17,24 @@ class GateDouble(Gate):
     """Watches nobody; says what it is told to."""
 
     def __init__(self) -> None:
-        self.refused = self.unseen = 0
+        self.unlooked, self.broken = dict[int, int](), False
+        self.left: list[int] = []
         self.watched: list[tuple[int, Path]] = []
         self.welcomed: list[Path] = []
         self.tracers: Callable[[], set[int]] = set
         self.is_closed = False
 
-    def shortcomings(self) -> Iterator[tuple[str, int]]:
-        yield "connects were not met", self.unseen
+    def shortcomings(self, workload: int) -> Iterator[tuple[str, int]]:
+        yield "connects were not met", self.unlooked.get(workload, 0)
 
     def watch(self, slot: int, cgroup: Path, is_new: bool = False) -> None:
         self.watched.append((slot, cgroup))
 
-    def welcome(self, cgroup: Path) -> None:
+    def welcome(self, workload: int, cgroup: Path) -> None:
         self.welcomed.append(cgroup)
+
+    def leave(self, slot: int) -> None:
+        self.left.append(slot)
 
     @contextmanager
     def held(self) -> Iterator[Held | None]:

@@ -40,7 +40,7 @@ def test_it_hears_of_execs_and_leaves_nothing_behind(tracer: Tracer) -> None:
     assert kinds == [GateKind.EXEC]
     assert door.is_kept
     door.close()
-    assert (door.is_kept, door.late) == (False, 0)
+    assert (door.is_kept, door.late) == (False, {})
     assert descriptors() <= before
 
 

@@ -35,10 +35,11 @@ class FakeRing(RingReader):
 @dataclass
 class FakeWaiting(Waiting):
     taken: list[int] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
     released: list[int] = field(default_factory=list)
     resumed: int = 0
 
-    def take(self, tid: int, is_connecting: bool = True) -> None:
+    def take(self, tid: int, workload: int = 0, is_connecting: bool = True) -> None:
         self.taken.append(tid if is_connecting else -tid)
 
     def release(self, tid: int) -> None:
@@ -93,6 +94,17 @@ def test_whom_the_agent_names_may_go(scene: Scene) -> None:
     scene.agent.send(TID.pack(7))
     assert scene.keeper._step()
     assert scene.waiting.released == [7]
+
+
+def test_whose_thread_went_on_before_it_stopped_the_agent_hears_at_once_or_at_the_end(scene: Scene) -> None:
+    scene.waiting.late = [3]
+    assert scene.keeper._step()
+    assert scene.agent.recv(4096) == TID.pack(3)
+    scene.ring.add(arrival(GateKind.EXEC))
+    scene.keeper.backlog += [bytes(arrival(GateKind.EXEC)), TID.pack(4)]
+    scene.waiting.late = [5]
+    scene.keeper.say_last()
+    assert [scene.agent.recv(4096) for _ in range(2)] == [TID.pack(4), TID.pack(5)], "nobody looks into programs any more"
 
 
 def test_goodbye_and_death_are_told_apart(scene: Scene) -> None:

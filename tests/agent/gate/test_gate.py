@@ -5,18 +5,22 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from socket import create_server
 
 import pytest
 from support.kernel import governed, skip_without_kernel
 
 from chaperone.agent.gate import gate as module
-from chaperone.agent.gate.layout import GateKind, GateState, ReadRecord
+from chaperone.agent.gate.layout import GateKind, ReadRecord
 from chaperone.agent.trace.layout import Head, TlsRecord
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.trace.values import NotCovered
 from chaperone.agent.workload.image import Image
 
 pytestmark = pytest.mark.kernel
+FILE = (8, 1, 5, 9)
+NO_PROBES = "files that speak TLS got no probes from the kernel"
 CONNECT = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])))"
 
 
@@ -64,9 +68,11 @@ def test_who_has_waited_too_long_goes_on_and_is_counted(tracer: Tracer, port: st
     gate.programs.executed = lambda image: None  # type: ignore[method-assign]
     with governed(tracer) as workload:
         gate.watch(1, workload.path)
+        [number] = tracer.cgroups.taken
         workload.run([sys.executable, "-c", CONNECT, port])
     gate.close()
-    assert gate.late == gate.missed == 1
+    assert gate.late == {number: 1}
+    assert gate.missed == 1
 
 
 def test_who_has_waited_too_long_while_it_was_looked_into_is_counted(tracer: Tracer, port: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +85,21 @@ def test_who_has_waited_too_long_while_it_was_looked_into_is_counted(tracer: Tra
         gate.watch(1, workload.path, is_new=True)
         workload.run([sys.executable, "-c", CONNECT, port])
     gate.close()
-    assert gate.late == gate.missed == 1
+    assert gate.late.total() == gate.missed == 1
+
+
+def test_a_file_without_probes_is_counted_with_each_workload_that_maps_it(tracer: Tracer, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, us = tracer.open_gate(), Image(os.getpid(), 0, -1)
+    monkeypatch.setattr(gate.files, "known", lambda identity: NotCovered("", refused=True) if identity == FILE else None)
+    monkeypatch.setattr(gate.files, "attach", lambda descriptor: NotCovered("", refused=True))
+    for workload in (0, 3, 4, 4):
+        assert gate._knows(us._replace(workload=workload), FILE)
+    with Path(sys.executable).open() as other:
+        assert gate._attach(us, other.fileno())
+    assert {workload: dict(gate.shortcomings(workload))[NO_PROBES] for workload in (0, 3, 4)} == {0: 1, 3: 1, 4: 1}
+    gate.leave(4)
+    assert dict(gate.shortcomings(4))[NO_PROBES] == 0, "its number is another's"
+    gate.close()
 
 
 def test_nobody_at_the_gate_waits_for_programs_to_be_loaded(tracer: Tracer) -> None:
@@ -143,9 +163,8 @@ def test_what_is_full_is_counted_and_lets_pass(tracer: Tracer, port: str) -> Non
             gate.hooks.attach(1, workload.path)
             assert workload.start(["sh", "-c", "for i in $(seq 5000); do (exec true); done"]).wait() == 0
             workload.run([sys.executable, "-c", CONNECT, port])
-        state = tracer.kernel.entry("gate_state", GateState)
-        assert state is not None
-        assert state.missed == 1
+            [number] = tracer.cgroups.taken
+            assert tracer.lost_of(number).connects == 1
     finally:
         os.kill(gate.door.pid, signal.SIGCONT)
         gate.close()

@@ -38,10 +38,10 @@ def test_elements_are_put_found_listed_and_removed(tracer: Tracer) -> None:
 
 
 def test_an_array_has_what_was_stored(tracer: Tracer) -> None:
-    tracer.kernel.store("gate_state", GateState(0, 4, 0))
+    tracer.kernel.store("gate_state", GateState(4))
     state = Map(tracer.kernel.descriptor("gate_state"), Thread, GateState).get(Thread(0))
     assert state is not None
-    assert state.missed == 4
+    assert state.waiting == 4
     tracer.kernel.store("gate_state", GateState())
 
 

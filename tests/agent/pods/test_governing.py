@@ -12,10 +12,11 @@ from chaperone.agent.hold.terms import Terms
 from chaperone.agent.pods.governing import Governing
 from chaperone.agent.pods.paths import Place
 from chaperone.agent.pods.sessions import unnamed
-from chaperone.agent.recording import Recording
+from chaperone.agent.recording import Ended, Recording
 from chaperone.agent.settings import PodSettings, SessionOptions, Settings
 from chaperone.agent.sockets.values import SocketOpened
 from chaperone.agent.trace.values import Lost, ProcessExec, ProcessExit, Tls, TlsBytes, TlsLost, Value
+from chaperone.proto.ids import SessionId
 from chaperone.proto.records import (
     Cause,
     Chunk,
@@ -109,6 +110,23 @@ def test_one_that_ends_says_its_last() -> None:
     assert isinstance(ended, SessionEnded) and ended.status == 3, "its first program's"
     assert any(isinstance(record, ProcessEnded) for record in records)
     assert node.tracer.released == [1] and not node.recording.sessions
+
+
+def test_what_could_not_be_done_of_one_that_ends_is_said_in_its_session_and_in_no_other(node: Node) -> None:
+    node.governing.begin(SESSION)
+    other = replace(SESSION, id=SessionId("other"), started=replace(SESSION.started, session=SessionId("other")))
+    node.governing.admit(2, other)
+    node.governing.begin(other)
+    node.tracer.gate.unlooked = {0: 1, 1: 2}
+    node.governing.end([1], SESSION, has_begun=True)
+    late = replace(SESSION, id=SessionId("late"), started=replace(SESSION.started, session=SessionId("late")))
+    node.governing.admit(3, late)
+    node.governing.begin(late)
+    node.recording.end(Ended())
+    said = [(note.session, note.text) for note in node.sent() if isinstance(note, Note) and not note.complete]
+    of_nobody = "1 connects were not met; whose is not known"
+    assert said == [(SESSION.id, "2 connects were not met"), (SESSION.id, of_nobody), (other.id, of_nobody)]
+    assert node.tracer.gate.left == [1]
 
 
 def test_one_that_was_nobodys_ends_unsaid(node: Node) -> None:

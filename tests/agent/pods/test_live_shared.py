@@ -16,9 +16,10 @@ from support.live_node import RECORD, LiveNode, live_node, statuses
 from support.pod_api import pod_api
 from support.tls_server import make_certificate
 
+from chaperone.agent.gate import gate
 from chaperone.agent.pods.select import Mode, Selection, Selector
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
-from chaperone.proto.records import Chunk, Connection, Direction, ProcessSeen, SessionStarted, StreamOpened
+from chaperone.proto.records import Chunk, Connection, Direction, Note, ProcessSeen, SessionStarted, StreamOpened
 
 pytestmark = pytest.mark.kernel
 __all__ = ["apiserver"]
@@ -77,6 +78,24 @@ def said(node: LiveNode, container: str) -> list[bytes]:
 def processes(node: LiveNode, container: str) -> list[ProcessSeen]:
     own = session(node, container).session
     return [record for record in node.of(ProcessSeen) if record.session == own]
+
+
+def test_what_went_unlooked_of_a_pod_is_said_before_its_end(node: LiveNode, apiserver: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And in no other pod's session."""
+    selected(node, "agent", UID, "first")
+    selected(node, "other", OTHER, "second")
+    node.ready()
+    first = node.kubelet.container(UID, container_id("first"))
+    second = node.kubelet.container(OTHER, container_id("second"), "besteffort")
+    assert ended(node, node.kubelet.start(second, get(apiserver, "configmaps"), stdout=-3)) == 0
+    monkeypatch.setattr(gate, "PATIENCE_NS", 0)
+    monkeypatch.setattr(node.recording.gate.programs, "executed", lambda image: None)
+    assert ended(node, node.kubelet.start(first, get(apiserver, "secrets"), stdout=-3)) == 0
+    for cgroup in (first, second):
+        node.kubelet.remove(cgroup)
+    node.until(lambda: node.ended("agent") and node.ended("other"))
+    unlooked = [note for note in node.of(Note) if "threads went on unlooked" in note.text]
+    assert {note.session for note in unlooked} == {session(node, "first").session} and not any(note.complete for note in unlooked)
 
 
 def served(server: ApiServer, what: str) -> list[bytes]:

@@ -186,6 +186,23 @@ def test_a_watch_stays_whole_where_it_began(pod: Container) -> None:
     assert pod.recording.cut == {} and first.session not in pod.recording.apiservers, "nothing stays behind"
 
 
+def test_what_could_not_be_done_before_is_said_in_the_session_that_was_cut(pod: Container) -> None:
+    gate = pod.tracer.gate
+    gate.unlooked = {NUMBER: 2}
+    pod.say(*over(1, 3, 30), *begin(2, 30 + PAUSE_NS))
+    gate.unlooked = {0: 1, NUMBER: 3}
+    pod.look(40 + PAUSE_NS)
+    first, second = starts(pod.end())
+    said = [(note.session, note.text) for note in pod.sent() if isinstance(note, Note) and not note.complete]
+    of_nobody = "1 connects were not met; whose is not known"
+    assert said == [
+        (first.session, "2 connects were not met"),
+        (first.session, of_nobody),
+        (second.session, "1 connects were not met"),
+        (second.session, of_nobody),
+    ]
+
+
 def test_its_streams_connection_ends_in_its_own_session(pod: Container) -> None:
     pod.say(program(30 + PAUSE_NS), *over(1, 3, 60 + PAUSE_NS))
     pod.look(60 + PAUSE_NS + 2 * SETTLE_NS)

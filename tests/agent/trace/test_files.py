@@ -153,7 +153,7 @@ def test_a_file_with_a_name_may_go_when_nobody_has_mapped_it_for_long(files: Pro
     later = time.monotonic() + module.IDLE_S
     assert files.disposable(later) == [(found.device, found.inode)]
     with library.open("rb") as opened:
-        assert files.knows(identity_of(opened.fileno()))
+        assert files.known(identity_of(opened.fileno()))
     assert files.disposable(later) == []
 
 
@@ -192,7 +192,7 @@ def test_a_file_that_could_not_be_read_in_time_is_read_again_later(
         clock[0] = 1000.0 + second
         assert files.attach(library) == NotCovered("reading it failed or took too long", is_for_now=True)
         with library.open("rb") as opened:
-            assert not files.knows(identity_of(opened.fileno()))
+            assert not files.known(identity_of(opened.fileno()))
     assert asked == [1000, 1030, 1090]
     monkeypatch.setattr(files.parser, "points", read)
     clock[0] = 1210.0
@@ -221,4 +221,4 @@ def test_of_files_without_tls_the_longest_known_are_forgotten(files: ProbedFiles
         files.attach(tmp_path / name)
     assert len(files.plain) == 2
     with (tmp_path / "c").open("rb") as opened:
-        assert files.knows(identity_of(opened.fileno()))
+        assert files.known(identity_of(opened.fileno()))

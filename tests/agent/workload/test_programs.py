@@ -35,12 +35,12 @@ def running(text: str) -> Iterator["subprocess.Popen[bytes]"]:
 def names_of(attached: list[str], marked: list[tuple[Image, int]] | None = None) -> Programs:
     marks, known = [] if marked is None else marked, set[Identity]()
 
-    def attach(fd: int) -> bool:
+    def attach(_image: Image, fd: int) -> bool:
         attached.append(Path(f"/proc/self/fd/{fd}").readlink().name)
         known.add(identity_of(fd))
         return True
 
-    return Programs(attach, known.__contains__, lambda *mark: marks.append(mark), lambda *_: None, Closer())
+    return Programs(attach, lambda _image, identity: identity in known, lambda *mark: marks.append(mark), lambda *_: None, Closer())
 
 
 def executed(programs: Programs, pid: int) -> None:
@@ -102,7 +102,7 @@ def test_a_process_that_is_gone_is_no_error_and_forgotten_in_time() -> None:
     executed(programs, ABSENT)
     assert attached == []
     assert programs.due_s() == float("inf")
-    assert programs.missed == 0
+    assert programs.missed.total() == 0
 
 
 def test_a_process_with_a_file_that_is_to_be_read_again_is_not_marked() -> None:
@@ -110,7 +110,7 @@ def test_a_process_with_a_file_that_is_to_be_read_again_is_not_marked() -> None:
     marked: list[tuple[Image, int]] = []
     programs = names_of([], marked)
     attach, is_done = programs.attach, [False]
-    programs.attach = lambda fd: attach(fd) and is_done[0]
+    programs.attach = lambda image, fd: attach(image, fd) and is_done[0]
     with running("") as process:
         assert programs.look(image := Image(process.pid, 0, 1)) > 0
         assert marked == []
@@ -148,8 +148,8 @@ def test_a_file_that_is_in_none_of_its_mounts_is_left_alone() -> None:
 def test_more_young_processes_than_can_be_looked_at_are_counted() -> None:
     programs = names_of([])
     for number in range(YOUNG_LIMIT + 3):
-        programs.executed(Image(ABSENT + number, 0, 1))
-    assert programs.missed == 3
+        programs.executed(Image(ABSENT + number, 0, 1, 7))
+    assert programs.missed == {7: 3}
 
 
 def test_an_agent_without_descriptors_does_not_take_it_for_a_process_that_is_gone() -> None:
@@ -158,11 +158,11 @@ def test_an_agent_without_descriptors_does_not_take_it_for_a_process_that_is_gon
     held = [os.open("/dev/null", os.O_RDONLY)]
     resource.setrlimit(resource.RLIMIT_NOFILE, (held[0] + 1, hard))
     try:
-        programs.look(Image(os.getpid(), 0, 1))
+        programs.look(Image(os.getpid(), 0, 1, 7))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         os.close(held[0])
-    assert programs.missed == 1
+    assert programs.missed == {7: 1}
 
 
 def test_ten_thousand_programs_in_a_row_cost_little() -> None:
