@@ -43,6 +43,7 @@ from chaperone.collector.lookup.pods import Pods
 from chaperone.collector.lookup.startup import TAINT
 from chaperone.collector.mask.masker import Masker
 from chaperone.collector.nodes import PolicyError
+from chaperone.collector.outboxes import Outboxes
 from chaperone.collector.pipeline import Pipeline
 from chaperone.collector.pipeline.approving import approving
 from chaperone.collector.pipeline.effective import Modes
@@ -236,7 +237,7 @@ async def _tell(stopped: asyncio.Event, alerter: Alerter) -> None:
 
 
 def _asking(store: Ask, alerts: Ask, people: People, survey: Survey, together: Together) -> Ask:
-    """Questions about alerts to those who keep them, words that decide to those who do as people say, of coverage to who looks at it,
+    """Questions about alerts to all who keep them, words that decide to those who do as people say, of coverage to who looks at it,
     of what goes on to all collectors, all others to the store."""
 
     async def ask(name: str, parameters: str) -> list[dict[str, Any]]:
@@ -334,7 +335,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     select()
     watching, inheriting = asyncio.create_task(policies.watch(use)), asyncio.create_task(_tell_heirs(judge, select))
     api = parts.pods.access if parts.pods else None
-    alone = Alone(capture.nodes, store.process, modes.of, parts.office, kills, glasses)
+    alone = Alone(capture.nodes, store.process, modes.of, parts.office, kills, glasses, alerter.ask)
     together = Together(peers, alone, store.is_shared)
     people = People(together, kills, glasses)
     survey = Survey(Sources(store.ask, together.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
@@ -342,7 +343,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     kept = policing.Outside(store.known_policies, store.keep_policies, new_gate().text, capture.nodes, _log)
     objects = _policing(settings, Policing(policies, kept))
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
-    others = _asking(store.ask, alerter.ask, people, survey, together)
+    others = _asking(store.ask, Outboxes(peers, alerter.ask).ask, people, survey, together)
     answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, others)
     admission = Admission(answers, reviews, lambda access: store.commit([access_row(access)]))
     query_pb2_grpc.add_QueryServicer_to_server(QueryService(admission.ask, activity), server)

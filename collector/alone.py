@@ -8,6 +8,7 @@
 | approvals.decide | {approval, approve, why, person: {name, groups, how}} | the approval; who it is was asked where they called |
 | kill | a kill's document (enforce/kills.py) | one: {result, told} |
 | glass | a word (enforce/glass.py) | one: {told, said} |
+| alerts.list, .ack, .status, .test | theirs (enforce/alerter.py) | of our own outbox and receivers |
 """
 
 from collections.abc import Callable, Mapping
@@ -19,14 +20,17 @@ from chaperone.collector.enforce.approvals.values import Person
 from chaperone.collector.enforce.glass import Glasses
 from chaperone.collector.enforce.kills import Kills, kill_from
 from chaperone.collector.parameters import object_in
+from chaperone.collector.serve.query import Ask
 
+ALERTS = ("alerts.list", "alerts.ack", "alerts.status", "alerts.test")
 Document = dict[str, Any]
 Rows = list[Document]
 
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """`nodes`: whose agents call; `process`: {version, pid, uptime_s, refusal}; `modes`: how a session is governed."""
+    """`nodes`: whose agents call; `process`: {version, pid, uptime_s, refusal}; `modes`: how a session is governed; `alerts`: answers
+    about our outbox."""
 
     nodes: Callable[[], frozenset[str]]
     process: Callable[[], Document]
@@ -34,6 +38,7 @@ class Alone:
     office: Office
     kills: Kills
     glasses: Glasses
+    alerts: Ask
 
     def live(self) -> Document:
         """The row of that question."""
@@ -47,6 +52,8 @@ class Alone:
     async def ask(self, name: str, parameters: str) -> Rows:
         """ValueError when it is no question between collectors, or lacks something."""
         given = object_in(parameters)
+        if name in ALERTS:
+            return await self.alerts(name, parameters)
         try:
             return await self._answered(name, given)
         except (KeyError, TypeError) as error:

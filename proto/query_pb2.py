@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63haperone/proto/query.proto\x12\x0c\x63haperone.v1\",\n\x08Question\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x01(\t\"\x14\n\x04Rows\x12\x0c\n\x04json\x18\x01 \x01(\t2<\n\x05Query\x12\x33\n\x03\x41sk\x12\x16.chaperone.v1.Question\x1a\x12.chaperone.v1.Rows0\x01\x32<\n\x05Peers\x12\x33\n\x03\x41sk\x12\x16.chaperone.v1.Question\x1a\x12.chaperone.v1.Rows0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63haperone/proto/query.proto\x12\x0c\x63haperone.v1\",\n\x08Question\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x01(\t\"%\n\x04Rows\x12\x0c\n\x04json\x18\x01 \x01(\t\x12\x0f\n\x07missing\x18\x02 \x03(\t2<\n\x05Query\x12\x33\n\x03\x41sk\x12\x16.chaperone.v1.Question\x1a\x12.chaperone.v1.Rows0\x01\x32<\n\x05Peers\x12\x33\n\x03\x41sk\x12\x16.chaperone.v1.Question\x1a\x12.chaperone.v1.Rows0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUESTION']._serialized_start=45
   _globals['_QUESTION']._serialized_end=89
   _globals['_ROWS']._serialized_start=91
-  _globals['_ROWS']._serialized_end=111
-  _globals['_QUERY']._serialized_start=113
-  _globals['_QUERY']._serialized_end=173
-  _globals['_PEERS']._serialized_start=175
-  _globals['_PEERS']._serialized_end=235
+  _globals['_ROWS']._serialized_end=128
+  _globals['_QUERY']._serialized_start=130
+  _globals['_QUERY']._serialized_end=190
+  _globals['_PEERS']._serialized_start=192
+  _globals['_PEERS']._serialized_end=252
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,7 @@ from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.listing import Listing, Way, as_stored, listed, only
 from chaperone.collector.cli.options import FormOption, SinceOption, instant
 from chaperone.collector.cli.output import Form, document, documents, say
-from chaperone.collector.cli.show.alert import COLUMNS, alert_lines, row
+from chaperone.collector.cli.show.alert import COLUMNS, alert_lines, of_collector, row
 from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.enforce.alerting import read_alerting
 from chaperone.collector.enforce.send import tried
@@ -83,7 +83,7 @@ def test(
     """Send a test message and say what came of it."""
     given = {} if receiver is None else {"receiver": receiver}
     found = _sent(alerts, receiver) if alerts else list(ask(whom(store), "alerts.test", **given))
-    say(escape(f"{one['receiver']}: {'sent' if one['sent'] else 'NOT sent'}: {one['why']}") for one in found)
+    say(escape(f"{one['receiver']}: {'sent' if one['sent'] else 'NOT sent'}{of_collector(one)}: {one['why']}") for one in found)
     if not all(one["sent"] for one in found):
         raise typer.Exit(1)
 

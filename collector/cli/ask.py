@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from chaperone.collector.cli.connect import reach
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.server import CHOSEN, Server
+from chaperone.collector.cli.show.escape import escape
 from chaperone.collector.settings import store_directory
 from chaperone.collector.store.directory import socket_target
 from chaperone.proto import query_pb2
@@ -37,7 +39,18 @@ def whom(option: Path | None) -> Whom:
 
 
 def ask(asked: Whom, question: str, **parameters: Any) -> Iterator[Document]:
-    """Rows of a named question. CommandError with one sentence when it can't be answered."""
+    """Rows of a named question; whose are missing is said on stderr. CommandError with one sentence when it can't be answered."""
+    return answers(asked, question, parameters, say_missing)
+
+
+def say_missing(sentences: Iterable[str]) -> None:
+    """Name collectors that did not answer."""
+    for sentence in sentences:
+        typer.echo(f"Missing: {escape(sentence)}", err=True)
+
+
+def answers(asked: Whom, question: str, parameters: Mapping[str, Any], lacks: Callable[[Iterable[str]], object]) -> Iterator[Document]:
+    """The same; `lacks` is told whose rows are missing, a sentence each."""
     wanted = query_pb2.Question(name=question, parameters=json.dumps(parameters))
     for tries_left in reversed(range(TRIES)):
         with _line(asked) as channel:
@@ -48,7 +61,7 @@ def ask(asked: Whom, question: str, **parameters: Any) -> Iterator[Document]:
                 if error.code() is grpc.StatusCode.UNAVAILABLE and tries_left and isinstance(asked, Path):
                     continue  # it was just ending: another is started
                 raise _said(error, asked) from None
-            yield from _rows(first, rows, asked)
+            yield from _rows(first, rows, asked, lacks)
             return
 
 
@@ -59,13 +72,14 @@ def _line(asked: Whom) -> grpc.Channel:
     return grpc.insecure_channel(socket_target(asked), OPTIONS)
 
 
-def _rows(first: query_pb2.Rows | None, more: Iterator[query_pb2.Rows], asked: Whom) -> Iterator[Document]:
-    if first is None:
-        return
-    yield from json.loads(first.json)
+def _rows(
+    first: query_pb2.Rows | None, more: Iterator[query_pb2.Rows], asked: Whom, lacks: Callable[[Iterable[str]], object]
+) -> Iterator[Document]:
     try:
-        for rows in more:
+        for rows in chain([first] if first else [], more):
             yield from json.loads(rows.json)
+            if rows.missing:
+                lacks(rows.missing)
     except grpc.RpcError as error:
         raise _said(error, asked) from None
 

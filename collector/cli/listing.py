@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import typer
 
-from chaperone.collector.cli.ask import Whom, ask
+from chaperone.collector.cli.ask import Whom, answers, ask, say_missing
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.output import Form, documents, is_coloured, say
 from chaperone.collector.cli.show.table import Cell, table
@@ -43,10 +43,11 @@ class Way:
 def listed(listing: Listing, asked: Whom, given: Mapping[str, Any], way: Way) -> None:
     """Print what there is, the newest last; then what arrives or changes, until interrupted. None in `given` is not asked for."""
     wanted = {name: value for name, value in given.items() if value is not None}
-    found = list(ask(asked, listing.question, **wanted))
+    asking = Asking(listing, asked)
+    found = asking.rows(wanted)
     _print(listing, found, way.output)
     if way.follow:
-        _follow(listing, asked, wanted, max((row["cursor"] for row in found), default=0), way.output)
+        _follow(asking, wanted, max((row["cursor"] for row in found), default=0), way.output)
 
 
 def only(listing: Listing, asked: Whom, id_: str) -> Document:
@@ -72,12 +73,29 @@ def _print(listing: Listing, found: list[Document], output: Form) -> None:
         typer.echo(f"No {listing.things} found.", err=True)
 
 
-def _follow(listing: Listing, asked: Whom, wanted: Document, cursor: int, output: Form) -> None:
+@dataclass(slots=True)
+class Asking:
+    """Over and over. `silent`: who did not answer the last time; who is so for long is named once."""
+
+    listing: Listing
+    asked: Whom
+    silent: list[str] = field(default_factory=list)
+
+    def rows(self, given: Mapping[str, Any]) -> list[Document]:
+        """The next answer."""
+        before, self.silent = self.silent, []
+        found = list(answers(self.asked, self.listing.question, given, self.silent.extend))
+        say_missing(sentence for sentence in self.silent if sentence not in before)
+        return found
+
+
+def _follow(asking: Asking, wanted: Document, cursor: int | str, output: Form) -> None:
     """A row is printed again when more of it is known."""
+    listing = asking.listing
     try:
         while True:
             time.sleep(FOLLOW_S)
-            news = list(ask(asked, listing.question, **wanted, after=cursor))
+            news = asking.rows(wanted | {"after": cursor})
             cursor = max((row["cursor"] for row in news), default=cursor)
             if output is Form.JSONL:
                 documents(map(as_stored, news), Form.JSONL)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chaperone.collector.cli.ask import StoreOption, ask, whom
+from chaperone.collector.cli.ask import StoreOption, answers, ask, whom
 from chaperone.collector.cli.launch.summary import counted
 from chaperone.collector.cli.options import FormOption
 from chaperone.collector.cli.output import Form, document, say
@@ -33,7 +33,7 @@ def status(output: FormOption = Form.TABLE, store: StoreOption = None) -> None:
     if output is Form.TABLE and isinstance(place, Path):
         say(here())  # first: it is so whether or not a collector answers
     found = next(ask(place, "status")) | {"policies": next(ask(place, "rules.status"))}
-    found |= {key: list(ask(place, question)) for key, question in SEVERAL.items()}
+    found |= {key: list(answers(place, question, {}, found.setdefault("missing", []).extend)) for key, question in SEVERAL.items()}
     found["glass"] = list(ask(place, "glass.list", now=True))
     found["waiting"] = list(ask(place, "approvals.list", state="pending"))
     if output is not Form.TABLE:

@@ -5,7 +5,7 @@ An alert's row is its document (docs/alert.schema.json) with `count`, `first`, `
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,6 +59,13 @@ def alerts_ack(outbox: Outbox, given: Mapping[str, Any], now: int) -> Rows:
     return [_row(outbox, row) for id_ in ids for row in outbox.rows("SELECT * FROM alerts WHERE id = :id", {"id": id_})]
 
 
+def the_one(ids: Collection[str], wanted: str) -> str:
+    """Of alerts whose ids begin so. ValueError when there is none, or several."""
+    if len(ids) != 1:
+        raise ValueError(f"{'no alert has an id that begins' if not ids else 'several alerts have ids that begin'} with {wanted!r}")
+    return next(iter(ids))
+
+
 _FILTERS = frozenset({"since", "severity", "unacked", "after", *_TEXTS})
 QUESTIONS: dict[str, tuple[Callable[[Outbox, Mapping[str, Any], int], Rows], frozenset[str]]] = {
     "alerts.list": (alerts_list, _FILTERS | {"limit"}),
@@ -87,9 +94,7 @@ def _ids(outbox: Outbox, given: Mapping[str, Any]) -> list[str]:
 
 def _id(outbox: Outbox, wanted: str) -> str:
     found = outbox.rows("SELECT id FROM alerts WHERE substr(id, 1, length(:id)) = :id LIMIT 2", {"id": wanted})
-    if len(found) != 1:
-        raise ValueError(f"{'no alert has an id that begins' if not found else 'several alerts have ids that begin'} with {wanted!r}")
-    return str(found[0]["id"])
+    return the_one([row["id"] for row in found], wanted)
 
 
 def _row(outbox: Outbox, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from chaperone.proto.query_pb2_grpc import PeersStub
 
 PATIENCE_S = 5.0
 OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
+LACKING = {"alerts.list": "alerts", "alerts.ack": "alerts", "alerts.status": "receivers", "alerts.test": "receivers"}  # else: nodes
 Document = dict[str, Any]
 
 
@@ -48,9 +49,13 @@ class Peers:
         return tuple(address for address in self.all if address != self.own)
 
     async def ask(self, question: str, parameters: Document, patience_s: float = PATIENCE_S) -> Heard:
-        """All others at once. ValueError when one refuses what is asked."""
-        answers = await asyncio.gather(*(self._heard(address, question, parameters, patience_s) for address in self.others))
-        rows = {address: answer for address, answer in zip(self.others, answers, strict=True) if not isinstance(answer, SilentError)}
+        """All others at once. One of an earlier version that does not know the question is missing, too."""
+        return await self.ask_each(question, dict.fromkeys(self.others, parameters), patience_s)
+
+    async def ask_each(self, question: str, parameters: Mapping[str, Document], patience_s: float = PATIENCE_S) -> Heard:
+        """These at once, each with its own parameters."""
+        answers = await asyncio.gather(*(self._heard(address, question, own, patience_s) for address, own in parameters.items()))
+        rows = {address: answer for address, answer in zip(parameters, answers, strict=True) if not isinstance(answer, SilentError)}
         return Heard(rows, tuple(str(answer) for answer in answers if isinstance(answer, SilentError)))
 
     async def tell(self, address: str, question: str, parameters: Document, patience_s: float = PATIENCE_S) -> list[Document]:
@@ -61,12 +66,12 @@ class Peers:
                 call = PeersStub(channel).Ask(asked, timeout=patience_s)
                 return [row async for rows in call for row in json.loads(rows.json)]
         except OSError as error:
-            raise SilentError(f"collector {address} was not asked ({error.strerror}): its nodes are missing") from None
+            raise SilentError(f"collector {address} was not asked ({error.strerror}): {_missing(question)}") from None
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
                 raise ValueError(error.details()) from None
             code = error.code().name.lower().replace("_", " ")
-            raise SilentError(f"collector {address} did not answer ({code}): its nodes are missing") from None
+            raise SilentError(f"collector {address} did not answer ({code}): {_missing(question)}") from None
 
     def is_first(self, heard: Heard) -> bool:
         """Whether none before us answers: we speak for all."""
@@ -77,7 +82,13 @@ class Peers:
             return await self.tell(address, question, parameters, patience_s)
         except SilentError as error:
             return error
+        except ValueError as error:
+            return SilentError(f"collector {address} did not answer ({error}): {_missing(question)}")
 
     def _credentials(self) -> grpc.ChannelCredentials:
         authority, key, certificate = ((self.tls / name).read_bytes() for name in (TRUSTED, KEY, CERTIFICATE))
         return grpc.ssl_channel_credentials(authority, key, certificate)
+
+
+def _missing(question: str) -> str:
+    return f"its {LACKING.get(question, 'nodes')} are missing"

@@ -1,8 +1,9 @@
 """The Query service: named questions over the store's socket. It knows neither the store nor the questions."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Any
 
 import grpc
@@ -14,6 +15,13 @@ ROWS_PER_MESSAGE = 200
 MESSAGE_AIM = 1 << 20  # characters; a client must take larger messages: one row may hold whole bodies
 
 Ask = Callable[[str, str], Awaitable[list[dict[str, Any]]]]
+_MISSING: ContextVar[list[str]] = ContextVar("missing")
+
+
+def lacks(sentences: Iterable[str]) -> None:
+    """Say beside the rows of the question that is being answered whose are missing."""
+    known = _MISSING.get([])
+    known.extend(sentence for sentence in sentences if sentence not in known)
 
 
 def asking(own: Mapping[str, Callable[[], dict[str, Any]]], others: Ask) -> Ask:
@@ -35,6 +43,8 @@ class QueryService(query_pb2_grpc.QueryServicer):
         self, question: query_pb2.Question, context: "grpc.aio.ServicerContext[query_pb2.Question, query_pb2.Rows]"
     ) -> AsyncIterator[query_pb2.Rows]:
         """The rows of one question, some at a time."""
+        missing: list[str] = []
+        _MISSING.set(missing)
         with self._activity:
             try:
                 rows = await self._ask(question.name, question.parameters)
@@ -42,6 +52,8 @@ class QueryService(query_pb2_grpc.QueryServicer):
                 await context.abort(_status(error), str(error))
             for part in portions(rows):
                 yield query_pb2.Rows(json=part)
+            if missing:
+                yield query_pb2.Rows(json="[]", missing=missing)
 
 
 def _status(error: Exception) -> grpc.StatusCode:

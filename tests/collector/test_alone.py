@@ -12,6 +12,12 @@ from chaperone.collector.enforce.orders import Wanted
 
 NOBODY: Any = None  # nothing is ended or broken here
 WORLD = World()
+
+
+async def alerts(name: str, parameters: str) -> list[dict[str, Any]]:
+    return [{"asked": name, **json.loads(parameters)}]
+
+
 ALONE = Alone(
     lambda: frozenset({"b", "n1"}),
     lambda: {"pid": 1},
@@ -19,6 +25,7 @@ ALONE = Alone(
     WORLD.office(),
     NOBODY,
     NOBODY,
+    alerts,
 )
 
 
@@ -44,3 +51,9 @@ def test_only_approvals_of_nodes_whose_agent_calls_are_ours() -> None:
         ALONE.office.asked(Wanted(wanting(number, of={"user": "agent", "node": node}))).id for number, node in ((1, "n1"), (2, "n2"))
     )
     assert asked("approvals.here", approval="") == [{"id": here}] and asked("approvals.here", approval=away) == []
+
+
+def test_of_alerts_whoever_has_the_outbox_answers_but_which_file_it_uses_is_no_question_of_others() -> None:
+    assert asked("alerts.list", after=3) == [{"asked": "alerts.list", "after": 3}]
+    with pytest.raises(ValueError, match=r"nothing that is called 'alerts.use'"):
+        asked("alerts.use", file="/etc/passwd")

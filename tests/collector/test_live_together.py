@@ -47,7 +47,15 @@ rules:
   approvals: 2
   approvers: ["user:root", "user:alice"]
   message: "{call.verb} {call.resource}"
+- {name: no-exec, when: call.subresource == "exec", do: deny, enforce: enforce}
 """
+RECEIVERS = """apiVersion: chaperone.dev/v1
+kind: Alerting
+receivers:
+- name: lines
+  jsonl: {file: /dev/null}
+"""
+EXEC = b"POST /api/v1/namespaces/a/pods/p/exec?command=sh HTTP/1.1\r\nHost: api:6443\r\nContent-Length: 0\r\n\r\n"
 BODY = json.dumps({"kind": "ClusterRole", "metadata": {"name": "x"}})
 REQUEST = (
     "POST /apis/rbac.authorization.k8s.io/v1/clusterroles HTTP/1.1\r\nHost: api:6443\r\nContent-Type: application/json\r\n"
@@ -127,6 +135,34 @@ def test_whichever_is_asked_knows_all_nodes_and_workloads_and_names_the_one_that
     assert f"Missing:     {gone}" in place.said(0, "status")
     assert f"Missing: {gone}" in place.said(0, "coverage")
     assert sorted(one["effective"] for one in place.document(0, "status")["workloads"]) == ["enforce", "nothing"]
+
+
+def test_alerts_and_receivers_are_those_of_all(place: Place) -> None:
+    file = place.folder / "alerts.yaml"
+    file.write_text(f"{RECEIVERS}- name: down\n  webhook: {{url: 'http://127.0.0.1:{free_port()}/', key: {'k' * 16}}}\n")
+    for number, agent in enumerate(place.agents):
+        assert ask(place.folder / str(number), "alerts.use", file=str(file)) == [{"receiver": "lines"}, {"receiver": "down"}]
+        tap = Tap(agent, 9)
+        tap.bind("api:6443")
+        assert tap.write(EXEC) != EXEC, "denied"
+        tap.close()
+    found = until(lambda: two if len(two := place.document(0, "alerts", "list", "--rule", "no-exec")) == 2 else None)
+    assert place.document(1, "alerts", "list", "--rule", "no-exec") == found
+    assert {one["who"]["node"]: {told["collector"] for told in one["deliveries"]} for one in found} == {
+        f"n{number}": {address} for number, address in enumerate(place.addresses)
+    }
+    theirs = next(one["id"] for one in found if one["who"]["node"] == "n1")
+    assert f"by {place.addresses[1]}" in place.said(0, "alerts", "show", theirs)
+    assert place.said(0, "alerts", "ack", theirs[:12]) == "1 alert acknowledged\n"
+    assert [one["id"] for one in place.document(1, "alerts", "list", "--rule", "no-exec", "--unacked")] == [
+        one["id"] for one in found if one["id"] != theirs
+    ]
+    until(lambda: "Receivers:   2, failing: " + ", ".join(f"down ({one})" for one in place.addresses) in place.said(0, "status"))
+    assert place.said(1, "alerts", "test", "--receiver", "lines").count("lines: sent by") == 2
+    kill(place.processes[1])
+    gone = f"collector {place.addresses[1]} did not answer (unavailable): its"
+    assert f"Missing: {gone} alerts are missing\n" in place.said(0, "alerts", "list")
+    assert f"Missing:     {gone} receivers are missing\n" in place.said(0, "status")
 
 
 def test_only_collectors_ask_as_collectors_and_they_ask_nothing_else(place: Place) -> None:

@@ -60,7 +60,13 @@ def _section(heading: str, texts: list[str]) -> Iterator[str]:
 
 
 def _told(delivery: Document) -> str:
-    return f"{delivery['receiver']}: {delivery['state']}, {delivery['told']} told" + (f" ({delivery['why']})" if delivery["why"] else "")
+    told = f"{delivery['receiver']}: {delivery['state']}, {delivery['told']} told{of_collector(delivery)}"
+    return told + (f" ({delivery['why']})" if delivery["why"] else "")
+
+
+def of_collector(found: Document) -> str:
+    """Which of several collectors of one database it was."""
+    return f" by {found['collector']}" if "collector" in found else ""
 
 
 def _facts(alert: Document) -> dict[str, str]:

@@ -20,14 +20,20 @@ _STYLES = {"enforce": "good", "record": "", "allow": "bad", "deny": "bad", "noth
 def head(found: Document) -> list[str]:
     """Policies, receivers and approvals, one fact a line."""
     policies = found["policies"]
-    failing = [receiver["receiver"] for receiver in found["receivers"] if receiver["failing"]]
+    names = {receiver["receiver"] for receiver in found["receivers"]}
+    failing = [f"{one['receiver']}{_of(one)}" for one in found["receivers"] if one["failing"]]
     lines = [
         f"Policies:    {policies['rules']} rules, {policies['digest']}, loaded {policies['loaded']}",
         f"             not loaded: {policies['problem']}" if policies["problem"] else "",
-        f"Receivers:   {len(found['receivers'])}" + (f", failing: {', '.join(failing)}" if failing else ""),
+        f"Receivers:   {len(names)}" + (f", failing: {', '.join(failing)}" if failing else ""),
         f"Approvals:   {len(found['waiting'])} wait for people" if found["waiting"] else "",
     ]
     return [escape(line) for line in [*lines, *_glass(found["glass"])] if line]
+
+
+def _of(receiver: Document) -> str:
+    """Each of several collectors of one database tells by itself."""
+    return f" ({receiver['collector']})" if "collector" in receiver else ""
 
 
 def _glass(found: list[Document]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from chaperone.collector.cli import ask as asking
 from chaperone.collector.cli.ask import ask, directory
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.store.directory import SOCKET
+from chaperone.proto.query_pb2 import Rows
 
 __all__ = ["filled"]
 
@@ -45,6 +46,12 @@ def test_one_that_never_comes_back_is_reported(filled: Path, monkeypatch: pytest
     monkeypatch.setattr(asking, "socket_target", lambda store: f"unix:{store}/gone")
     with pytest.raises(CommandError, match=r"the collector of .* failed"):
         list(ask(filled, "status"))
+
+
+def test_whose_rows_are_missing_is_said_beside_them(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = [Rows(json='[{"a": 1}]'), Rows(json="[]", missing=["b\x1b did not answer"])]
+    assert list(asking._rows(answer[0], iter(answer[1:]), Path(), asking.say_missing)) == [{"a": 1}]
+    assert capsys.readouterr() == ("", "Missing: b\\x1b did not answer\n")
 
 
 def test_the_store_is_an_option_or_the_environments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

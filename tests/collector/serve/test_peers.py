@@ -61,6 +61,16 @@ def test_those_that_do_not_answer_are_named_with_why(tmp_path: Path) -> None:
     assert not peers.is_first(heard) and peers.is_first(Heard()) and Peers().is_first(Heard())
 
 
+def test_one_that_does_not_know_the_question_is_named_and_each_may_be_asked_something_else(tmp_path: Path) -> None:
+    async def asked(peers: Peers) -> tuple[str, Heard, Heard]:
+        first = peers.all[0]
+        return first, await peers.ask_each("alerts.list", {first: {}}), await peers.ask_each("live", {first: {"n": 1}})
+
+    address, unknown, known = run(tmp_path, asked)
+    assert unknown == Heard({}, (f"collector {address} did not answer (nothing is called 'alerts.list'): its alerts are missing",))
+    assert known.rows[address][0] == {"asked": '{"n": 1}'} and not known.missing
+
+
 def test_what_one_refuses_is_said_in_its_words_and_one_that_is_slow_is_not_waited_for(tmp_path: Path) -> None:
     async def refused(peers: Peers) -> None:
         with pytest.raises(ValueError, match="nothing is called 'odd'"):

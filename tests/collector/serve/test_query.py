@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from chaperone.collector.serve.query import MESSAGE_AIM, ROWS_PER_MESSAGE, QueryService, portions
+from chaperone.collector.serve.query import MESSAGE_AIM, ROWS_PER_MESSAGE, QueryService, lacks, portions
 from chaperone.proto.query_pb2 import Question, Rows
 from chaperone.proto.query_pb2_grpc import QueryStub, add_QueryServicer_to_server
 
@@ -15,6 +15,9 @@ from chaperone.proto.query_pb2_grpc import QueryStub, add_QueryServicer_to_serve
 async def answer(name: str, parameters: str) -> list[dict[str, Any]]:
     if name == "bad":
         raise ValueError("no question is called 'bad'")
+    if name == "partial":
+        lacks(["a is missing", "b is missing"])
+        lacks(["a is missing"])
     return [{"n": n, "asked": json.loads(parameters)} for n in range(ROWS_PER_MESSAGE + 1)] if name == "many" else []
 
 
@@ -42,6 +45,12 @@ def test_rows_come_in_order_in_several_messages(tmp_path: Path) -> None:
 
 
 def test_no_rows_are_no_message(tmp_path: Path) -> None:
+    assert asked(tmp_path, "none") == []
+
+
+def test_whose_rows_are_missing_is_said_behind_those_that_are_there(tmp_path: Path) -> None:
+    assert asked(tmp_path, "partial") == [Rows(json="[]", missing=["a is missing", "b is missing"])]
+    lacks(["nobody is asked anything"])
     assert asked(tmp_path, "none") == []
 
 

@@ -51,3 +51,8 @@ def test_all_of_it_is_said_and_nothing_reaches_the_terminal_raw() -> None:
     ):
         assert wanted in whole
     assert "\x1b" not in whole
+
+
+def test_of_several_collectors_it_is_said_which_told() -> None:
+    told = {"deliveries": [{"receiver": "oncall", "state": "told", "told": 1, "why": "", "collector": "b:1"}]}
+    assert "  oncall: told, 1 told by b:1" in list(alert_lines(shown() | told))

@@ -37,5 +37,7 @@ def test_everything_that_is_not_well_is_said() -> None:
         "on all nodes, as the collector was told",
     ):
         assert wanted in whole
+    several = [{"receiver": "oncall", "failing": failing, "collector": f"{failing}:1"} for failing in (False, True)]
+    assert "Receivers:   1, failing: oncall (True:1)" in head(found | {"receivers": several})
     enforced, observed = whole.splitlines()[-2:]
     assert enforced.split()[:6] == ["r", "p", "deny", "(enforce)", "3", "2"] and observed.split()[4:6] == ["3", "-"]
