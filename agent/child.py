@@ -32,3 +32,11 @@ class Child:
         self.socket.close()
         self._process.kill()
         self._process.wait()
+
+
+def word_of(agent: socket.socket, size: int) -> bytes:
+    """In the child: the agent's next message; b"" when it is gone. One that was killed may have left unread what we told it: a reset."""
+    try:
+        return agent.recv(size)
+    except ConnectionResetError:
+        return b""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from chaperone.agent.child import word_of
 from chaperone.agent.cluster.api import Access
 from chaperone.agent.cluster.messages import GOVERN, MESSAGE_LIMIT, Listed, Message, NamespaceTold, PodTold, ServersTold, Trouble, pack
 from chaperone.agent.cluster.watch import Key, Kind, Watch
@@ -43,7 +44,7 @@ class Speaker:
 
     def hear(self) -> bool:
         """The agent's next word; False at its end."""
-        data = self.agent.recv(ACCESS_LIMIT)
+        data = word_of(self.agent, ACCESS_LIMIT)
         if not data:
             return False
         with self._heard:

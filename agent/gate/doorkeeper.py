@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
+from chaperone.agent.child import word_of
 from chaperone.agent.gate.layout import GateKind, GateState, ReadRecord, Thread, record_of
 from chaperone.agent.gate.maps import Map, RingReader
 from chaperone.agent.gate.waiting import Waiting
@@ -95,11 +96,7 @@ class Doorkeeper:
 
     def _told(self) -> bool:
         """Let go whom the agent names; False: it hung up."""
-        try:
-            data = self.agent.recv(TID.size)
-        except ConnectionError:
-            return False
-        if not data:
+        if not (data := word_of(self.agent, TID.size)):
             return False
         (number,) = TID.unpack(data)
         self.is_dismissed = number == GOODBYE
@@ -118,7 +115,8 @@ def main(arguments: list[str]) -> None:
     agent = socket.socket(fileno=0)
     keeper = Doorkeeper(agent, RingReader(ring, size), waiting)
     keeper.forget()
-    agent.send(READY)
+    with contextlib.suppress(ConnectionError):  # it died meanwhile: `run` sees that
+        agent.send(READY)
     try:
         keeper.run()
     finally:

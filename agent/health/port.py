@@ -19,6 +19,7 @@ import time
 from http import HTTPStatus
 from pathlib import Path
 
+from chaperone.agent.child import word_of
 from chaperone.agent.confine import confine
 from chaperone.agent.health.report import SIZE_LIMIT, Report, unpacked
 from chaperone.proto.port import UNKNOWN, Answer, Asked, Port, context_of, word
@@ -64,7 +65,7 @@ def main(arguments: list[str]) -> None:
     agent, told = socket.socket(fileno=0), Told()
     port = Port(socket.socket(fileno=listening), context, told.answer)
     threading.Thread(target=port.serve_forever, name="port", daemon=True).start()
-    while data := agent.recv(SIZE_LIMIT):
+    while data := word_of(agent, SIZE_LIMIT):
         told.hear(unpacked(data))
     os._exit(0)
 

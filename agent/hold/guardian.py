@@ -73,7 +73,8 @@ def watched(agent: int, patience_s: float) -> bool:
         if not (more := os.read(0, 4096)):
             return said.endswith(GOODBYE)
         timeout_s, said = patience_s, more
-    signal.pidfd_send_signal(agent, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it died by itself meanwhile
+        signal.pidfd_send_signal(agent, signal.SIGKILL)
     return False
 
 

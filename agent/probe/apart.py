@@ -5,7 +5,6 @@ plain data. It has nobody's user, no capability, no network, and limits on memor
 as the workload's own words would be.
 """
 
-import array
 import json
 import os
 import re
@@ -135,12 +134,12 @@ def main() -> None:
 
 
 def _received(connection: socket.socket) -> list[int]:
-    """The descriptor of the next file; [] at the end."""
-    numbers = array.array("i")
-    _data, ancillary, _flags, _address = connection.recvmsg(1, socket.CMSG_SPACE(numbers.itemsize))
-    for _level, _kind, data in ancillary:
-        numbers.frombytes(data[: numbers.itemsize])
-    return list(numbers)
+    """The descriptor of the next file; [] at the end, also where the agent was killed before it had read an answer."""
+    try:
+        _data, descriptors, _flags, _address = socket.recv_fds(connection, 1, 1)
+    except ConnectionResetError:
+        return []
+    return descriptors
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ writes their descriptors into the bytecode; we tell which map is meant instead, 
 
 import ctypes
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from importlib.resources import as_file, files
@@ -28,7 +29,11 @@ def version() -> str:
 
 def main() -> int:
     """1 if it does not compile; clang has then said why on stderr."""
-    text, defines = msgpack.unpackb(sys.stdin.buffer.read())
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # who asked may be gone when we answer
+    try:
+        text, defines = msgpack.unpackb(sys.stdin.buffer.read())
+    except ValueError:  # or have been killed while he asked
+        return 1
     flags = [*FLAGS, *(f"-D{name}={value}" for name, value in defines.items())]
     with as_file(files("chaperone.bpf") / "shim") as shim:
         os.environ["BCC_KERNEL_SOURCE"] = str(shim)

@@ -1,10 +1,11 @@
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from chaperone.agent.child import Child
+from chaperone.agent.child import Child, word_of
 
 ECHO = """
 import os, socket, sys
@@ -37,3 +38,15 @@ def test_it_is_gone_at_the_end(child: Child) -> None:
     child.end()
     assert not child.is_alive
     assert not Path(f"/proc/{child.pid}").exists()
+
+
+def test_an_agent_that_is_gone_says_nothing_more_however_it_went() -> None:
+    for unread in (b"", b"an answer"):
+        agent, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            agent.send(b"a question")
+            assert word_of(ours, 100) == b"a question"
+            if unread:
+                ours.send(unread)
+            agent.close()
+            assert word_of(ours, 100) == b""

@@ -1,6 +1,7 @@
 """The real process, without privilege, between a server over TLS and us."""
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,6 +47,15 @@ def node(api: PodApi) -> Iterator[Node]:
     made = Node(api)
     yield made
     made.source.close()
+
+
+def test_it_ends_in_silence_when_its_agent_is_killed(api: PodApi, node: Node, capfd: pytest.CaptureFixture[str]) -> None:
+    """With messages that nobody has read: the kernel resets the socket."""
+    node.source.step()
+    assert node.source._child and node.source._child.socket.recv(1, socket.MSG_PEEK)
+    node.source._child.socket.close()
+    assert node.source._child._process.wait(30) == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_pods_namespaces_and_addresses_are_told(api: PodApi, node: Node) -> None:

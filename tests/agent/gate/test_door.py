@@ -57,6 +57,14 @@ def test_its_death_is_noticed_and_no_error(tracer: Tracer) -> None:
     door.close()
 
 
+def test_it_ends_in_silence_when_the_agent_dies_before_it_has_begun(tracer: Tracer, capfd: pytest.CaptureFixture[str]) -> None:
+    door = Door(tracer.kernel)
+    door.start()
+    door._socket.close()
+    assert door._process and door._process.wait(30) == 0
+    assert capfd.readouterr().err == ""
+
+
 def test_one_that_does_not_come_is_an_error(tracer: Tracer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RING_SIZE", RING_SIZE * 1024)
     door = Door(tracer.kernel)

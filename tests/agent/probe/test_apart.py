@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.elf_file import BASE, elf_file, symbols
 
+from chaperone.agent.child import Child
 from chaperone.agent.probe import apart
 from chaperone.agent.probe.apart import Parser, UnansweredError, _checked, _programs
 from chaperone.agent.probe.elf import UnreadableError
@@ -48,6 +50,16 @@ def test_a_file_of_root_alone_is_read_by_its_descriptor(parser: Parser, tmp_path
     (tmp_path / "private").chmod(0o600)
     with (tmp_path / "private").open("rb") as file:
         assert parser.points(file.fileno())
+
+
+def test_it_ends_in_silence_when_its_agent_is_killed(library: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """With an answer that nobody has read: the kernel resets the socket."""
+    child = Child("chaperone.agent.probe.apart")
+    socket.send_fds(child.socket, [b"\0"], [library])
+    assert child.socket.recv(1, socket.MSG_PEEK)
+    child.socket.close()
+    assert child._process.wait(30) == 0
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
