@@ -14,8 +14,10 @@ READS = frozenset({"get", "list", "watch"})
 INSIDE = frozenset({"exec", "attach"})
 REVIEWS = frozenset({"authorization.k8s.io", "authentication.k8s.io"})  # what is posted there is a question
 STREAMED = INSIDE | {"portforward", "proxy"}  # what is posted there creates nothing
+UNANSWERED = "(code IS NULL AND JSONHas(document, 'denied'))"  # its connection ended before it left
 _KINDS = (
-    "SELECT session, verb, api_group, resource, subresource, count() AS calls, countIf(code = 403) AS denied,"
+    "SELECT session, verb, api_group, resource, subresource, count() AS calls,"
+    f" countIf(code = 403 OR {UNANSWERED}) AS denied,"
     " countIf(code >= 400 AND code != 403) AS failed FROM"
     " (SELECT * FROM records WHERE kind = 'call' AND {times} ORDER BY session, id, phase DESC, position DESC LIMIT 1 BY session, id)"
     " GROUP BY session, verb, api_group, resource, subresource ORDER BY session, calls DESC"

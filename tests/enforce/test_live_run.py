@@ -15,6 +15,9 @@ from support.apiserver import ApiServer, running
 from support.governed_run import calls, governed, said, storing
 from support.kernel import skip_without_kernel
 
+from chaperone.collector.cli.show.call import COLUMNS, row
+from chaperone.collector.cli.show.table import Cell
+
 pytestmark = pytest.mark.kernel
 RULES = """
 - name: no-exec
@@ -91,6 +94,12 @@ def test_kubectl_exec_is_denied_and_never_happens(ran: Ran) -> None:
     )
     assert not [uri for _, uri in ran.asked() if uri.endswith("/exec")]
     assert {(call["code"], call["denied"]["rule"]) for call in ran.calls if call["subresource"] == "exec"} == {(403, "no-exec")}
+
+
+def test_who_lists_calls_sees_which_never_left(ran: Ran) -> None:
+    rows = [row(call, 0) for call in ran.calls]
+    states = {(cells[list(COLUMNS).index("VERB")], cells[-1].text) for cells in rows if isinstance(cells[-1], Cell)}
+    assert {("delete", "denied"), ("list", "ok"), ("get", "denied"), ("get", "ok")} <= states and ("delete", "ok") not in states
 
 
 def test_kubectl_says_who_forbids_it(ran: Ran) -> None:

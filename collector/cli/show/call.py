@@ -34,7 +34,9 @@ def program(call: Document) -> str:
 
 
 def state(call: Document) -> Cell:
-    """`ok`, `open`, or what is doubtful about it."""
+    """`ok`, `open`, `denied` where it never left, or what is doubtful about it."""
+    if call.get("denied"):
+        return Cell("denied", "bad")
     if not call["complete"]:
         return Cell("incomplete", "bad")
     if call.get("ambiguous"):

@@ -114,6 +114,7 @@ def _call_facts(call: Document) -> dict[str, str]:
         "Acts as": ", ".join([impersonated["user"], *impersonated["groups"]]) if impersonated else "",
         "Request": f"{call['method']} {call['requestURI']} ({call['protocol']}, {call['authority']})",
         "Answer": "none" if call["code"] is None else str(call["code"]),
+        "Denied": (call.get("denied") or {}).get("message", ""),
         "Exit": f"{call['exit']['code']} {call['exit']['reason']}" if call["exit"] else "",
         "Audit-Id": call["auditID"],
         "Bytes": f"{amount(call['bytes']['out'])} out, {amount(call['bytes']['in'])} in",

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 from support.made_rows import OFFSET, SESSION, call_row, session_rows
@@ -58,6 +59,12 @@ def test_calls_are_counted_by_kind_and_refused_ones_did_nothing(engine: Engine) 
     assert found["verbs"] == {"get": 4, "create": 4, "list": 1, "delete": 1, "patch": 1}
     assert found["resources"]["secrets"] == 3
     assert {"deployments.apps", "secrets.other.io", "pods/exec"} <= found["resources"].keys()
+
+
+def test_what_never_left_did_nothing_though_nobody_answered(engine: Engine) -> None:
+    ended = did(1, "delete", "pods", code=None)
+    written(engine, *session_rows(), replace(ended, document={**ended.document, "denied": {"rule": "no-delete"}}), did(2, "delete", "pods"))
+    assert [(found["writes"], found["denied"]) for found in activity(engine)] == [(1, 1)]
 
 
 def test_only_the_latest_version_of_a_call_counts(engine: Engine) -> None:

@@ -51,6 +51,9 @@ def test_a_call_without_a_process_is_named_by_its_user_agent() -> None:
         ({"complete": False}, "incomplete"),
         ({"ambiguous": ["duplicate keys"]}, "ambiguous"),
         ({"complete": False, "ambiguous": ["duplicate keys"]}, "incomplete"),
+        ({"code": 403, "denied": {"rule": "no-exec"}}, "denied"),
+        ({"code": None, "complete": False, "denied": {"rule": ""}}, "denied"),
+        ({"code": 403}, "ok"),
     ],
 )
 def test_the_state_says_the_worst(changes: dict[str, object], expected: str) -> None:

@@ -17,6 +17,12 @@ def test_an_incomplete_exec_in_full(golden: Golden) -> None:
     golden("exec.txt", "\n".join(shown) + "\n")
 
 
+def test_a_denied_call_says_what_its_client_was_told() -> None:
+    told = 'pods "agent" is forbidden: denied by policy "no-exec"'
+    assert f"Denied:      {told}" in list(call_lines(exec_call(code=403, denied={"rule": "no-exec", "message": told}), []))
+    assert not any("Denied" in line for line in call_lines(call(code=403), []))
+
+
 def test_a_session_in_full(golden: Golden) -> None:
     found = session(calls=2, exchanges=1, bytes={"out": 310, "in": 42_000}, complete=False, missing=["12 bytes lost: ring full"])
     golden("session.txt", "\n".join(session_facts(found)) + "\n")
