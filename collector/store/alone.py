@@ -13,6 +13,7 @@ from chaperone.collector.store.engine import Engine, StoreError
 LOCK = "migrating_"
 STALE_S = 60
 PAUSE_S = 0.2
+EXISTS = "TABLE_ALREADY_EXISTS"  # ClickHouse's error 57
 _LOCKS = (
     "SELECT toUInt32(substring(name, length({lock:String}) + 1)) AS number, now() - metadata_modification_time AS age FROM system.tables"
     " WHERE database = currentDatabase() AND startsWith(name, {lock:String}) ORDER BY number"
@@ -39,9 +40,9 @@ def _locked(engine: Engine) -> int:
             continue
         try:
             engine.run(f"CREATE TABLE {LOCK}{last + 1} (number UInt8) ENGINE = Memory")
-        except StoreError:
-            if _last(engine)[0] <= last:
-                raise  # not because somebody else was faster
+        except StoreError as error:
+            if EXISTS not in str(error):
+                raise  # not because somebody else was faster, who may be done with it already
             continue
         return last + 1
 
