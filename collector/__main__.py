@@ -317,6 +317,7 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     journal = AlertedJournal(store, alerter)
     tally = Tally()
     intake = PipelineIntake(TalliedPipeline(pipeline, tally), rows, TalliedJournal(journal, tally), Clock)
+    intake.looks_up = parts.pods is not None
     intake.succession = succession if store.is_shared else None
     parts.office.on_change = intake.look
     reviews = _reviews(settings.listening)

@@ -17,6 +17,7 @@ from chaperone.proto.records import Note, Record
 
 Told = tuple[str, pb.Downward]  # an agent, and what it is told
 Result = TypeVar("Result")
+SHORT = 16 << 10  # bytes of a batch that is not worth two changes of threads, for which somebody waits: 0.3 ms and more
 
 
 class Takes(Protocol):
@@ -95,6 +96,7 @@ class PipelineIntake:
     def __init__(self, pipeline: Takes, rows: list[Any], journal: Journal, clock: Callable[[str, int, int], Any]) -> None:
         self._pipeline, self._rows, self._journal, self._clock = pipeline, rows, journal, clock
         self.succession: Succession | None = None  # nobody else writes to the store
+        self.looks_up = True  # the pipeline may wait for an API server
         self.outgoing, self._clocks = Outgoing(), dict[str, Any]()  # the clocks of agents, as they last said
         self._looking: asyncio.TimerHandle | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
@@ -117,7 +119,8 @@ class PipelineIntake:
         if not found.is_taken_over:
             return Standing(found.next_batch)
         go_on = await self.succession.inherit(agent, greeting.boot)
-        await asyncio.get_running_loop().run_in_executor(self._thread, go_on)
+        async with self._turn:
+            await asyncio.get_running_loop().run_in_executor(self._thread, go_on)
         self._ledgers.pop(agent, None)
         self._lowest.pop(agent, None)
         return Standing(found.next_batch, is_taken_over=True)
@@ -128,7 +131,7 @@ class PipelineIntake:
 
     async def _take(self, arrival: Arrival) -> Taken:
         try:
-            through = await self._through(lambda: self._judged(arrival.records(), arrival), arrival.agent)
+            through = await self._through(lambda: self._judged(arrival.records(), arrival), arrival.agent, arrival.size <= SHORT)
         except ValueError as error:
             note = Note(SessionId(""), 0, f"agent {arrival.agent}", f"batch {arrival.number} was refused: {error}", complete=False)
             self._journal.commit((await self._through(lambda: self._judged([note], arrival), arrival.agent)).rows)
@@ -164,10 +167,10 @@ class PipelineIntake:
             task.cancel()
         self._thread.shutdown()
 
-    async def _through(self, judge: Callable[[], _Judged], agent: str = "") -> _Through:
-        """In the pipeline's thread. Who is told something waits for it: the rest of the work, which would keep the event loop from
-        running, is done once that is on its way."""
-        run = partial(asyncio.get_running_loop().run_in_executor, self._thread)
+    async def _through(self, judge: Callable[[], _Judged], agent: str = "", is_short: bool = False) -> _Through:
+        """In the pipeline's thread; what is short and waits for nobody else, in this one. Who is told something waits for it: the rest of
+        the work, which would keep the event loop from running, is done once that is on its way."""
+        run = _at_once if is_short and not self.looks_up else partial(asyncio.get_running_loop().run_in_executor, self._thread)
         async with self._turn:
             judged: _Judged = await run(judge)
             self._say(judged.told)
@@ -210,3 +213,7 @@ class PipelineIntake:
         rows = [replace(row, clock=self._clocks[agent]) for row in self._rows]
         self._rows.clear()
         return rows
+
+
+async def _at_once(work: Callable[..., Any], *arguments: Any) -> Any:
+    return work(*arguments)

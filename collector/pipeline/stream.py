@@ -316,8 +316,11 @@ class Stream:
         self._report(self._exchanges.add(events), offset)
 
     def _report(self, exchanges: list[Exchange], offset: int) -> None:
+        newest = {exchange.position: exchange for exchange in exchanges}
         for exchange in exchanges:
             found = self._calls.take(exchange)
+            if _says_less(exchange, newest[exchange.position]):
+                continue
             if exchange.position in self._refused:
                 self._settle_refused(exchange)
             elif isinstance(found, Call):
@@ -406,6 +409,11 @@ class Stream:
 
 def _digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=16).digest()
+
+
+def _says_less(exchange: Exchange, newest: Exchange) -> bool:
+    """Whether the end of it came with its answer's head, of which it says all: most answers are short."""
+    return exchange.phase is Phase.RESPONSE and newest.phase is Phase.END and exchange.upgraded is None
 
 
 def _packed(state: dict[str, Any] | None) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chaperone.collector.ingest.intake import PipelineIntake
+from chaperone.collector.ingest.intake import SHORT, PipelineIntake
 from chaperone.collector.ingest.service import Arrival, Greeting, Standing
 from chaperone.proto import capture_pb2 as pb
 from chaperone.proto.ids import SessionId
@@ -98,6 +98,25 @@ def test_a_batch_commits_its_rows_and_how_far_its_agent_is() -> None:
     journal = Kept()
     through(journal, lambda intake: intake.take(Arrival("a", 4, 9, lambda: [note("1"), note("2")], boot="b")))
     assert journal.commits == [([Made(note("1"), 9, ("b", 9, 1)), Made(note("2"), 9, ("b", 9, 1))], "a", 5)]
+
+
+class Placed(Rows):
+    """Remembers in which thread it was asked."""
+
+    def take(self, record: Record, wall_offset: int, agent: str) -> None:
+        self.append(Made(threading.current_thread() is threading.main_thread(), wall_offset))
+
+
+@pytest.mark.parametrize(("looks_up", "size", "is_here"), [(False, SHORT, True), (False, SHORT + 1, False), (True, 1, False)])
+def test_what_is_short_and_waits_for_nobody_changes_no_thread(looks_up: bool, size: int, is_here: bool) -> None:
+    rows, journal = Placed(), Kept()
+    intake = PipelineIntake(rows, rows, journal, lambda *clock: clock)
+    intake.looks_up = looks_up
+    try:
+        asyncio.run(_awaited(intake.take(Arrival("a", 4, 9, lambda: [note("1")], size))))
+    finally:
+        intake.close()
+    assert [row.record for rows, *_ in journal.commits for row in rows] == [is_here]
 
 
 def test_rows_of_one_batch_are_not_in_the_next() -> None:

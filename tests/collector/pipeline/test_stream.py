@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,18 @@ def test_an_exchange_that_its_answer_shows_to_be_kubernetes_goes_on_as_a_call() 
     rows = taken([*one.begun(), one.request("/simple/requests"), one.answer(pods()), *one.ended()])
     found = [row for row in rows if row.kind in (Kind.CALL, Kind.EXCHANGE)]
     assert [row.kind for row in found][:2] == [Kind.EXCHANGE, Kind.CALL] and len({row.id for row in found}) == 1
+
+
+def test_an_answer_that_came_whole_is_one_row_and_one_in_parts_two() -> None:
+    """Its head alone says nothing that its end does not."""
+
+    def phases(*answer: int) -> list[str]:
+        one = Conversation()
+        request, whole = one.exchange("/api/v1/pods", pods())
+        assert isinstance(whole, Chunk)
+        ends = (*answer, len(whole.data))
+        parts = [replace(whole, position=begin, data=whole.data[begin:end]) for begin, end in zip((0, *answer), ends, strict=True)]
+        return [call["phase"] for call in of(taken([*one.begun(), request, *parts, *one.ended()]), Kind.CALL)]
+
+    assert phases() == ["request", "end"]
+    assert phases(100) == ["request", "response", "end"]
