@@ -6,6 +6,7 @@ import os
 import resource
 
 PR_SET_DUMPABLE = 4
+YOUNG = 10_000  # objects more, before garbage is looked for
 
 
 def guard() -> None:
@@ -19,5 +20,6 @@ def guard() -> None:
 
 def set_aside() -> None:
     """What is here once we have started stays as long as we do. To look through it for garbage took 10 ms now and then, in which a held
-    call waits."""
+    call waits; and to look for new garbage as often as Python does, a part of each."""
     gc.freeze()
+    gc.set_threshold(YOUNG)

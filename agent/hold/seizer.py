@@ -20,7 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar
@@ -74,12 +74,12 @@ class Seizer(threading.Thread):
         done: Future[Result] = Future()
         self._commands.put(lambda: _run(function, done))
         for pause_s in chain(RING_S, repeat(RING_S[-1])):
-            if done.done():
-                break
-            if not self.is_alive():
+            if not self.is_alive() and not done.done():
                 raise RuntimeError("the thread that traces has ended")
             self.wake()
-            wait([done], pause_s)
+            with contextlib.suppress(TimeoutError):
+                done.exception(pause_s)
+                break
         return done.result()
 
     def later(self, function: Callable[[], object]) -> None:
