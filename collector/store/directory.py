@@ -28,7 +28,8 @@ SOCKET_PATH_LIMIT = 107  # sun_path without its NUL, unix(7)
 MASKING = "masking.yaml"
 KEY_SIZE = 32
 _KEYS = {"fingerprint.key", "fingerprint.new", "marks.key", "marks.new", "spool.key", "spool.pub", "spool.new"}
-_OURS = {"lock", "version", "version.new", MASKING, "masking.new", "clickhouse", "spool", SOCKET, DECISIONS, LINE} | _KEYS
+_OUTBOX = {f"alerts.sqlite{broken}{end}" for broken in ("", ".broken") for end in ("", "-wal", "-shm")}
+_OURS = {"lock", "version", "version.new", MASKING, "masking.new", "clickhouse", "spool", SOCKET, DECISIONS, LINE} | _KEYS | _OUTBOX
 
 
 class DirectoryError(Exception):

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import os
 import socket
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chaperone.collector.enforce.alerter import alerting_on
 from chaperone.collector.store.directory import SOCKET, DirectoryError, LockedError, hold, holder, socket_target
 from chaperone.proto.sealed import public_of
 
@@ -73,6 +75,22 @@ def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DirectoryError, match=r"not a Chaperone store \(it holds 'photos'\): .*--store"):
         hold(tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["photos"]
+
+
+def test_a_collector_whose_records_are_elsewhere_knows_its_directory_by_its_outbox(tmp_path: Path) -> None:
+    """Of several, none has a version of its own: that of the records is with them."""
+
+    async def alerted() -> None:
+        async with alerting_on(tmp_path, None):
+            assert (tmp_path / "alerts.sqlite-wal").exists()
+
+    with hold(tmp_path):
+        asyncio.run(alerted())
+    (tmp_path / "alerts.sqlite").write_bytes(b"no database" * 1000)
+    with hold(tmp_path):
+        asyncio.run(alerted())
+    assert (tmp_path / "alerts.sqlite.broken").exists()
+    hold(tmp_path).close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a directory to somebody else needs root")
