@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from chaperone.collector import policing
+from chaperone.collector.accepted import Everywhere
 from chaperone.collector.alone import Alone
 from chaperone.collector.enforce import glass
 from chaperone.collector.enforce.alerter import Alerter, alerting_on
@@ -340,13 +341,14 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     select()
     watching, inheriting = asyncio.create_task(policies.watch(use)), asyncio.create_task(_tell_heirs(judge, select))
     api = parts.pods.access if parts.pods else None
-    alone = Alone(capture.nodes, store.process, modes.of, parts.office, kills, glasses, alerter.ask)
+    kept = policing.Outside(store.known_policies, store.keep_policies, new_gate().text, capture.nodes, Everywhere(peers), _log)
+    police = Policing(policies, kept)
+    alone = Alone(capture.nodes, store.process, modes.of, parts.office, kills, glasses, alerter.ask, police.rows)
     together = Together(peers, alone, store.is_shared)
     people = People(together, kills, glasses)
     survey = Survey(Sources(store.ask, together.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
     surveying, lifting = asyncio.create_task(survey.watch()), _lifting(settings.startup)
-    kept = policing.Outside(store.known_policies, store.keep_policies, new_gate().text, capture.nodes, _log)
-    objects = _policing(settings, Policing(policies, kept))
+    objects = _policing(settings, police)
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
     others = _asking(store.ask, Outboxes(peers, alerter.ask).ask, people, survey, together)
     answers = asking({"rules.status": lambda: _status(policies, parts.pods)}, others)
@@ -395,7 +397,10 @@ def _policing(settings: CollectorSettings, police: Policing) -> ExitStack:
     stack = ExitStack()
     if where := settings.policy_objects:
         loop = asyncio.get_running_loop()
-        found = PolicyObjects(access(where, os.environ), lambda objects: loop.call_soon_threadsafe(police.give, objects), _log)
+        then = loop.call_soon_threadsafe
+        found = PolicyObjects(
+            access(where, os.environ), lambda objects: then(police.give, objects), _log, lambda statuses: then(police.note, statuses)
+        )
         police.objects = found
         found.start()
         stack.callback(found.close)

@@ -8,6 +8,7 @@
 | approvals.decide | {approval, approve, why, person: {name, groups, how}} | the approval; who it is was asked where they called |
 | kill | a kill's document (enforce/kills.py) | one: {result, told} |
 | glass | a word (enforce/glass.py) | one: {told, said} |
+| policies | {} | for each object: {name, status} (policing.py) |
 | alerts.list, .ack, .status, .test | theirs (enforce/alerter.py) | of our own outbox and receivers |
 """
 
@@ -30,7 +31,7 @@ Rows = list[Document]
 @dataclass(frozen=True, slots=True)
 class Alone:
     """`nodes`: whose agents call; `process`: {version, pid, uptime_s, refusal}; `modes`: how a session is governed; `alerts`: answers
-    about our outbox."""
+    about our outbox; `policies`: what became of objects."""
 
     nodes: Callable[[], frozenset[str]]
     process: Callable[[], Document]
@@ -39,6 +40,7 @@ class Alone:
     kills: Kills
     glasses: Glasses
     alerts: Ask
+    policies: Callable[[], Rows]
 
     def live(self) -> Document:
         """The row of that question."""
@@ -65,6 +67,8 @@ class Alone:
                 return [self.live()]
             case "workloads":
                 return [self.modes(str(session)) for session in given["sessions"]]
+            case "policies":
+                return self.policies()
             case "approvals.here":
                 return self.here(given["approval"])
             case "approvals.decide":

@@ -1,6 +1,7 @@
 """What becomes of policies besides being in force: each change is recorded, and objects of the API are told what became of them."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from chaperone.collector.rules.document import Policy
 from chaperone.collector.rules.objects import Object
 
 LOOK_S = 1.0
+SHARED = 5  # looks, of which one asks other collectors, where there are any
 NODES = 100  # that are named in a status
 Status = dict[str, Any]
+Statuses = Mapping[str, Status]  # by name of the object
 
 
 class Objects(Protocol):
@@ -27,14 +30,34 @@ class Objects(Protocol):
         ...
 
 
+class Others(Protocol):
+    """collector/accepted.py."""
+
+    @property
+    def is_heading(self) -> bool:
+        """Whether what somebody else wrote is overwritten."""
+        ...
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there are none."""
+        ...
+
+    async def laid_together(self, own: Statuses) -> Statuses | None:
+        """What objects are to be told; None where another collector tells them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """`known`: the texts of the last collector. `keep`: durable when it returns "", else why not. `nodes`: whose agents call."""
+    """`known`: the texts of the last collector. `keep`: durable when it returns "", else why not. `nodes`: whose agents call. `others`:
+    collectors of the same database."""
 
     known: Callable[[], Awaitable[dict[str, str]]]
     keep: Callable[[Sequence[Mapping[str, Any]]], Awaitable[str]]
     mask: Callable[[str], str]
     nodes: Callable[[], frozenset[str]]
+    others: Others
     log: Callable[[str], None]
 
 
@@ -47,7 +70,7 @@ class Policing:
     objects: Objects | None = None
     given: Mapping[str, Object] = field(default_factory=dict)
     _history: History | None = None
-    _told: dict[str, Status] = field(default_factory=dict)
+    _told: dict[str, Object] = field(default_factory=dict)
     _problem: str = ""
 
     def give(self, objects: Mapping[str, Object]) -> None:
@@ -56,12 +79,22 @@ class Policing:
         self._told = {name: told for name, told in self._told.items() if name in objects}
         self.policies.give(objects)
 
+    def note(self, statuses: Mapping[str, Object]) -> None:
+        """These the API has now. In the event loop."""
+        if self.outside.others.is_heading:
+            self._told.update(statuses)
+
     async def watch(self) -> None:
-        """Until cancelled."""
-        while True:
+        """Until cancelled. Whoever sees an object's status finds it in the history."""
+        for number in itertools.count():
             await self.record()
-            await self.tell()
+            if self.outside.others.is_alone or number % SHARED == 0:
+                await self.tell()
             await asyncio.sleep(LOOK_S)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What became of each object here: {name, status}, for other collectors."""
+        return [{"name": name, "status": status} for name, status in self._statuses()]
 
     async def record(self) -> None:
         """What has changed since the last time."""
@@ -74,17 +107,26 @@ class Policing:
 
     async def tell(self) -> None:
         """Each object what became of it, where it does not know yet."""
-        for name, status in self._statuses() if self.objects else ():
-            if self._told.get(name, mapping(self.given[name], "status")) != status and not await self._tell(name, status):
+        found = await self.outside.others.laid_together(dict(self._statuses())) if self.objects else {}
+        if found is None:
+            self._told = {name: {} for name in self.given}  # somebody else tells: whoever follows them begins anew
+            return
+        for name, one in found.items():
+            status = one | {"nodes": one["nodes"][:NODES], "nodeCount": len(one["nodes"])}
+            if name in self.given and self._known(name) != status and not await self._tell(name, status):
                 return
-            self._told[name] = status
         self._note("")
+
+    def _known(self, name: str) -> Object:
+        return self._told.get(name, mapping(self.given[name], "status"))
 
     async def _tell(self, name: str, status: Status) -> bool:
         assert self.objects is not None
+        self._told[name] = status  # what somebody else writes behind it may be noted before we hear that it is written
         try:
             await asyncio.to_thread(self.objects.tell, name, status)
         except UnansweredError as error:
+            self._told[name] = {}
             self._note(str(error))
             return False
         return True
@@ -96,7 +138,7 @@ class Policing:
             policy, problem = self.policies.accepted(name), self.policies.refusals.get(name, "")
             effective = _nodes(policy, nodes) if policy else []
             status = {"accepted": not problem, "message": problem, "rules": len(policy.rules) if policy else 0}
-            yield name, {**status, "observedGeneration": _generation(one), "nodes": effective[:NODES], "nodeCount": len(effective)}
+            yield name, {**status, "observedGeneration": _generation(one), "nodes": effective}
 
     def _note(self, problem: str) -> None:
         if problem and problem != self._problem:

@@ -34,11 +34,13 @@ class _TooOldError(Exception):
 
 @dataclass(slots=True)
 class PolicyObjects:
-    """`changed` is given all that there are, by name, whenever they are others. `log`: that the API stops answering, or does again."""
+    """`changed` is given all that there are, by name, whenever they are others; `noted` those statuses that are. `log`: that the API
+    stops answering, or does again."""
 
     access: Access
     changed: Callable[[Objects], object]
     log: Callable[[str], None]
+    noted: Callable[[Mapping[str, Object]], object] = lambda _: None
     pauses_s: tuple[float, ...] = PAUSES_S
     problem: str = "they have not been listed yet"
     _over: threading.Event = field(default_factory=threading.Event)
@@ -112,7 +114,10 @@ class PolicyObjects:
         """A change of status is none."""
         if _told(objects) != _told(self._objects) or not self._objects:
             self.changed(objects)
-        self._objects = objects
+        before, self._objects = self._objects, objects
+        statuses = {name: mapping(one, "status") for name, one in objects.items()}
+        if news := {name: status for name, status in statuses.items() if status != mapping(before.get(name, {}), "status")}:
+            self.noted(news)
 
     @contextmanager
     def _asked(self, query: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Iterator[http.client.HTTPResponse]:

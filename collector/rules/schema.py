@@ -91,7 +91,7 @@ POLICY: dict[str, Schema] = {
 }
 STATUS: dict[str, Schema] = {
     "accepted": {"type": "boolean", "description": "whether this generation is in force; if not, the last that was accepted stays so"},
-    "message": {"type": "string", "description": "why it is not: the key, and what was expected"},
+    "message": {"type": "string", "description": "why it is not: the key, and what was expected; which collector has not taken it"},
     "observedGeneration": {"type": "integer", "format": "int64"},
     "rules": {"type": "integer"},
     "nodes": {

@@ -26,6 +26,7 @@ ALONE = Alone(
     NOBODY,
     NOBODY,
     alerts,
+    lambda: [{"name": "agents", "status": {}}],
 )
 
 
@@ -35,6 +36,7 @@ def asked(name: str, **given: Any) -> list[dict[str, Any]]:
 
 def test_it_says_whose_agents_call_and_how_it_sees_workloads() -> None:
     assert asked("live") == [{"nodes": ["b", "n1"], "pid": 1}]
+    assert asked("policies") == [{"name": "agents", "status": {}}]
     assert [row["session"] for row in asked("workloads", sessions=["s", "t"])] == ["s", "t"]
 
 

@@ -1,18 +1,27 @@
 """A real collector that judges by objects of an API over TLS: what is in force, what they are told, and what is recorded."""
 
 import json
+import subprocess
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.collectors import ask, collector
+from support.collectors import ask, collector, kill, start, stop
 from support.pod_api import PodApi, pod_api
-from support.receivers import until
+from support.receivers import free_port, until
+from support.scripted_agent import ScriptedAgent
+from support.shared_database import Shared
+from support.tls_directories import SERVER, authority, tls_directory
 from typer.testing import CliRunner
 
 from chaperone.collector.__main__ import main
 from chaperone.collector.cli.app import app
+from chaperone.collector.identity.caller import COLLECTORS
+from chaperone.collector.identity.certificates import Subject
 from chaperone.collector.lookup.objects import PATH
+from chaperone.collector.policing import LOOK_S, SHARED
 
 
 def kubeconfig(api: PodApi, directory: Path) -> Path:
@@ -73,6 +82,44 @@ def test_objects_are_in_force_told_and_recorded(tmp_path: Path) -> None:
         "removed policies.chaperone.dev/agents by unknown",
     ]
     assert "    -  do: alert\n    +  do: deny\n" in shown
+
+
+def test_the_status_is_of_all_collectors_whichever_writes_it(tmp_path: Path, shared: Shared) -> None:
+    """The first of the list does; while it is gone the second, which names it; and it again when it is back, also over what was written."""
+    tls = tls_directory(tmp_path / "tls", authority(), Subject("collector", (COLLECTORS,), SERVER.hosts))
+    addresses = [f"localhost:{free_port()}" for _ in range(2)]
+    gone = f"collector {addresses[0]} did not answer (unavailable): its nodes are missing"
+    (tmp_path / "account").mkdir()
+    with pod_api(tmp_path / "account") as api, ExitStack() as ending:
+
+        def started(number: int) -> "subprocess.Popen[bytes]":
+            own = ["--listen", addresses[number], "--this-collector", addresses[number], "--policy-objects", str(kubeconfig(api, tmp_path))]
+            options = ["--tls", str(tls), "--collectors", ",".join(addresses), "--no-default-policy", *shared.options]
+            process = start(tmp_path / str(number), *own, *options)
+            ending.callback(lambda: process.poll() is None and stop(process))
+            return process
+
+        def told() -> tuple[list[str], str]:
+            status = api.listed(PATH, {})["items"][0].get("status", {})
+            return status.get("nodes", []), status.get("message", "")
+
+        def writes() -> int:
+            return sum(1 for method, _ in api.requests if method == "PATCH")
+
+        first, _ = started(0), started(1)
+        for number in range(2):
+            ending.callback(ScriptedAgent(tmp_path / str(number), name=f"a{number}", node=f"n{number}").close)
+        api.put(PATH, policy(1, "alert"))
+        until(lambda: told() == (["n0", "n1"], ""))
+        until_quiet = writes()
+        time.sleep(2 * SHARED * LOOK_S)
+        assert (writes() - until_quiet, told()) == (0, (["n0", "n1"], "")), "nobody writes over the other"
+        kill(first)
+        until(lambda: told() == (["n1"], gone))
+        started(0)
+        until(lambda: told() == (["n1"], ""))
+        api.patched(f"{PATH}/agents/status", [{"value": {"nodes": ["n9"], "message": "by somebody who could not ask"}}])
+        until(lambda: told() == (["n1"], ""))
 
 
 def test_a_kubeconfig_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,7 @@ def together(peers: Peers, effective: str = "nothing", is_shared: bool = True) -
     def modes(session: str) -> dict[str, Any]:
         return {"session": session, "effective": effective}
 
-    return Together(peers, Alone(lambda: frozenset({"n1"}), lambda: {"pid": 1}, modes, office, NOBODY, NOBODY, NOBODY), is_shared)
+    return Together(peers, Alone(lambda: frozenset({"n1"}), lambda: {"pid": 1}, modes, office, NOBODY, NOBODY, NOBODY, NOBODY), is_shared)
 
 
 def test_nodes_are_those_of_all_and_the_first_that_answers_speaks() -> None:

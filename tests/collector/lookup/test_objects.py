@@ -25,6 +25,7 @@ class Seen:
     def __init__(self) -> None:
         self.all: list[Objects] = []
         self.said: list[str] = []
+        self.noted: list[Objects] = []
 
     def names(self) -> list[str]:
         return sorted(self.all[-1]) if self.all else []
@@ -35,7 +36,7 @@ def watched(api: PodApi) -> Iterator[tuple[PolicyObjects, Seen]]:
     seen = Seen()
     context = ssl.create_default_context(cafile=str(api.directory / "ca.crt"))
     access = Access("127.0.0.1", api.port, frozenset(), context, lambda: api.token)
-    objects = PolicyObjects(access, seen.all.append, seen.said.append, (0.05,))
+    objects = PolicyObjects(access, seen.all.append, seen.said.append, seen.noted.append, (0.05,))
     objects.start()
     try:
         yield objects, seen
@@ -99,6 +100,9 @@ def test_a_status_is_written_and_is_no_change(api: PodApi) -> None:
         until(lambda: seen.names() == ["a"])
         objects.tell("a", {"accepted": True})
         assert api.listed(PATH, {})["items"][0]["status"] == {"accepted": True}
+        until(lambda: seen.noted == [{"a": {"accepted": True}}])
+        api.patched(f"{PATH}/a/status", [{"value": {"accepted": False}}])
+        until(lambda: seen.noted[1:] == [{"a": {"accepted": False}}])
         api.put(PATH, policy("b"))
         until(lambda: seen.names() == ["a", "b"])
         assert len(seen.all) == 2
