@@ -1,11 +1,14 @@
-"""End a TLS object's connection for both sides: shutdown(2) on the socket itself, through a descriptor of its process.
+"""End a TLS object's connection for both sides: shutdown(2) on the socket itself, through a descriptor of its process. Or ask that socket.
 
 Which socket that is, the kernel side tells by the first record that leaves on it (bpf/tie.h). Before that it is known only if its
 process has exactly one connection that began with a TLS handshake and that no other object has.
 """
 
+import array
+import fcntl
 import socket
 import threading
+from contextlib import suppress
 from typing import TypeVar
 
 from chaperone.agent.ending.ends import socket_of
@@ -13,6 +16,7 @@ from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpe
 from chaperone.proto.records import Direction
 
 LIMIT = 65536
+SIOCOUTQNSD = 0x894B  # include/uapi/linux/sockios.h, tcp(7)
 Key = TypeVar("Key")
 
 
@@ -41,6 +45,16 @@ class Sockets:
         except OSError as error:
             return f"its socket cannot be reached: {error.strerror}"
 
+    def queued(self, pid: int, handle: int) -> int | None:
+        """Bytes that the object's socket has taken and not sent yet; None where it is not known or not there."""
+        with self._lock:
+            cookie = self._tied.get((pid, handle))
+        with suppress(OSError):
+            if cookie is not None and (found := socket_of(pid, cookie)):
+                with found:
+                    return _unsent(found)
+        return None
+
     def _learn(self, value: SocketValue) -> None:
         match value:
             case SocketOpened(protocol="tcp"):
@@ -59,6 +73,13 @@ def _put(table: dict[Key, int], key: Key, value: int) -> None:
     table[key] = value
     if len(table) > LIMIT:
         table.pop(next(iter(table)))
+
+
+def _unsent(found: socket.socket) -> int:
+    """OSError where it is no TCP socket."""
+    number = array.array("i", [0])
+    fcntl.ioctl(found.fileno(), SIOCOUTQNSD, number)
+    return number[0]
 
 
 def _shut(pid: int, cookie: int) -> bool:

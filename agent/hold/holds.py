@@ -27,7 +27,7 @@ from chaperone.agent.hold.allowance import SHARE
 from chaperone.agent.hold.disconnect import Sockets
 from chaperone.agent.hold.lane import NEVER, Lane, OrderError
 from chaperone.agent.hold.layout import HeldRecord, HoldFrom, Pending
-from chaperone.agent.hold.ledger import Ledger
+from chaperone.agent.hold.ledger import UNHELD, Ledger
 from chaperone.agent.hold.marks import mark_of, unmark
 from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.hold.patience import Patience
@@ -35,6 +35,7 @@ from chaperone.agent.hold.ptrace import FOLLOW, Kind, Option, Stop
 from chaperone.agent.hold.room import Room
 from chaperone.agent.hold.seizer import Seizer
 from chaperone.agent.hold.terms import Terms
+from chaperone.agent.hold.underway import under_way
 from chaperone.agent.hold.waiting import Waiting, World
 from chaperone.agent.sockets.values import SocketDenied, SocketValue
 from chaperone.agent.trace.governed import group_id
@@ -531,6 +532,13 @@ class Holds:
         values.positions[:] = [max(0, position - lane.begin) for position in lane.positions]
         self.ledger.unheld(lane.key, values.positions[Direction.OUT])
         self.world.kernel.store("hold_positions", values, lane.key)
+        if self.ledger.is_free(lane.key) and lane.positions[Direction.OUT] < UNHELD:
+            self._count_again(lane.key)
+
+    def _count_again(self, key: StreamKey) -> None:
+        """The second lock, too: what was let go of before, and no more. Not where that cannot be known."""
+        if way := under_way(self.world.kernel, self.sockets, key):
+            self.ledger.hold_again(key, way.reach, way.queued)
 
     def _forget(self, stream: StreamId) -> None:
         if lane := self.lanes.pop(stream, None):

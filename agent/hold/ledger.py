@@ -14,12 +14,14 @@ from chaperone.agent.trace.layout import StreamKey
 
 LINGER_NS = 60_000_000_000  # what an object that is gone wrote may wait in its socket
 UNLIMITED = 2**62
+UNHELD = NEVER // 2  # a position from here on is none: what the kernel's lack was taken off
 
 
 @dataclass(slots=True)
 class _Account:
     """Of one object. `before`: of earlier ones of that name; `reach`: its position up to which calls were decided about; `gained`: bytes
-    that left beyond those written, or below 0 that did not; `ties`: how often objects of that name had been tied when this one began."""
+    that left beyond those written, or below 0 that did not; `ties`: how often objects of that name had been tied when this one began;
+    `floor`: what has left, and was on its way, when it came to be held again."""
 
     before: int = 0
     reach: int = 0
@@ -27,6 +29,7 @@ class _Account:
     pooled: int = 0
     ties: int = 0
     unlimited: bool = False
+    floor: int = 0
     closed: int = 0  # when; 0: it goes on
 
     @property
@@ -37,7 +40,7 @@ class _Account:
     @property
     def bytes(self) -> int:
         """That may leave."""
-        return UNLIMITED if self.unlimited else max(0, self.decided)
+        return UNLIMITED if self.unlimited else max(0, self.decided, self.floor)
 
 
 Name = tuple[int, int]
@@ -74,9 +77,21 @@ class Ledger:
             account.unlimited = True
             self._store(key, account, 0)
 
+    def is_free(self, key: StreamKey) -> bool:
+        """Whether all of it may leave."""
+        account = self._accounts.get(_name(key))
+        return account is not None and account.unlimited
+
+    def hold_again(self, key: StreamKey, reach: int, queued: int) -> None:
+        """It is held once more. Its calls up to this position were not, and so many bytes beyond those that have left are on their way."""
+        account = self._accounts[_name(key)]
+        account.unlimited, account.reach = False, max(account.reach, reach)
+        account.floor = self._spent(Object(key.handle, key.pid)).bytes + queued if queued else 0
+        self._store(key, account, 0)
+
     def unheld(self, key: StreamKey, position: int) -> None:
         """Up to this position its calls are not held."""
-        if position >= NEVER // 2:
+        if position >= UNHELD:
             self.free(key)
         elif position:
             self.leaves(key, position)

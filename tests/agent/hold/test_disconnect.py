@@ -1,5 +1,6 @@
 import os
 import socket
+from contextlib import suppress
 
 from chaperone.agent.ending.ends import SO_COOKIE
 from chaperone.agent.hold.disconnect import LIMIT, Sockets
@@ -48,6 +49,22 @@ def test_one_that_another_object_has_or_that_is_closing_is_not_taken() -> None:
     sockets = known(cookie)
     sockets.saw(SocketClosing(cookie, 1))
     assert sockets.shut(PID, 7) == "its socket is not known"
+
+
+def test_what_a_socket_has_not_sent_yet_is_known_once_it_is_tied() -> None:
+    """To somebody who reads nothing."""
+    client, _server, cookie = connected()
+    sockets = known(cookie)
+    assert sockets.queued(PID, 7) is None
+    sockets.saw(SocketTied(PID, 1, 1, 7, cookie))
+    assert sockets.queued(PID, 7) == 0
+    client.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            client.send(bytes(1 << 20))
+    assert (sockets.queued(PID, 7) or 0) > 0
+    client.close()
+    assert sockets.queued(PID, 7) is None
 
 
 def test_of_a_process_that_is_gone_nothing_can_be_reached() -> None:

@@ -68,6 +68,28 @@ def test_what_is_not_held_may_leave_up_to_there_or_without_end() -> None:
     assert maps.may(KEY.handle) == UNLIMITED
 
 
+def test_one_that_is_held_again_may_send_what_was_let_go_before() -> None:
+    maps, made = ledger()
+    made.leaves(KEY, 100, 20)
+    made.unheld(KEY, NEVER)
+    assert made.is_free(KEY)
+    maps.spend(KEY, 4020)
+    made.hold_again(KEY, 5000, 0)
+    assert maps.may(KEY.handle) == 5020 and not made.is_free(KEY)
+    made.leaves(KEY, 5010)
+    assert maps.may(KEY.handle) == 5030
+
+
+def test_of_a_call_that_comes_again_a_part_may_have_left_before_it_is_decided() -> None:
+    maps, made = ledger()
+    made.unheld(KEY, NEVER)
+    maps.spend(KEY, 7000)
+    made.hold_again(KEY, 5000, 1500)
+    assert maps.may(KEY.handle) == 8500
+    made.leaves(KEY, 9000)
+    assert maps.may(KEY.handle) == 9000, "and is counted once"
+
+
 def test_the_next_object_at_an_address_begins_with_what_the_last_one_may() -> None:
     """Some of that may be under way still; the kernel counts on."""
     maps, made = ledger()

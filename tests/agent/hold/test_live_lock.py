@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from support import dying_enforcer
 from support.enforced import DENYING, Enforced, client, enforced, until
 from support.kernel import cgroup, skip_without_kernel
 
+from chaperone.agent.hold.lane import NEVER
 from chaperone.agent.hold.layout import Object, Released, Spent
 from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.sockets.layout import Denied
 from chaperone.agent.sockets.values import SocketDenied
 from chaperone.agent.trace.values import TlsHeld
-from chaperone.proto.records import Hold
+from chaperone.proto.ids import StreamId
+from chaperone.proto.records import Direction, Hold
 
 pytestmark = pytest.mark.kernel
 ASK = 'tls.sendall(b"0 5\\n"); print(len(tls.recv(5)), flush=True)\n'
@@ -151,3 +154,63 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+AGAIN = f"""
+tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+free, again, ended = map(pathlib.Path, sys.argv[3:])
+tls.sendall(b"0 5\\n"); tls.recv(5)
+def heard(size):
+    while size: size -= len(tls.recv(min(size, 65536)))
+{{}}
+os.write(tls.fileno(), {FORGED!r})
+try: print(tls.recv(5))
+except OSError: print("ended", flush=True)
+"""
+QUIET = """
+tls.sendall(b"0 7\\n"); tls.recv(7)
+free.touch()
+while not again.exists(): time.sleep(0.005)
+tls.sendall(b"0 7\\n"); tls.recv(7)
+"""
+# Its server writes, and does not read, until it is read.
+BLOCKED = """
+tls.settimeout({limit})
+tls.sendall(b"0 50000000\\n")
+time.sleep(0.5)
+def begin():
+    time.sleep(1)
+    free.touch()
+    while not again.exists(): time.sleep(0.005)
+    heard(50000000)
+thread = threading.Thread(target=begin)
+thread.start()
+tls.sendall(b"9000000 5\\n" + bytes(9000000))
+thread.join()
+tls.recv(5)
+tls.sendall(b"0 7\\n"); tls.recv(7)
+"""
+
+
+@pytest.mark.parametrize("said", [QUIET, BLOCKED.format(limit=None), BLOCKED.format(limit=60)], ids=["quiet", "in a call", "would block"])
+def test_one_that_was_let_go_is_counted_from_when_it_is_held_again(tracer, server, tmp_path, said) -> None:
+    """What was let go before leaves, also what still waits in its socket; a record of one's own does not."""
+    free, again, ended = (tmp_path / name for name in ("free", "again", "ended"))
+    with enforced(tracer) as it:
+
+        def decide(hold: Hold) -> Order:
+            if not hold.position:
+                it.holds.hold_from(hold.stream, Direction.OUT, NEVER)
+                threading.Thread(target=hold_again, args=[hold.stream]).start()
+            return Order(hold.hold, Name.PASS)
+
+        def hold_again(stream: StreamId) -> None:
+            until(free.exists)
+            it.holds.hold_from(stream, Direction.OUT, 4)
+            again.touch()
+
+        program = "import os, pathlib, threading, time\n" + AGAIN.format(said)
+        _, shown = it.run([*client(server, program), *map(str, (free, again, ended))], decide)
+        assert denied(it) == [Denied.BEYOND] and shown in ("ended\n", "b''\n")
+        [(may, gone)] = accounts(it)
+        assert may == gone == len(server.finished()[-1][0]) and len(it.asked) > 1
