@@ -376,6 +376,8 @@ def test_only_before_the_chart_is_removed_agents_end_then_nodes_are_cleaned_up_t
         "chaperone-removal-nodes",
     ]
     assert [one["kind"] for one in order[:3]] == ["ServiceAccount", "Role", "RoleBinding"]
+    shown = "helm.sh/hook-output-log-policy"  # a job that has succeeded is gone, and with it its log
+    assert [one["metadata"]["annotations"].get(shown) for one in order if one["kind"] == "Job"] == ["hook-succeeded,hook-failed"] * 2
 
 
 def test_nodes_are_cleaned_up_where_agents_are() -> None:

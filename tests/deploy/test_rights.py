@@ -63,7 +63,7 @@ def test_whoever_keeps_certificates_may_keep_them_alone(tmp_path: Path) -> None:
 def test_whoever_removes_agents_may_do_that_alone(tmp_path: Path) -> None:
     objects = rendered({})
     with daemon_sets_api(tmp_path) as (state, server):
-        state.sets = {"chaperone-agent": 1, "chaperone-clean-up": 1}
+        state.sets, state.away = {"chaperone-agent": 3, "chaperone-clean-up": 1}, 1
         for step in ("agents", "nodes"):
             (container,) = named(objects, "Job", f"chaperone-removal-{step}")["spec"]["template"]["spec"]["containers"]
             words = [*container["command"][1:], *container["args"], "--kubeconfig", str(server.kubeconfig(tmp_path))]
