@@ -45,10 +45,7 @@ class Leftovers:
             room -= size
             if size and (start.given_up or not start.sealed_key or room < 0):
                 self._give_up(start, NO_ROOM if start.sealed_key else NO_KEY)
-            if start.sessions or size or start.given_up:
-                self.starts[start.agent] = start
-            else:
-                self._forget(start)
+            self.starts[start.agent] = start
 
     def news(self) -> list[str]:
         """What nobody was told yet."""
@@ -105,11 +102,6 @@ class Leftovers:
             except OSError as error:
                 self._say(f"what lies in {folder} can't be read and stays there: {error.strerror}")
 
-    def _forget(self, start: Start) -> None:
-        """There is nothing of it, but it did not end well, or its folder were not there: perhaps it found no room on disk."""
-        self._say(f"agent {start.agent} died and left nothing in {self.root}: what it had not delivered is not known")
-        start.remove()
-
     def _give_up(self, start: Start, why: str) -> None:
         try:
             start.give_up(why)
@@ -128,7 +120,11 @@ class Leftovers:
         return wire.Batch(wall_offset_ns=start.offset, records=frame, size=len(data))
 
     def _ending(self, start: Start) -> Iterator[Record]:
-        """A session that it had ended itself needs only what is missing; whose that was, nobody knows."""
+        """A session that it had ended itself needs only what is missing; whose that was, nobody knows. One of whom there is nothing did
+        not end well, or its folder were not there: perhaps it found no room on disk."""
+        if start.is_blank():
+            text = f"agent {start.agent} died and left nothing in {self.root}: what it had not delivered is not known"
+            yield Note(NO_SESSION, start.died_ns, "spool", text, complete=False)
         for session in start.sessions or (NO_SESSION,):
             ended = self.known.get(session, Ended())
             if session is not NO_SESSION:

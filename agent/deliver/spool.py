@@ -74,7 +74,7 @@ class Spool:
         """The key of a collector that welcomed us: for now, and for a start that meets no collector. One that is no key is none."""
         try:
             self.seal_to(public)
-            replaced(self.folder.parent / KNOWN, base64.b64encode(public))
+            replaced(self.folder.parent / KNOWN, base64.b64encode(public), self.folder)
         except (OSError, ValueError) as error:
             self.trouble = f"the collector's key can't be used: {type(error).__name__}"
 
@@ -242,8 +242,8 @@ def reserved(path: Path) -> bool:
     return True
 
 
-def replaced(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+def replaced(path: Path, data: bytes, drafts: Path | None = None) -> None:
+    """Whole or not at all. `drafts`: a folder beside, for what is left of it when we die meanwhile."""
+    draft = (drafts or path.parent) / f"{path.name}.{os.getpid()}"
     draft.write_bytes(data)
     draft.replace(path)

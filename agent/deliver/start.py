@@ -64,6 +64,10 @@ class Start:
         if self.given_up:
             yield f"its last batches were given up: {self.given_up}"
 
+    def is_blank(self) -> bool:
+        """Whether it left no word."""
+        return not (self.sessions or self.given_up or self.size())
+
     def size(self) -> int:
         """Bytes on disk."""
         return sum(map(_size, self._segments()))

@@ -231,5 +231,21 @@ def test_a_folder_with_any_start_is_no_trouble(tmp_path: Path) -> None:
         (tmp_path / str(number) / "start.json").write_text(text)
     (tmp_path / "empty").mkdir()
     leftovers = found(tmp_path)
-    assert leftovers.starts == {} and len(leftovers.news()) == 7, "each says that nothing is known of it"
+    assert leftovers.news() == [] and [len(texts(last)) for last in said(leftovers)] == [1] * 7, "each says that nothing is known of it"
+    for agent in list(leftovers.starts):
+        leftovers.acknowledge(agent, 1)
     assert not any(path.is_dir() for path in tmp_path.iterdir())
+
+
+def test_that_an_agent_left_nothing_is_said_until_it_is_stored(tmp_path: Path) -> None:
+    """Who finds that may die as well, before it has told anybody."""
+    (tmp_path / "a").mkdir()
+    for _ in range(2):
+        leftovers = found(tmp_path)
+        [last] = said(leftovers)
+        assert texts(last) == [f": agent a died and left nothing in {tmp_path}: what it had not delivered is not known"]
+        leftovers.close()
+    leftovers = found(tmp_path)
+    said(leftovers)
+    leftovers.acknowledge("a", 1)
+    assert found(tmp_path).starts == {}

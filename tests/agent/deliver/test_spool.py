@@ -117,6 +117,22 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert lock_of(tmp_path / "dead") is not None
 
 
+def test_one_that_dies_as_it_remembers_a_key_leaves_nothing_beside_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder goes when its spool was delivered; who is beside it stays."""
+
+    goes_on = Path.replace
+
+    def died(draft: Path, target: Path) -> Path:
+        if target.parent == tmp_path:
+            raise OSError(5, "it never came to that")
+        return goes_on(draft, target)
+
+    spool = Spool(tmp_path, "agent", MIB)
+    monkeypatch.setattr(Path, "replace", died)
+    spool.remember(public_of(PRIVATE))
+    assert [path.name for path in tmp_path.iterdir()] == ["agent"]
+
+
 def test_the_key_of_a_collector_is_remembered_and_one_that_is_none_is_not(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "a", MIB)
     assert known_key(tmp_path) == b""
