@@ -15,6 +15,7 @@ struct unsent {
   u64 time; /* of the entry */
   u64 size; /* offered by it, and what they were replaced by, as in struct call */
   u64 sent;
+  u64 buffer; /* of a call that was replaced and takes several records, a copy of what it offered (agent/hold/acts.py) */
 };
 
 /* TLS object -> what its last send encrypted without having sent it; from that call until the one that has. LRU, as `calls`. */
@@ -53,6 +54,7 @@ static void keep_unsent(struct stream_key *key, struct call *call) {
   kept->time = call->time;
   kept->size = call->size;
   kept->sent = call->sent;
+  kept->buffer = call->buffer;
   u64 last = call->length - 1;
   if (last >= UNSENT_LIMIT) last = UNSENT_LIMIT - 1;
   asm volatile("%0 &= %1" : "+r"(last) : "i"(UNSENT_LIMIT - 1));
@@ -85,6 +87,7 @@ int on_gnutls_send_return(struct pt_regs *ctx) {
   if (kept) {
     call.size = kept->size;
     call.sent = kept->sent;
+    call.buffer = kept->buffer;
   }
   if (result <= 0 || corked.lookup(&key)) return 0;
   u64 counted = returned(&called, &call, result, LIBRARY_GNUTLS);

@@ -21,6 +21,7 @@ from chaperone.agent.trace.values import Site
 from chaperone.proto.records import Direction
 
 Done = tuple[str, bytes]
+RECORD = 16384  # bytes; RFC 8446 §5.1
 
 
 class Acts:
@@ -77,16 +78,25 @@ class Acts:
         if data == waiting.data:
             return self._pass(raw, waiting, order)
         if data:
-            lane.unfinished = Unfinished(waiting.position, waiting.data, waiting.held.buffer, self._arena.put(raw, data), len(data))
+            lane.unfinished = self._placed(raw, waiting, data)
             self._send(raw, lane.unfinished)
         else:
             edits.skip(raw, waiting.held.size, self._exit(raw))
         return "", data
 
+    def _placed(self, raw: HeldRecord, waiting: Waiting, data: bytes) -> Unfinished:
+        """The kernel reads what was offered when all was accepted. With GnuTLS a program may put something else there before that, unless
+        all is one record, which the kernel copies in time."""
+        offered, buffer = waiting.data, waiting.held.buffer
+        if not edits.is_gnutls(raw) or max(len(data), len(offered)) <= RECORD:
+            return Unfinished(waiting.position, offered, buffer, self._arena.put(raw, data), buffer, len(data))
+        address = self._arena.put(raw, data + offered)
+        return Unfinished(waiting.position, offered, buffer, address, address + len(data), len(data))
+
     def _send(self, raw: HeldRecord, write: Unfinished) -> None:
         """Have the call write what is left of it; its return is held unless the caller's length is right by itself."""
         left = write.size - write.done
-        raw.call.sent, raw.call.size, raw.call.buffer = left, len(write.offered), write.buffer
+        raw.call.sent, raw.call.size, raw.call.buffer = left, len(write.offered), write.copy
         edits.substitute(raw, write.address + write.done, left)
 
     def _answer(self, raw: HeldRecord, waiting: Waiting, order: Order) -> Done:

@@ -29,13 +29,15 @@ class Piece:
 @dataclass(frozen=True, slots=True)
 class Unfinished:
     """A write in the place of `offered` (at `buffer`) at `position`: `done` bytes of it, which lies at `address`, were taken.
-    `is_called`: we call for the rest of it; by then `buffer` may hold something else, which GnuTLS does not mind.
+    `is_called`: we call for the rest of it; by then `buffer` may hold something else, which GnuTLS does not mind. `copy`: where what was
+    offered can be read until then.
     """
 
     position: int
     offered: bytes
     buffer: int
     address: int
+    copy: int
     size: int
     done: int = 0
     is_called: bool = False

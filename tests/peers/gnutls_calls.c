@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #define TOTAL 400000
+#ifndef PIECE
 #define PIECE 20000 /* more than a record holds */
+#endif
 
 static int connected;
 static gnutls_session_t session;

@@ -97,17 +97,18 @@ def test_every_call_of_gnutls_arrives(tracer, server, gnutls, tmp_path):
         assert it.recorded(Direction.IN) == server.finished()[0][1][:-7]  # a packet of the library's own
 
 
-def test_what_gnutls_sends_later_in_a_writes_place_goes_on_where_it_was(tracer, server, gnutls, tmp_path):
-    """40,000 bytes in the place of 20,000, of which records answer E_AGAIN; it then calls with the same buffer, another one or none, and
-    the first one overwritten."""
-    program, head, total = c_peer.built("gnutls_calls", tmp_path, "-lgnutls"), len(b"400000 30000\n"), 400_000
+@pytest.mark.parametrize(("size", "each"), [(20_000, 2), (10_000, 5)])
+def test_what_gnutls_sends_later_in_a_writes_place_goes_on_where_it_was(tracer, server, gnutls, tmp_path, size, each):
+    """The bytes of so many writes in the place of the last one's, of which records answer E_AGAIN; it then calls with the same buffer, or
+    with another one or none, and the first one overwritten. What is recorded is what was judged."""
+    program, head, total = c_peer.built("gnutls_calls", tmp_path, "-lgnutls", f"-DPIECE={size}"), len(b"400000 30000\n"), 400_000
     begin = [0]
 
     def decide(hold: Hold) -> Order:
         end = hold.position + hold.size
         if hold.position >= head + total:
             return Order(hold.hold, Name.PASS)
-        if len(it.asked) % 2 and end < head + total:
+        if len(it.asked) % each and end < head + total:
             return Order(hold.hold, Name.SKIP)
         piece, begin[0] = Piece(begin[0], end, "", NONE), end
         return Order(hold.hold, Name.WRITE, (piece,), end)
@@ -116,7 +117,9 @@ def test_what_gnutls_sends_later_in_a_writes_place_goes_on_where_it_was(tracer, 
         status, said = it.run([str(program), str(server.port), str(server.certificate)], decide)
     written = bytes(ord("a") + i % 23 + i // 9973 % 3 for i in range(total))
     assert (status, said) == (0, "") and server.finished()[0][0].startswith(b"400000 30000\n" + written)
-    assert [hold.size for hold in it.asked][:21] == [head] + [20_000] * 20
+    assert [hold.size for hold in it.asked][: 1 + total // size] == [head] + [size] * (total // size)
+    judged = b"".join(hold.data for hold in it.asked)
+    assert it.recorded(Direction.OUT) == judged and judged.startswith(b"400000 30000\n" + written)
 
 
 def test_every_call_of_openssl_arrives(tracer, server, tmp_path):

@@ -83,7 +83,7 @@ def test_of_what_was_accepted_nothing_comes_again(lane: Lane) -> None:
 
 
 def test_a_write_that_is_not_done_may_come_again(lane: Lane) -> None:
-    lane.unfinished = Unfinished(7, b"abc", 0, 0, 9)
+    lane.unfinished = Unfinished(7, b"abc", 0, 0, 0, 9)
     assert [lane.may_repeat(at) for at in (6, 7, 8)] == [False, True, False] and lane.size == 3
     assert lane.goes_on(7, b"abc") and not lane.goes_on(7, b"xyz") and not lane.goes_on(8, b"abc")
     lane.unfinished = replace(lane.unfinished, is_called=True)

@@ -55,7 +55,7 @@ def owed(made: Lane) -> None:
 
 
 def offered(made: Lane) -> None:
-    made.unfinished = Unfinished(1, bytes(50), 0, 0, 9)
+    made.unfinished = Unfinished(1, bytes(50), 0, 0, 0, 9)
 
 
 @pytest.mark.parametrize("change", [gathered, owed, offered])
