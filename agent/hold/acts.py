@@ -5,7 +5,7 @@ Each act returns what is to be said of it, and the bytes that leave or are deliv
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from chaperone.agent.ending.ends import kill_group
@@ -18,6 +18,7 @@ from chaperone.agent.hold.layout import HeldRecord
 from chaperone.agent.hold.orders import Name, Order, Target
 from chaperone.agent.hold.waiting import Waiting, World
 from chaperone.agent.trace.values import Site
+from chaperone.proto.ids import StreamId
 from chaperone.proto.records import Direction
 
 Done = tuple[str, bytes]
@@ -25,10 +26,10 @@ RECORD = 16384  # bytes; RFC 8446 §5.1
 
 
 class Acts:
-    """What can be done about one held call. `announce` tells the kernel what of a stream is held from now on."""
+    """What can be done about one held call. `announce` tells the kernel what of a stream is held from now on. `lanes`: the workload's."""
 
-    def __init__(self, world: World, announce: Callable[[Lane], None], sockets: Sockets) -> None:
-        self.world, self.announce, self.sockets = world, announce, sockets
+    def __init__(self, world: World, announce: Callable[[Lane], None], sockets: Sockets, lanes: Mapping[StreamId, Lane]) -> None:
+        self.world, self.announce, self.sockets, self._lanes = world, announce, sockets, lanes
         self._arena = Arena()
 
     def perform(self, raw: HeldRecord, waiting: Waiting, order: Order) -> Done:
@@ -88,9 +89,10 @@ class Acts:
         """The kernel reads what was offered when all was accepted. With GnuTLS a program may put something else there before that, unless
         all is one record, which the kernel copies in time."""
         offered, buffer = waiting.data, waiting.held.buffer
+        busy = [lane.unfinished.space for lane in self._lanes.values() if lane.unfinished and lane.key.pid == raw.head.pid]
         if not edits.is_gnutls(raw) or max(len(data), len(offered)) <= RECORD:
-            return Unfinished(waiting.position, offered, buffer, self._arena.put(raw, data), buffer, len(data))
-        address = self._arena.put(raw, data + offered)
+            return Unfinished(waiting.position, offered, buffer, self._arena.put(raw, data, busy), buffer, len(data))
+        address = self._arena.put(raw, data + offered, busy)
         return Unfinished(waiting.position, offered, buffer, address, address + len(data), len(data))
 
     def _send(self, raw: HeldRecord, write: Unfinished) -> None:

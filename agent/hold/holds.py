@@ -72,7 +72,7 @@ class Holds:
         self.patience = Patience()
         self.room = Room(world.kernel)
         self.sockets = Sockets()
-        self.acts = Acts(world, self._announce, self.sockets)
+        self.acts = Acts(world, self._announce, self.sockets, self.lanes)
         self.ledger = Ledger(world.kernel, group_id(world.cgroup), terms.covers)
         self._by_key: dict[tuple[int, ...], Lane] = {}
         self._stopped: dict[int, HeldRecord] = {}

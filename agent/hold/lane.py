@@ -42,6 +42,11 @@ class Unfinished:
     done: int = 0
     is_called: bool = False
 
+    @property
+    def space(self) -> range:
+        """The addresses of what we have put into its process for it."""
+        return range(self.address, self.address + self.size if self.copy == self.buffer else self.copy + len(self.offered))
+
 
 @dataclass(slots=True)
 class Lane:

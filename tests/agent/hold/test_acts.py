@@ -56,6 +56,39 @@ def test_other_bytes_of_another_length_leave_and_the_caller_reads_its_own_length
         assert it.recorded(Direction.OUT) == b"0 9\n0 7\n"
 
 
+# The first connection's server writes, and does not read, until it is read.
+BLOCKED = """
+import threading, time
+tls.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+tls.sendall(b"0 50000000\\n")
+time.sleep(0.5)
+other = context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))), server_hostname="127.0.0.1")
+thread = threading.Thread(target=tls.sendall, args=[b"A" * 700000])
+thread.start()
+time.sleep(1)
+for _ in range(3):
+    other.sendall(b"B" * 700000)
+    other.recv(5)
+left = 50000000 + 5
+while left: left -= len(tls.recv(min(left, 65536)))
+thread.join()
+"""
+
+
+def test_what_a_call_still_writes_in_anothers_place_stays_as_it_is(tracer, server):
+    """However much is replaced in the same process meanwhile."""
+    head = b"699991 5\n"
+
+    def decide(hold: Hold) -> Order:
+        if hold.size != 700_000:
+            return Order(hold.hold, Name.PASS)
+        return Order(hold.hold, Name.WRITE, free=head + hold.data[:1].lower() * 699_991)
+
+    with enforced(tracer) as it:
+        assert it.run(client(server, BLOCKED), decide)[0] == 0
+        assert [out for out, _ in server.finished()] == [b"0 50000000\n" + head + b"a" * 699_991, (head + b"b" * 699_991) * 3]
+
+
 def test_dropped_bytes_never_leave(tracer, server):
     def decide(hold: Hold) -> Order:
         return Order(hold.hold, Name.PASS) if hold.position else Order(hold.hold, Name.WRITE, (), hold.size)

@@ -2,12 +2,30 @@ import pytest
 from support.enforced import client, enforced, until
 
 from chaperone.agent.gate import memory
-from chaperone.agent.hold.arena import SIZE, Arena
+from chaperone.agent.hold.arena import SIZE, Arena, _gap
 from chaperone.agent.hold.marks import mark_of
 from chaperone.agent.hold.orders import Name, Order
 from chaperone.agent.trace.values import TlsHeld
 
 pytestmark = pytest.mark.kernel
+
+
+@pytest.mark.parametrize(
+    ("wanted", "place", "taken", "found"),
+    [
+        (100, (0, 0), [], None),
+        (100, (640, 1000), [], 640),
+        (400, (640, 1000), [], 0),
+        (100, (640, 1000), [range(700, 710)], 0),
+        (400, (640, 1000), [range(100), range(900, 910)], 128),
+        (400, (640, 1000), [range(300, 301), range(900, 910)], 320),
+        (600, (640, 1000), [range(500, 501)], None),
+        (400, (640, 1000), [range(-4000, -3000), range(5000, 6000)], 0),
+        (400, (640, 1000), [range(-4000, 10)], 64),
+    ],
+)
+def test_there_is_room_where_nobody_writes_from(wanted: int, place: tuple[int, int], taken: list[range], found: int | None) -> None:
+    assert _gap(wanted, place, taken) == found
 
 
 def test_what_is_put_there_stays_until_the_ring_comes_round(tracer, server):

@@ -88,3 +88,8 @@ def test_a_write_that_is_not_done_may_come_again(lane: Lane) -> None:
     assert lane.goes_on(7, b"abc") and not lane.goes_on(7, b"xyz") and not lane.goes_on(8, b"abc")
     lane.unfinished = replace(lane.unfinished, is_called=True)
     assert lane.goes_on(7, b"xyz") and not lane.goes_on(8, b"abc")
+
+
+def test_what_was_put_into_its_process_for_a_write_is_known() -> None:
+    assert Unfinished(7, b"abc", 0x9000, 0x1000, 0x9000, 9).space == range(0x1000, 0x1009)
+    assert Unfinished(7, b"abc", 0x9000, 0x1000, 0x1009, 9).space == range(0x1000, 0x100C), "a copy lies behind"
