@@ -6,7 +6,7 @@ new. All from the gate's thread, so that a look at a new process is before the d
 """
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from chaperone.agent.trace.files import ProbedFiles
@@ -31,7 +31,7 @@ class Sweep:
         self._began = self._spent = 0.0
         self._waiting = deque[Member]()
         self._looked_at = set[Member]()
-        self._lists, self._missed = 0, Counter[int]()
+        self._lists = self._failed = 0
 
     def due_s(self) -> float:
         """Seconds until the next step."""
@@ -50,7 +50,7 @@ class Sweep:
         self._spent += time.monotonic() - now
 
     def _begin(self, now: float) -> None:
-        self._spent, self._lists, self._missed = 0.0, 0, Counter(self.programs.missed)
+        self._spent, self._lists, self._failed = 0.0, 0, self.programs.failed
         self._looked_at.clear()
         if self.files.disposable(now):
             self._began = now
@@ -69,7 +69,7 @@ class Sweep:
 
     def _drop(self) -> None:
         """Unless a look failed: then we do not know what is mapped."""
-        for inode in self.files.disposable(self._began) if self.programs.missed == self._missed else ():
+        for inode in self.files.disposable(self._began) if self.programs.failed == self._failed else ():
             self.files.drop(inode)
             self.dropped += 1
 

@@ -36,7 +36,7 @@ class Programs:
     one that is not known, and says whether that was all there is to do about it; `mark` takes an image and the pages of code that were
     known, unless one of them is to be looked into again; `keep` takes an image and a handle of each file that it has mapped.
 
-    `missed`: what there was no room for, by workload.
+    `missed`: what there was no room for, by workload, until that ends; `failed`: all of it.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class Programs:
         closer: Closer,
     ) -> None:
         self.attach, self.knows, self.mark, self.keep = attach, knows, mark, keep
-        self.closer, self.missed = closer, Counter[int]()
+        self.closer, self.missed, self.failed = closer, Counter[int](), 0
         self._looks: tuple[deque[Young], ...] = tuple(deque() for _ in LOOKS_S)  # by turn: each in the order of `due`
         self._young = 0
 
     def executed(self, image: Image) -> None:
         """A governed process runs another program: it is to be looked at now, and again while it is young."""
         if self._young >= YOUNG_LIMIT:
-            self.missed[image.workload] += 1
+            self._miss(image)
             return
         self._young += 1
         self._looks[0].append(Young(time.monotonic(), image, 0))
@@ -81,8 +81,13 @@ class Programs:
                     self.mark(image, code)
                 return code
         except OSError as error:
-            self.missed[image.workload] += error.errno not in GONE and not isinstance(error, ProcessLookupError)
+            if error.errno not in GONE and not isinstance(error, ProcessLookupError):
+                self._miss(image)
             return 0
+
+    def _miss(self, image: Image) -> None:
+        self.missed[image.workload] += 1
+        self.failed += 1
 
     def _again(self, young: Young) -> None:
         code, following = self.look(young.image, young.seen), young.turn + 1
