@@ -43,7 +43,9 @@ class Leftovers:
         for start in sorted(self._looked_into(folders), key=lambda start: -start.died_ns - start.offset):
             size = start.size()
             room -= size
-            if size and (start.given_up or not start.sealed_key or room < 0):
+            if not size:
+                start.give_back()
+            elif start.given_up or not start.sealed_key or room < 0:
                 self._give_up(start, NO_ROOM if start.sealed_key else NO_KEY)
             self.starts[start.agent] = start
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,6 +72,11 @@ class Start:
     def size(self) -> int:
         """Bytes on disk."""
         return sum(map(_size, self._segments()))
+
+    def give_back(self) -> None:
+        """The room that its agent had taken on the disk: where nothing is to be given up, nobody needs it any more."""
+        with suppress(OSError):
+            (self.folder / RESERVE).unlink(missing_ok=True)
 
     def give_up(self, why: str) -> None:
         """Make room. That it was so lies on disk before, until a collector has stored it. OSError."""

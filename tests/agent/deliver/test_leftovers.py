@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from chaperone.agent.deliver import start
 from chaperone.agent.deliver.leftovers import DIED, UNRECORDED, Leftovers
-from chaperone.agent.deliver.spool import ALIVE, LIFE, Spool
+from chaperone.agent.deliver.spool import ALIVE, LIFE, RESERVE, Spool
 from chaperone.agent.settings import Ended
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import SessionId
@@ -249,3 +249,13 @@ def test_that_an_agent_left_nothing_is_said_until_it_is_stored(tmp_path: Path) -
     said(leftovers)
     leftovers.acknowledge("a", 1)
     assert found(tmp_path).starts == {}
+
+
+def test_agents_that_left_nothing_keep_no_room_on_the_disk(tmp_path: Path) -> None:
+    """Where no collector answers, their folders may become many."""
+    for agent in ("a", "b"):
+        dead(tmp_path, agent, range(0))
+    leftovers = found(tmp_path)
+    assert sorted(leftovers.starts) == ["a", "b"] and not list(tmp_path.glob(f"*/{RESERVE}"))
+    leftovers.close()
+    assert sorted(found(tmp_path).starts) == ["a", "b"]
