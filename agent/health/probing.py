@@ -90,7 +90,6 @@ class SelfProbe:
         recording.sessions[number], recording.ids[number], recording.apiservers[id_] = session, id_, frozenset()
         undo.callback(recording.forget, (number,), session, is_dropped=True)
         recording.gate.watch(number, cgroup, is_new=True)
-        undo.callback(recording.gate.leave, number)
         return session
 
     def _started(self, cgroup: Path, undo: ExitStack) -> subprocess.Popen[bytes]:

@@ -48,6 +48,7 @@ def test_what_it_says_is_recorded_and_leaves_nothing(tracer: Tracer) -> None:
         recording = node.recording
         assert (recording.sessions, recording.ids, recording.apiservers, recording.undecided._kept) == ({}, {}, {}, {})
         assert not recording.lineage.living and not recording.connections._open and not recording.streams._open
+        assert not recording.gate.watched and not recording.gate.hooks.links
         assert not list(unified_hierarchy().glob(f"{NAME}{os.getpid()}"))
 
 
