@@ -1,4 +1,4 @@
-"""Batches through the pipeline, in one thread, and what came out of it to the journal. It knows neither of the two."""
+"""Batches through the pipeline, one after another, and what came out of it to the journal. It knows neither of the two."""
 
 import asyncio
 import time

@@ -35,7 +35,7 @@ Durable = Awaitable[str]  # "", or why it is not durable yet
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A batch as it came. `records` inflates and checks it: slow, so not in the event loop. ValueError when it is none."""
+    """A batch as it came. `records` inflates and checks it: slow, so of a large one not in the event loop. ValueError when it is none."""
 
     agent: str
     number: int
