@@ -165,12 +165,10 @@ class Orders:
             return _refused(said, f"it can be read in more than one way: {doubts[0]}")
         if verdict is None:
             return Decision(Fate.GO)
-        if verdict.action is Action.KILL:
-            return Decision(Fate.KILL, verdict=verdict)
-        if verdict.action is Action.DENY:
-            refused = _refused(said, _denied(verdict))
-            return refused if verdict.how is How.REFUSE else replace(refused, fate=Fate.KILL)
-        return self._approved(said, verdict)
+        if verdict.action is Action.APPROVE:
+            return self._approved(said, verdict)
+        refused = _refused(said, _denied(verdict))
+        return replace(refused, fate=Fate.KILL) if verdict.action is Action.KILL or verdict.how is How.DISCONNECT else refused
 
     def _approved(self, said: _Said, verdict: Verdict) -> Decision:
         if self._approvals is None:

@@ -34,6 +34,10 @@ RULES = """
   when: call.resource == "secrets" && call.verb in ["get", "list", "watch"]
   do: mask
   enforce: enforce
+- name: ends-it
+  when: call.verb == "patch"
+  do: kill
+  enforce: enforce
 """
 SCRIPT = """
 eval "$SAID"
@@ -48,6 +52,7 @@ said http2 twice --http2
 said secret-go kubectl get secret db-cred -o json
 said secret-http1 curl --http1.1 $URL/secrets/db-cred
 said secret-http2 curl --http2 $URL/secrets/db-cred
+said killed curl --http2 -X PATCH -H "Content-Type: application/merge-patch+json" -d '{}' $URL/pods/agent
 said python $PYTHON -c "
 import os, ssl, urllib.request
 told = {'Authorization': 'Bearer ' + os.environ['TOKEN']}
@@ -123,6 +128,14 @@ def test_a_connection_with_a_denied_request_goes_on(ran: Ran, name: str) -> None
 def test_python_reads_the_status(ran: Ran) -> None:
     status, out, err = ran.said("python")
     assert (status, out[:4], "nothing is deleted here" in out) == (0, "403 ", True), err
+
+
+def test_of_what_a_rule_kills_nothing_leaves(ran: Ran) -> None:
+    status, out, err = ran.said("killed")
+    assert (status != 0, out) == (True, ""), err
+    assert "PATCH" not in [method for method, _ in ran.asked()]
+    found = [(call["code"], call["complete"], call["denied"]["rule"]) for call in ran.calls if call["verb"] == "patch"]
+    assert found == [(None, True, "ends-it")]
 
 
 @pytest.mark.parametrize("name", ["secret-go", "secret-http1", "secret-http2"])

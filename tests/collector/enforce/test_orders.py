@@ -84,6 +84,13 @@ def test_what_is_forbidden_is_named_as_the_apiserver_does(document: dict[str, ob
     assert decision and decision.refusal and decision.refusal.message.startswith(f"{about} is forbidden: ")
 
 
+def test_of_what_a_kill_ends_it_is_known_which_rule_did() -> None:
+    decision = held(verdict(Action.KILL)).decision(KEY)
+    assert decision and decision.verdict and decision.refusal
+    assert (decision.fate, decision.verdict.rule) == (Fate.KILL, "no-exec")
+    assert decision.refusal.message == 'pods "web-0" is forbidden: denied by policy "no-exec": not here'
+
+
 def test_a_refusal_is_no_longer_than_its_template_takes() -> None:
     long = replace(verdict(Action.DENY), message="x" * 5000)
     decision = held(long).decision(KEY)

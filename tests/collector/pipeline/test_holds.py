@@ -302,6 +302,24 @@ def test_a_rule_may_end_the_connection_instead_of_telling_the_client() -> None:
     assert (call.document["code"], call.document["denied"]["rule"], call.document["phase"]) == (None, "no-delete", "end")
 
 
+def test_what_a_kill_ended_before_it_left_is_recorded_as_denied_and_complete() -> None:
+    held = Holding(DENY_DELETE.replace("do: deny", "do: kill"))
+    assert names(held.write(DELETE)) == ["kill"]
+    held.batch(StreamClosed(held.one.stream, held.one.tick(), *held.positions))
+    last = held.of(Kind.CALL)[-1].document
+    assert (last["code"], last["phase"], last["complete"]) == (None, "end", True)
+    assert (last["denied"]["rule"], last["denied"]["policy"], last["denied"]["id"]) == ("no-delete", "agents", last["id"])
+
+
+def test_what_left_before_a_kill_is_incomplete_and_not_denied() -> None:
+    held = Holding(DENY_DELETE.replace("do: deny", "do: kill"))
+    assert names(held.write(GET)) == ["pass"]
+    assert names(held.write(DELETE)) == ["kill"]
+    held.batch(StreamClosed(held.one.stream, held.one.tick(), *held.positions))
+    calls = {row.document["verb"]: row.document for row in held.of(Kind.CALL)}
+    assert [(verb, call["complete"], "denied" in call) for verb, call in calls.items()] == [("list", False, False), ("delete", True, True)]
+
+
 def test_a_body_that_takes_too_long_is_decided_by_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
     post = POST.replace(b"Expect: 100-continue\r\n", b"")
     held = Holding(BY_BODY)
