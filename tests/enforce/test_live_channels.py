@@ -30,20 +30,20 @@ RULES = """
   enforce: enforce
   message: "no table is dropped"
 """
-SCRIPT = """
+SCRIPT = r"""
 eval "$SAID"
 typed() { { echo hello; sleep 1; echo "$1"; sleep 1; echo after; } | kubectl exec -i agent -c main -- cat; }
 forwarded() {
-  timeout 60 kubectl port-forward pod/agent $1:80 >$OUT/forward.$1 2>&1 & forwarder=$!
-  until grep -q Forwarding $OUT/forward.$1; do sleep 0.1; done
-  $PYTHON $OUT/talk.py $1 "$2"
+  timeout 60 kubectl port-forward pod/agent :80 >$OUT/forward.$1 2>&1 & forwarder=$!
+  until port=$(grep -oPm1 'Forwarding from 127.0.0.1:\K[0-9]+' $OUT/forward.$1); do kill -0 $forwarder || return; sleep 0.1; done
+  $PYTHON $OUT/talk.py $port "$2"
   [ "$3" = "ends itself" ] || kill $forwarder
   wait $forwarder
 }
 said typed typed "rm -r"
 said removed typed "rm -rf /"
-said passed forwarded 17171 "SELECT 1"
-said dropped forwarded 17172 "DROP TABLE users" "ends itself"
+said passed forwarded select "SELECT 1"
+said dropped forwarded drop "DROP TABLE users" "ends itself"
 said fetched kubectl cp agent:/etc/env $OUT/fetched -c main
 said copied kubectl cp $OUT/fetched agent:/tmp/x -c main
 said worse kubectl cp $OUT/worse agent:/tmp/x -c main
@@ -159,7 +159,7 @@ def test_what_is_denied_does_not_go_through_a_forwarded_port(ran: Ran) -> None:
     assert (status, out.splitlines()[:2]) == (1, ["first", "nothing"])
     _, second = ran.sent("/portforward")
     assert b"first" in second and b"DROP" not in second
-    assert "lost connection to pod" in (ran.place / "forward.17172").read_text()
+    assert "lost connection to pod" in (ran.place / "forward.drop").read_text()
 
 
 def test_files_are_copied_unless_what_is_in_them_is_denied(ran: Ran) -> None:
