@@ -12,6 +12,7 @@ from chaperone.proto.ids import ProcessId, SessionId, StreamId
 from chaperone.proto.records import Bound, Cause, Chunk, Direction, Loss, Note, Outcome, ProcessEnded, Record, StreamClosed, StreamOpened
 
 SPEAKERS = 65536
+SHUT = "connection"  # the result of an outcome that shut a stream's socket down
 Addresses = Callable[[int], tuple[str, str]]
 
 
@@ -19,7 +20,7 @@ Addresses = Callable[[int], tuple[str, str]]
 class Spoken:
     """One stream: bytes per direction that went through (`reached`) and that were captured; `strays`: records seen on another socket.
 
-    `early`: of those that went out, 0-RTT data. `closed`: when it was; 0: it is open.
+    `early`: of those that went out, 0-RTT data. `closed`: when it was; 0: it is open. `is_shut`: an order ended its connection.
     """
 
     opened: StreamOpened
@@ -27,6 +28,7 @@ class Spoken:
     strays: int = 0
     closed: int = 0
     early: int = 0
+    is_shut: bool = False
     reached: list[int] = field(default_factory=lambda: [0, 0])
     captured: list[int] = field(default_factory=lambda: [0, 0])
     gained: list[int] = field(default_factory=lambda: [0, 0])  # bytes that left in the place of others, beyond their number
@@ -69,8 +71,9 @@ class Ties:
             case Loss(stream, direction, position, size, cause=cause):
                 self._streams[stream].early += size if cause == Cause.EARLY else 0
                 self._reach(stream, direction, position + size)
-            case Outcome(stream=stream, gained=gained) if found := self._streams.get(stream) or self._over.get(stream):
+            case Outcome(stream=stream, gained=gained, result=result) if found := self._streams.get(stream) or self._over.get(stream):
                 found.gained[Direction.OUT] += gained  # of a closed one too: who holds tells of it beside the kernel's ring
+                found.is_shut = found.is_shut or result == SHUT
             case StreamOpened():
                 yield from self._opened(record)
             case StreamClosed():
@@ -98,9 +101,10 @@ class Ties:
 
     def match(self, untied: Untied, time: int) -> Iterator[Record]:
         """Small records may wait for an acknowledgement (Nagle) and leave outside of the thread that wrote them. A connection like
-        that is tied if exactly one loose stream of its process (or of a child, by the same object), begun since, sent as many bytes."""
+        that is tied if exactly one loose stream of its process (or of a child, by the same object), begun since, sent as many bytes.
+        None at all left of a stream whose first request was ended by an order."""
         handles = {one.opened.handle for one in self.on(untied.cookie)}
-        found = [one for one in self._loose.values() if untied.sent > 0 and _fits(one, untied, handles)]
+        found = [one for one in self._loose.values() if (untied.sent > 0 or one.is_shut) and _fits(one, untied, handles)]
         if len(found) == 1:
             yield self._bound(found[0], untied.cookie, time)
 

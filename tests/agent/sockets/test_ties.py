@@ -110,6 +110,16 @@ def test_a_record_that_waited_in_the_place_of_another_is_tied_by_what_left() -> 
     assert list(to.match(Untied(7, PROCESS, 90, 12), 20)) == [Bound(stream, 20, 7, "local:7", "remote:7", SESSION)]
 
 
+def test_a_connection_of_which_nothing_left_is_that_of_the_stream_that_an_order_ended() -> None:
+    for result, is_its in (("connection", True), ("connection: its socket is not known", False)):
+        to, a = ties(), StreamId("a")
+        feed(to, opened(), Chunk(a, OUT, 0, bytes(5), 1), Outcome("g", "skip", 4, stream=a, gained=-5))
+        feed(to, StreamClosed(a, 9, 5, 0), Outcome("h", "kill", 8, result, stream=a))
+        assert list(to.match(Untied(7, PROCESS, 90, 5), 20)) == []
+        assert [type(record) for record in to.match(Untied(7, PROCESS, 90, 0), 20)] == [Bound] * is_its
+        assert to.plaintext(7, OUT).tied is is_its
+
+
 def test_a_childs_record_that_waited_is_tied_by_its_parents_object() -> None:
     to = ties()
     feed(to, opened("parent"))
