@@ -121,7 +121,7 @@ class Holds:
 
     def is_quiet(self) -> bool:
         """Whether nothing that was begun before `let_pass` is under way."""
-        return not self.seizer.is_alive() or self.seizer.call(lambda: not self.waiting and not any(map(_is_under_way, self.lanes.values())))
+        return not self.seizer.is_alive() or self.seizer.call(self._is_quiet)
 
     def is_alive(self) -> bool:
         """Whether its thread has done what was asked of it a while ago: it does so between stops."""
@@ -188,6 +188,10 @@ class Holds:
         else:
             self._passed_gate[tid] = now_ns()
 
+    def _is_quiet(self) -> bool:
+        self.room.settle(self.lanes.values())
+        return not self.waiting and not any(map(_is_under_way, self.lanes.values()))
+
     def _answer(self) -> None:
         self._is_answering = True
 
@@ -214,6 +218,8 @@ class Holds:
         if held.tid in self.waiting:
             self._got_away(held.tid)
         lane = self._lane(held, stream, begin)
+        if held.site is Site.WRITE:
+            lane.accepted(begin + held.position)
         lack = self.room.lack(min(held.size, DATA_LIMIT), self.waiting.values(), self.lanes.values())
         data = _data(held) if not lack or lane.may_repeat(begin + held.position) else b""
         self.waiting[held.tid] = waiting = Waiting(held, stream, lane, data, now_ns() + self.terms.verdict_timeout)

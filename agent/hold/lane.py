@@ -43,6 +43,11 @@ class Unfinished:
     is_called: bool = False
 
     @property
+    def is_whole(self) -> bool:
+        """Whether nothing is to be done at its return once all of it was accepted: its caller's length is right by itself."""
+        return not self.done and self.size == len(self.offered)
+
+    @property
     def space(self) -> range:
         """The addresses of what we have put into its process for it."""
         return range(self.address, self.address + self.size if self.copy == self.buffer else self.copy + len(self.offered))
@@ -124,6 +129,9 @@ class Lane:
         begin, bytes_ = self.passed
         if position is None or position >= begin + len(bytes_):
             self.passed = (0, b"")
+        write = self.unfinished
+        if write and write.is_whole and (position is None or position >= write.position + len(write.offered)):
+            self.unfinished = None
 
     def _between(self, direction: Direction, piece: Piece) -> bytes:
         if (data := self._kept[direction].between(piece.begin, piece.end)) is None:

@@ -29,15 +29,15 @@ class Room:
         held = sum(len(each.data) for each in waiting)
         if held + _kept(lanes) + size <= self.bytes:
             return ""
-        for lane in lanes:
-            self._forget(lane)
+        self.settle(lanes)
         return TOO_MANY_BYTES if held + _kept(lanes) + size > self.bytes else ""
 
-    def _forget(self, lane: Lane) -> None:
+    def settle(self, lanes: Collection[Lane]) -> None:
         """A write of which all was accepted does not come again."""
-        if lane.passed[1]:
-            stream = self._kernel.entry("streams", Stream, lane.key)
-            lane.accepted(lane.begin + stream.positions[0] if stream else None)
+        for lane in lanes:
+            if lane.passed[1] or lane.unfinished:
+                stream = self._kernel.entry("streams", Stream, lane.key)
+                lane.accepted(lane.begin + stream.positions[0] if stream else None)
 
 
 def _kept(lanes: Collection[Lane]) -> int:

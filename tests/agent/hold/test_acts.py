@@ -1,5 +1,5 @@
 import pytest
-from support.enforced import NONE, client, enforced
+from support.enforced import NONE, begun, client, enforced, until
 from support.tls_server import patterned
 
 from chaperone.agent.hold.lane import NEVER, Piece
@@ -87,6 +87,21 @@ def test_what_a_call_still_writes_in_anothers_place_stays_as_it_is(tracer, serve
     with enforced(tracer) as it:
         assert it.run(client(server, BLOCKED), decide)[0] == 0
         assert [out for out, _ in server.finished()] == [b"0 50000000\n" + head + b"a" * 699_991, (head + b"b" * 699_991) * 3]
+
+
+def test_nothing_is_kept_of_a_write_in_whose_place_as_many_bytes_left(tracer, server):
+    """As of each request whose answer is masked: its connection may be open for long, and `let_pass` waits for what is under way."""
+
+    def decide(hold: Hold) -> Order:
+        return Order(hold.hold, Name.WRITE, free=b"0 6\n", released=hold.position + hold.size)
+
+    with enforced(tracer) as it, begun(client(server, ASK + "; import time; time.sleep(600)"), it.path) as (_, pid, go):
+        it.holds.seize(pid)
+        go()
+        until(lambda: it.step(decide) >= 0 and it.outcomes() == ["write"])
+        until(it.holds.is_quiet)
+        [lane] = it.holds.lanes.values()
+        assert lane.unfinished is None and lane.size == 0
 
 
 def test_dropped_bytes_never_leave(tracer, server):

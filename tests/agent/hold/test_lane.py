@@ -90,6 +90,15 @@ def test_a_write_that_is_not_done_may_come_again(lane: Lane) -> None:
     assert lane.goes_on(7, b"xyz") and not lane.goes_on(8, b"abc")
 
 
+def test_a_write_in_whose_place_as_many_bytes_were_accepted_is_over(lane: Lane) -> None:
+    """Nobody meets its return. Of another length, or one that goes on, it is met: there its caller is told its own length."""
+    same = Unfinished(7, b"abc", 0, 0, 0, 3)
+    for write, at, is_over in ((same, 9, False), (same, 10, True), (replace(same, size=9), 10, False), (replace(same, done=1), 10, False)):
+        lane.unfinished = write
+        lane.accepted(at)
+        assert (lane.unfinished is None) == is_over
+
+
 def test_what_was_put_into_its_process_for_a_write_is_known() -> None:
     assert Unfinished(7, b"abc", 0x9000, 0x1000, 0x9000, 9).space == range(0x1000, 0x1009)
     assert Unfinished(7, b"abc", 0x9000, 0x1000, 0x1009, 9).space == range(0x1000, 0x100C), "a copy lies behind"

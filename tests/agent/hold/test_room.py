@@ -74,5 +74,13 @@ def test_a_write_may_come_again_until_all_of_it_was_accepted(out: int | None, la
     assert before.was_passed(1, bytes(50)) == bool(lack)
 
 
+@pytest.mark.parametrize(("out", "lack"), [(0, TOO_MANY_BYTES), (50, ""), (None, "")])
+def test_so_does_one_in_whose_place_as_many_bytes_left(out: int | None, lack: str) -> None:
+    def replaced(made: Lane) -> None:
+        made.unfinished = Unfinished(1, bytes(50), 0, 0, 0, 50)
+
+    assert room(out).lack(60, [], [lane(replaced)]) == lack
+
+
 def test_the_limits_are_said() -> None:
     assert (f"{BYTES >> 20} MiB" in TOO_MANY_BYTES, f"{CALLS} " in TOO_MANY_CALLS) == (True, True)
