@@ -43,8 +43,7 @@ class Shortcomings:
         """What was counted since the last time."""
         said = self._said.setdefault(workload, Counter())
         for what, count in self._counts(workload):
-            news = count - said[what] if count >= said[what] else count  # the kernel's begin anew with other terms
-            said[what] = count
+            news, said[what] = count - said[what], count
             if news:
                 yield f"{news} {what}"
 

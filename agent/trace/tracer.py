@@ -139,8 +139,8 @@ class Tracer:
 
     def enforce(self, workload: int, is_strict: bool | None, covers: bool = False) -> None:
         """Hold each write of its TLS objects until somebody lets it go; `is_strict`: kill what cannot be held. None: hold nothing.
-        `covers`: note who shakes hands, for the second lock."""
-        how = Enforcing(is_enforced=is_strict is not None, is_strict=bool(is_strict), covers=covers)
+        `covers`: note who shakes hands, for the second lock. What could not be held before stays counted."""
+        how = Enforcing(is_strict is not None, bool(is_strict), self.unheld(workload), covers)
         self.kernel.store("enforcing", how, workload)
 
     def unheld(self, workload: int) -> int:

@@ -70,12 +70,3 @@ def test_a_number_that_is_anothers_begins_anew(scene: Scene) -> None:
     assert scene.last(ONE, 1)
     scene.shortcomings.forget(1)
     assert scene.last(OTHER, 1) == [f"2 {CONNECTS}"]
-
-
-def test_a_count_that_begins_anew_is_news(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel's of held calls does so when other terms come."""
-    said = []
-    for unheld in (5, 3, 4):
-        monkeypatch.setattr(scene.tracer, "unheld", lambda workload, unheld=unheld: unheld)
-        said += scene.last(ONE, 1)
-    assert [text.split()[0] for text in said] == ["5", "3", "1"]

@@ -64,6 +64,9 @@ def test_one_that_has_its_share_is_not_held_and_the_others_are(tracer, server, t
         until(lambda: not hog.holds.waiting)
         assert noted(tracer.kernel, hog.workload) == HELD_SHARE - ROOM and noted(tracer.kernel, other.workload) == 0
         charge(tracer.kernel, hog.workload, ROOM - HELD_SHARE)
+        unheld = tracer.unheld(hog.workload)
+        tracer.enforce(hog.workload, None)
+        assert tracer.unheld(hog.workload) == unheld > 0, "it is said at the end, when nothing is held any more"
     if terms.denies:
         assert "Killed" in said and len(hog.asked) <= ROOM and "pass" not in hog.outcomes()
     else:
