@@ -44,7 +44,7 @@ class Gate(threading.Thread):
         self.door = Door(kernel)
         self.door.start()
         self._loading = threading.Thread(target=kernel.load_uprobes, args=(GO_RETURNS,), name="loading", daemon=True)
-        self._loading.start()  # half a second of the verifier's, much more on a busy node: not while somebody waits
+        self._loading.start()  # what takes the verifier long, on a busy node: not while somebody waits
         self.programs = Programs(self._attach, self._knows, self._mark, kept.keep, kernel.closer)
         self.watched: dict[int, Path] = {}
         self.sweep = Sweep(files, self.programs, self._pids)

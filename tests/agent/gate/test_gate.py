@@ -103,7 +103,7 @@ def test_a_file_without_probes_is_counted_with_each_workload_that_maps_it(tracer
 
 
 def test_nobody_at_the_gate_waits_for_programs_to_be_loaded(tracer: Tracer) -> None:
-    """Those of Go's returns take the verifier half a second, on a busy node more than anybody is let wait."""
+    """Those of Go's returns take the verifier long, on a very busy node longer than anybody is let wait."""
     tracer.open_gate().close()
     assert {"on_go_write_return", "on_go_read_return"} <= tracer.kernel.programs.keys()
 
