@@ -11,7 +11,9 @@ from support.kernel import skip_without_kernel
 
 GOLDEN = Path(__file__).parent / "golden"
 Golden = Callable[[str, str], None]
-hypothesis.settings.register_profile("any machine", deadline=None)  # how busy it is, is no property of the code
+hypothesis.settings.register_profile(  # how busy it is, is no property of the code
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("any machine")
 
 

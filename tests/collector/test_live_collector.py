@@ -132,7 +132,7 @@ def test_a_store_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> None
 def test_it_ends_when_nobody_needs_it(tmp_path: Path) -> None:
     with collector(tmp_path, "--exit-when-idle", "0.5") as process:
         ask(tmp_path, "status")
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_it_stays_while_an_agent_is_connected(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_it_stays_while_an_agent_is_connected(tmp_path: Path) -> None:
 
     def waiting() -> Iterator[pb.Upward]:
         yield hello()
-        done.wait(10)
+        done.wait(60)
 
     with collector(tmp_path, "--exit-when-idle", "0.5") as process:
         agent = threading.Thread(target=lambda: send(tmp_path, waiting()))
@@ -149,7 +149,7 @@ def test_it_stays_while_an_agent_is_connected(tmp_path: Path) -> None:
         assert process.poll() is None
         done.set()
         agent.join()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_store_deeper_than_a_socket_address_is_served(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class Kubelet:
 
 
 def _empty(path: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while pids := (path / "cgroup.procs").read_text().split():
         for pid in pids:
             with suppress(ProcessLookupError):

@@ -38,7 +38,7 @@ class TlsServer:
 
     def finished(self) -> list[tuple[bytes, bytes]]:
         """(OUT, IN) of each connection, once its client has closed it. Not of others' that were meant for who had our port before."""
-        assert all(one.done.wait(10) for one in self.conversations)
+        assert all(one.done.wait(60) for one in self.conversations)
         return [(one.out, one.into) for one in self.conversations if one.shook_hands]
 
     def close(self) -> None:

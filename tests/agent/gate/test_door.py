@@ -49,7 +49,7 @@ def test_its_death_is_noticed_and_no_error(tracer: Tracer) -> None:
     door.start()
     door.await_kept()
     os.kill(door.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while door.is_kept:
         assert time.monotonic() < deadline
     assert door.arrival(0.1) is None

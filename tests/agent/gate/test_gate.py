@@ -42,7 +42,7 @@ def test_it_opens_when_the_process_at_the_door_dies(tracer: Tracer, port: str) -
     with governed(tracer) as workload:
         gate.watch(1, workload.path)
         os.kill(gate.door.pid, signal.SIGKILL)
-        gate.join(10)
+        gate.join(60)
         assert not gate.is_alive()
         workload.run([sys.executable, "-c", CONNECT, port])
     assert gate.broken
@@ -57,7 +57,7 @@ def test_it_opens_when_its_own_thread_fails(tracer: Tracer, port: str) -> None:
     with governed(tracer) as workload:
         gate.watch(1, workload.path)
         workload.run([sys.executable, "-c", CONNECT, port])
-        gate.join(10)
+        gate.join(60)
     assert gate.missed == 1
     gate.close()
 

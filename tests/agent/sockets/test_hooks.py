@@ -55,7 +55,7 @@ def test_plain_tcp_is_counted_and_none_of_it_copied(tracer: Tracer) -> None:
         with listener.accept()[0] as accepted:
             assert len(accepted.makefile("rb").read()) == 100_000
             accepted.sendall(b"goodbye")
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         seen = workload.rest()
     [opened] = seen.of(SocketOpened)
     assert (opened.pid, opened.protocol, opened.late) == (process.pid, "tcp", False)

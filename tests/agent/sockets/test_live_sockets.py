@@ -45,7 +45,7 @@ def over(records: list[Record]) -> list[Connection]:
 
 def assert_exact(records: list[Record], server: TlsServer) -> None:
     """Every connection is complete with the server's own numbers, and its stream is tied to the port the server saw."""
-    truth = sorted((one.peer, len(one.out), len(one.into)) for one in server.conversations if one.done.wait(10))
+    truth = sorted((one.peer, len(one.out), len(one.into)) for one in server.conversations if one.done.wait(60))
     found = over(records)
     assert sorted((port(one.local), one.app_out, one.captured_in) for one in found) == truth
     assert all(one.captured_out == one.app_out for one in found)
@@ -94,7 +94,7 @@ def test_ipv6_is_tied_and_counted_to_the_byte(tracer: Tracer, tmp_path: Path) ->
 def test_a_child_that_goes_on_with_a_connection_counts_for_it(tracer: Tracer, server: TlsServer) -> None:
     records = recorded(tracer, client(server, tls_clients.FORK), "--attach", libssl())
     [conversation] = server.conversations
-    assert conversation.done.wait(10)
+    assert conversation.done.wait(60)
     [one] = over(records)
     assert (one.app_out, one.captured_out, one.captured_in) == (len(conversation.out), len(conversation.out), len(conversation.into))
     assert [bound.cookie for bound in of(records, Bound)] == [one.cookie] * 2

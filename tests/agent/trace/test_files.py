@@ -7,7 +7,7 @@ from errno import EMFILE, EPERM
 from pathlib import Path
 
 import pytest
-from support.descriptors import descriptors
+from support.descriptors import times_open
 from support.elf_file import BASE, elf_file, symbols
 
 from chaperone.agent.probe.apart import Parser, UnansweredError
@@ -45,12 +45,6 @@ class FakeKernel:
 class InOurProcess(Parser):
     def points(self, fd: int) -> tuple[Point, ...]:
         return points(fd)
-
-
-def times_open(file: Path) -> int:
-    """In this process; what other tests left may be closed meanwhile."""
-    links = (Path(f"/proc/self/fd/{number}") for number in descriptors())
-    return sum(link.exists() and link.samefile(file) for link in links)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_a_library_mapped_after_the_exec_is_found() -> None:
         assert not any("libssl" in name for name in attached)
     with running("import time; time.sleep(0.01); import ssl") as process:
         programs.executed(Image(process.pid, 0, 1))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not any("libssl" in name for name in attached) and time.monotonic() < deadline:
             programs.look_due()
             time.sleep(programs.due_s())

@@ -84,7 +84,7 @@ def test_following_goes_on_until_it_is_interrupted(filled: Path) -> None:
         first = [json.loads(process.stdout.readline())["id"] for _ in range(2)]
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(60) == 130
         assert process.stderr is not None
         assert process.stderr.read() == ""
     assert first == [CALL, EXEC]

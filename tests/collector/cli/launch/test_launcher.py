@@ -167,7 +167,7 @@ def test_the_command_that_helps_keeps_quotes_options_and_what_sudo_forgets() -> 
 
 
 def wait_for(condition: Any, what: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come"
         time.sleep(0.02)
