@@ -130,6 +130,7 @@ def record(settings: Settings) -> int:
             recording.pods = node = node_of(recording, settings, settings.pods, told)
             while not node.is_ready and not stop.look():
                 recording.step()
+            recording.step()  # whom the kernel met before we looked stands in its ring
         if settings.health and settings.tls:
             front = Front(settings.health, settings.tls, log)
             recording.watch = Watch(SelfProbe(recording, own_place(), settings.self_probe_s), front, log)

@@ -61,8 +61,9 @@ class Node:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it meets whoever is on the node."""
-        return self.workloads.has_looked
+        """Whether it meets whoever is on the node as a collector says, for which it waits as long as for the API."""
+        is_told = self.workloads.selection.is_known or now_ns() - self._begun > PATIENCE_NS
+        return is_told and self.workloads.has_looked
 
     def close(self) -> None:
         """Hear nothing more."""
