@@ -62,7 +62,7 @@ static u64 take(u64 *position, u64 size) {
  * without a lock of their own get positions in the order in which their calls return, which may differ from the order
  * on the wire; Go's own HTTP/1 and HTTP/2 clients write under a lock. */
 static int placed(struct call *call, u64 size, u32 library, struct tls *tls) {
-  u64 in = call->direction & 1, time = call->time + in * (bpf_ktime_get_boot_ns() - call->time);
+  u64 time = call->direction == DIRECTION_OUT ? call->time : bpf_ktime_get_boot_ns();
   tls->head = head_of_current(time, KIND_BYTES, call->slot);
   struct stream_key key = {tls->head.started, call->handle, tls->head.pid, tls->head.image};
   struct stream *stream = stream_of(&key, call, tls->head.time, library);
@@ -77,7 +77,7 @@ static int placed(struct call *call, u64 size, u32 library, struct tls *tls) {
   tls->size = size;
   tls->direction = call->direction;
   tls->library = library;
-  tls->position = take(&stream->positions[in], size);
+  tls->position = take(call->direction == DIRECTION_OUT ? &stream->positions[0] : &stream->positions[1], size);
   return 1;
 }
 
