@@ -196,6 +196,9 @@ class Hold:
     data: bytes = b""
 
 
+SHUT = "connection"  # the result of an outcome by which its stream's connection was ended
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the agent did about a hold. `order`: the order's name; `digest`: of what left or was delivered.

@@ -19,7 +19,7 @@ from chaperone.agent.hold.orders import Name, Order, Target
 from chaperone.agent.hold.waiting import Waiting, World
 from chaperone.agent.trace.values import Site
 from chaperone.proto.ids import StreamId
-from chaperone.proto.records import Direction
+from chaperone.proto.records import SHUT, Direction
 
 Done = tuple[str, bytes]
 RECORD = 16384  # bytes; RFC 8446 §5.1
@@ -90,7 +90,7 @@ class Acts:
         all is one record, which the kernel copies in time."""
         offered, buffer = waiting.data, waiting.held.buffer
         busy = [lane.unfinished.space for lane in self._lanes.values() if lane.unfinished and lane.key.pid == raw.head.pid]
-        if not edits.is_gnutls(raw) or max(len(data), len(offered)) <= RECORD:
+        if waiting.held.tls.library != "gnutls" or max(len(data), len(offered)) <= RECORD:
             return Unfinished(waiting.position, offered, buffer, self._arena.put(raw, data, busy), buffer, len(data))
         address = self._arena.put(raw, data + offered, busy)
         return Unfinished(waiting.position, offered, buffer, address, address + len(data), len(data))
@@ -139,7 +139,7 @@ class Acts:
         else:
             edits.fail(raw, self._exit(raw))
         trouble = "" if was_dead else self.sockets.shut(raw.head.pid, raw.call.handle)
-        return f"connection: {trouble}" if trouble else "connection"
+        return f"{SHUT}: {trouble}" if trouble else SHUT
 
     def _exit(self, raw: HeldRecord) -> int:
         return self.world.exit_of(raw.key.pid, raw.call.ip) if edits.is_go(raw) else 0

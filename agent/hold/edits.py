@@ -12,18 +12,13 @@ from chaperone.agent.gate import memory
 from chaperone.agent.hold import ptrace
 from chaperone.agent.hold.layout import HeldRecord
 
-OPENSSL, GO, GNUTLS = 1, 2, 3
+OPENSSL, GO = 1, 2
 FAILED = 2**64 - 1  # -1: SSL_get_error then says SSL_ERROR_SYSCALL
 
 
 def is_go(held: HeldRecord) -> bool:
     """Whether the call is Go's."""
     return bool(held.library == GO)
-
-
-def is_gnutls(held: HeldRecord) -> bool:
-    """Whether it is GnuTLS's."""
-    return bool(held.library == GNUTLS)
 
 
 def skip(held: HeldRecord, result: int, exit_address: int) -> None:

@@ -9,10 +9,22 @@ from dataclasses import dataclass, field
 from chaperone.agent.sockets.coverage import Plaintext
 from chaperone.agent.sockets.values import SocketTied
 from chaperone.proto.ids import ProcessId, SessionId, StreamId
-from chaperone.proto.records import Bound, Cause, Chunk, Direction, Loss, Note, Outcome, ProcessEnded, Record, StreamClosed, StreamOpened
+from chaperone.proto.records import (
+    SHUT,
+    Bound,
+    Cause,
+    Chunk,
+    Direction,
+    Loss,
+    Note,
+    Outcome,
+    ProcessEnded,
+    Record,
+    StreamClosed,
+    StreamOpened,
+)
 
 SPEAKERS = 65536
-SHUT = "connection"  # the result of an outcome that shut a stream's socket down
 Addresses = Callable[[int], tuple[str, str]]
 
 

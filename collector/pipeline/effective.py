@@ -13,13 +13,24 @@ from typing import Any, Protocol
 
 from chaperone.collector.rules.terms import OnFailure, Terms
 from chaperone.collector.store.recall import Past
-from chaperone.proto.records import BreakGlass, Chunk, Connection, Hold, Note, Outcome, Record, SessionEnded, SessionStarted, StreamOpened
+from chaperone.proto.records import (
+    SHUT,
+    BreakGlass,
+    Chunk,
+    Connection,
+    Hold,
+    Note,
+    Outcome,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    StreamOpened,
+)
 
 KEPT = 10_000  # sessions
 LATELY = 64  # outcomes of a session
 LATE = 3  # so many verdicts one after another that came too late: then the agent decides by itself
 TIMEOUTS = "timeout-"
-ENDED = "connection"  # what an agent says that onFailure ended: no reason why nobody decided
 NOT_DONE = "cannot be done"  # of an order that the agent could not carry out
 SUBJECTS = ("enforcement", "hold", "gate", "record: strict")  # of notes that say what an agent could not do
 TOLD = 3  # of its notes
@@ -134,7 +145,7 @@ class Modes:
     def _outcome(self, seen: _Seen, outcome: Outcome) -> None:
         is_own = outcome.order.startswith(TIMEOUTS)
         seen.lately.append(not is_own)
-        is_reason = is_own and not outcome.result.startswith(ENDED)
+        is_reason = is_own and not outcome.result.startswith(SHUT)
         if outcome.result and (is_reason or NOT_DONE in outcome.result):
             seen.troubles[outcome.result] += 1
         else:
