@@ -23,7 +23,7 @@ from chaperone.collector.enforce.kills import Kills, kill_from
 from chaperone.collector.parameters import object_in
 from chaperone.collector.serve.query import Ask
 
-ALERTS = ("alerts.list", "alerts.ack", "alerts.status", "alerts.test")
+ALERTS = ("alerts.list", "alerts.ack", "alerts.status", "alerts.test")  # that collectors ask one another
 Document = dict[str, Any]
 Rows = list[Document]
 

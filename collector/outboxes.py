@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
+from chaperone.collector.alone import ALERTS
 from chaperone.collector.enforce.questions import the_one
 from chaperone.collector.parameters import object_in
 from chaperone.collector.serve.peers import PATIENCE_S, Peers
 from chaperone.collector.serve.query import Ask, lacks
 
-EVERYBODY_S = {"alerts.list": PATIENCE_S, "alerts.ack": PATIENCE_S, "alerts.status": PATIENCE_S, "alerts.test": 60.0}  # longest wait
+TEST_S = 60.0  # for receivers that are slow to answer
 LIMIT = 1000  # alerts, where none is given
 Document = dict[str, Any]
 Rows = list[Document]
@@ -29,8 +30,8 @@ class Outboxes:
     own: Ask
 
     async def ask(self, name: str, parameters: str) -> Rows:
-        """The questions of enforce/alerter.py; those of EVERYBODY_S are everybody's. ValueError."""
-        if name not in EVERYBODY_S or not self.peers.others:
+        """The questions of enforce/alerter.py; those of ALERTS are everybody's. ValueError."""
+        if name not in ALERTS or not self.peers.others:
             return await self.own(name, parameters)
         given = {key: value for key, value in object_in(parameters).items() if value is not None}
         if name == "alerts.list":
@@ -69,7 +70,8 @@ class Outboxes:
         """What each that is given something answers, by address. We come first: what is wrong with the question, nobody else is asked."""
         own = self.peers.own
         found: dict[str, Rows] = {own: await self.own(name, json.dumps(given[own]))} if own in given else {}
-        heard = await self.peers.ask_each(name, {who: its for who, its in given.items() if who != own}, EVERYBODY_S[name])
+        patience_s = TEST_S if name == "alerts.test" else PATIENCE_S
+        heard = await self.peers.ask_each(name, {who: its for who, its in given.items() if who != own}, patience_s)
         lacks(heard.missing)
         return {**found, **heard.rows}
 
