@@ -50,7 +50,7 @@ class Shell(Terminal):
     def start(self, command: str) -> None:
         """A command that has the terminal."""
         self.type(f"{command}\n")
-        until(lambda: self.foreground() != self.own)
+        until(lambda: name_of(self.foreground()) not in ("", name_of(self.own)))  # a shell's child ignores keys until its exec
 
     def press(self, key: str) -> None:
         """What gives the terminal back to the shell."""
@@ -59,6 +59,14 @@ class Shell(Terminal):
 
     def is_asked_for(self, approvals: int) -> bool:
         return len(ask(self.place / "store", "approvals.list")) == approvals
+
+
+def name_of(pid: int) -> str:
+    """What it runs; empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -1,5 +1,7 @@
 """A TLS server that answers what it is asked for and keeps both directions of every connection, byte for byte."""
 
+import errno
+import random
 import socket
 import ssl
 import subprocess
@@ -9,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
+
+PORTS = range(20_000, 32_000)  # below those that kernels give out, whose last owners' clients may still try to reach them
 
 
 @dataclass
@@ -29,8 +33,7 @@ class TlsServer:
         self.certificate, key = make_certificate(directory)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(self.certificate, key)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.listener = socket.create_server((host, 0), family=family, backlog=128)
+        self.listener = listening(host)
         self.port: int = self.listener.getsockname()[1]
         self.conversations: list[Conversation] = []
         self.accepting = threading.Thread(target=self._accept, daemon=True)
@@ -86,6 +89,18 @@ class TlsServer:
             line = stream.readline()
             conversation.out += line
         return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def listening(host: str) -> socket.socket:
+    """On a port that had no other owner lately."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in random.sample(PORTS, len(PORTS)):
+        try:
+            return socket.create_server((host, port), family=family, backlog=128)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.EADDRINUSE, f"every port from {PORTS[0]} to {PORTS[-1]} is taken")
 
 
 def libssl() -> str:
