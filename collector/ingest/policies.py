@@ -13,7 +13,15 @@ DEFAULT = Path("default")  # names the pack that comes with Chaperone
 
 
 def read_policies(paths: list[Path]) -> tuple[Policy, ...]:
-    """The policies of files, and of directories' *.yaml and *.yml. PolicyError at the first mistake or unreadable file."""
+    """What somebody names to have it read. PolicyError at the first mistake, unreadable file or directory without policies."""
+    for path in paths:
+        if not files_of(path):
+            raise PolicyError(str(path), 1, "", "expected *.yaml files in this directory, found none")
+    return policies_in(paths)
+
+
+def policies_in(paths: list[Path]) -> tuple[Policy, ...]:
+    """The policies of files, and of directories' *.yaml and *.yml, of which there may be none yet. PolicyError at the first mistake."""
     return distinct([policies(text_of(file), str(file)) for path in paths for file in files_of(path)])
 
 
@@ -23,10 +31,7 @@ def files_of(path: Path) -> list[Path]:
         path = Path(str(importlib.resources.files("chaperone.collector.rules"))) / "pack"
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
-    if not found:
-        raise PolicyError(str(path), 1, "", "expected *.yaml files in this directory, found none")
-    return found
+    return sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
 
 
 def text_of(file: Path) -> str:

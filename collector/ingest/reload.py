@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chaperone.collector.ingest.policies import DEFAULT, Source, files_of, read_policies, sources_of
+from chaperone.collector.ingest.policies import DEFAULT, Source, files_of, policies_in, sources_of
 from chaperone.collector.nodes import PolicyError
 from chaperone.collector.rules.document import Policy, distinct, policies
 from chaperone.collector.rules.objects import PREFIX, Object, author_of, complaint, policy_of, text_of
@@ -29,7 +29,7 @@ class PolicyFiles:
         self._paths = [*([DEFAULT] if default else []), *paths]
         self._log = log
         self._seen = self._print()
-        self._files = read_policies(self._paths)
+        self._files = policies_in(self._paths)
         self._file_sources = sources_of(self._paths, self._files)
         self.rules: Rules = arranged(self._files)
         self._given: Mapping[str, Object] | None = None
@@ -123,7 +123,7 @@ class PolicyFiles:
     def _read_files(self) -> bool:
         self._seen = self._print()
         try:
-            files = read_policies(self._paths)
+            files = policies_in(self._paths)
             self._files, self._file_sources = files, sources_of(self._paths, files)
         except PolicyError as error:
             self._problem, self._refused = str(error), self._refused + 1
@@ -167,7 +167,7 @@ class PolicyFiles:
 def _files(path: Path) -> list[Path]:
     try:
         return files_of(path)
-    except (PolicyError, OSError):
+    except OSError:
         return [path]
 
 

@@ -27,3 +27,8 @@ def test_one_bad_file_refuses_all(tmp_path: Path) -> None:
 def test_no_file_is_said_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"nothing\.yaml:1: expected a file that can be read"):
         read_policies([tmp_path / "nothing.yaml"])
+
+
+def test_who_names_a_directory_without_any_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"1: expected \*\.yaml files in this directory, found none"):
+        read_policies([tmp_path])

@@ -68,6 +68,21 @@ def test_a_bad_file_is_refused_whole_until_it_is_right(policy: Path) -> None:
     assert f"the rules stay as they were ({len(before.all)} rules" in said[0]
 
 
+def test_a_directory_may_hold_none_at_first_and_none_again(tmp_path: Path) -> None:
+    """A chart's ConfigMap that has not been given any."""
+    files = PolicyFiles((tmp_path,), False, lambda text: None)
+    assert not files.rules.all
+
+    async def come_and_go(used: list[Rules]) -> None:
+        (tmp_path / "policy.yaml").write_text(EXAMPLE)
+        await until(lambda: used)
+        (tmp_path / "policy.yaml").unlink()
+        await until(lambda: used[1:])
+
+    assert [len(rules.all) for rules in watched(files, come_and_go)] == [2, 0]  # type: ignore[arg-type]
+    assert files.status()["problem"] == ""
+
+
 def test_it_reads_again_when_told_although_nothing_changed(policy: Path) -> None:
     files = PolicyFiles((policy,), False, lambda text: None)
 
@@ -80,7 +95,7 @@ def test_it_reads_again_when_told_although_nothing_changed(policy: Path) -> None
 
 def test_a_file_that_goes_away_is_a_problem_and_no_end(policy: Path) -> None:
     said: list[str] = []
-    files = PolicyFiles((policy.parent,), False, said.append)
+    files = PolicyFiles((policy,), False, said.append)
 
     async def remove(used: list[Rules]) -> None:
         policy.unlink()
