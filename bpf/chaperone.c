@@ -8,6 +8,7 @@
 #include "hold_event.h"
 #include "maps.h"
 #include "hold_maps.h"
+#include "read.h"
 #include "filter.h"
 #include "gate.h"
 #include "copy.h"

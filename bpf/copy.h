@@ -66,7 +66,7 @@ static int fill(struct tls *to, u8 *data, struct tls *tls, u64 from, u64 limit) 
   u64 last = tls->kept - 1;
   asm volatile("%0 &= %1" : "+r"(last) : "i"(limit - 1));
   *to = *tls;
-  return last >= limit || bpf_probe_read_user(data, last + 1, (void *)from);
+  return last >= limit || read_user(data, last + 1, (void *)from);
 }
 
 /* One function per size: bcc rewrites map calls in the text of a file and refuses them inside macros. */
@@ -123,7 +123,7 @@ static int send_whole(struct tls *tls, u64 from) {
   struct chunk_32k *chunk = events.ringbuf_reserve(sizeof(*chunk));
   if (!chunk) return CAUSE_RING_FULL;
   chunk->tls = *tls;
-  if (bpf_probe_read_user(chunk->data, CHUNK_LIMIT, (void *)from)) {
+  if (read_user(chunk->data, CHUNK_LIMIT, (void *)from)) {
     events.ringbuf_discard(chunk, BPF_RB_NO_WAKEUP);
     return CAUSE_PAGE_ABSENT;
   }

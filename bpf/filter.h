@@ -1,17 +1,5 @@
 /* Is this task watched, and who is it? */
 
-/* A field of a kernel struct; the offsets come from the kernel's own BTF as -D flags (agent/trace/btf.py). */
-static u64 read_kernel_u64(u64 base, u32 offset) {
-  u64 value = 0;
-  bpf_probe_read_kernel(&value, sizeof(value), (void *)(base + offset));
-  return value;
-}
-static u32 read_kernel_u32(u64 base, u32 offset) {
-  u32 value = 0;
-  bpf_probe_read_kernel(&value, sizeof(value), (void *)(base + offset));
-  return value;
-}
-
 static u64 started_of(u64 task) {
   return read_kernel_u64(read_kernel_u64(task, TASK_GROUP_LEADER), TASK_START_BOOTTIME);
 }

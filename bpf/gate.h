@@ -71,8 +71,8 @@ static int await_tracer(u64 task, struct gate_state *state, u64 limit) {
   for (int i = 0; i < TURNS; i++) {
     trap = read_kernel_u64(task, TASK_JOBCTL) & TRAP_STOP;
     if (trap | (bpf_ktime_get_ns() - end) >> 63 ^ 1) break;
-    bpf_probe_read_kernel(spare, sizeof(*spare), spare);
-    bpf_probe_read_kernel(spare, sizeof(*spare), spare);
+    read_kernel(spare, sizeof(*spare), spare);
+    read_kernel(spare, sizeof(*spare), spare);
   }
   __sync_fetch_and_add(&state->waiting, -1);
   return !!trap;

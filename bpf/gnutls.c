@@ -58,7 +58,7 @@ static void keep_unsent(struct stream_key *key, struct call *call) {
   u64 last = call->length - 1;
   if (last >= UNSENT_LIMIT) last = UNSENT_LIMIT - 1;
   asm volatile("%0 &= %1" : "+r"(last) : "i"(UNSENT_LIMIT - 1));
-  if (bpf_probe_read_user(kept->chunk.data, last + 1, (void *)call->buffer)) unsent.delete(key);
+  if (read_user(kept->chunk.data, last + 1, (void *)call->buffer)) unsent.delete(key);
 }
 
 /* The record is sent at its full size, `kept` of it count: ringbuf_output wants a constant. */

@@ -7,7 +7,7 @@
 /* struct g begins with the bounds of its stack (runtime/runtime2.go: `stack stack`, {lo, hi}). */
 static u64 goroutine_depth(struct pt_regs *ctx) {
   u64 high = 0;
-  bpf_probe_read_user(&high, sizeof(high), (void *)(ctx->r14 + 8));
+  read_user(&high, sizeof(high), (void *)(ctx->r14 + 8));
   return high - ctx->sp;
 }
 

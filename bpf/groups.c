@@ -17,7 +17,7 @@ static void tell_made(u64 id, u64 path) {
   made->seen.head = head_of_task(bpf_get_current_task(), KIND_GROUP_MADE, 0);
   made->seen.id = id;
   made->path[0] = 0;
-  bpf_probe_read_kernel_str(made->path, sizeof(made->path), (void *)path);
+  read_kernel_str(made->path, sizeof(made->path), (void *)path);
   events.ringbuf_submit(made, BPF_RB_FORCE_WAKEUP);
 }
 

@@ -49,7 +49,7 @@ int on_ssl_return(struct pt_regs *ctx) {
   int result = (int)ctx->ax;
   if (result <= 0) return 0;
   u64 size = result;
-  if (call.length && bpf_probe_read_user(&size, sizeof(size), (void *)call.length)) return 0;
+  if (call.length && read_user(&size, sizeof(size), (void *)call.length)) return 0;
   if (size) size = returned(&key, &call, size, LIBRARY_OPENSSL);
   if (!size) return 0;
   if (call.direction == DIRECTION_OUT && is_early()) account_unread(&call, size, LIBRARY_OPENSSL, CAUSE_EARLY);

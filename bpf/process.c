@@ -36,7 +36,7 @@ static void copy_folder(u64 task, struct exec *exec) {
     }
     u32 at = *size;
     if (at >= FOLDER_LIMIT || above == entry) break;
-    long added = bpf_probe_read_kernel_str(exec->folder + at, NAME_LIMIT, (void *)read_kernel_u64(entry, DENTRY_D_NAME + QSTR_NAME));
+    long added = read_kernel_str(exec->folder + at, NAME_LIMIT, (void *)read_kernel_u64(entry, DENTRY_D_NAME + QSTR_NAME));
     if (added <= 0) break;
     *size = at + added;
     entry = above;
@@ -61,10 +61,10 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx) {
   exec->process.size = size;
   u64 kept = size < ARGV_LIMIT ? size : ARGV_LIMIT - 1;
   asm volatile("%0 &= %1" : "+r"(kept) : "i"(ARGV_LIMIT - 1));
-  exec->process.kept = bpf_probe_read_user(exec->argv, kept, (void *)argv) ? 0 : kept;
+  exec->process.kept = read_user(exec->argv, kept, (void *)argv) ? 0 : kept;
   copy_folder(task, exec);
   exec->file[0] = 0;
-  bpf_probe_read_kernel_str(exec->file, sizeof(exec->file), (void *)read_kernel_u64(ctx->args[2], BINPRM_FILENAME));
+  read_kernel_str(exec->file, sizeof(exec->file), (void *)read_kernel_u64(ctx->args[2], BINPRM_FILENAME));
   events.ringbuf_submit(exec, wake());
   count_sent(slot, sizeof(*exec));
   return 0;

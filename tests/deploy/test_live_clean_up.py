@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.chart import named, rendered
+from support.chart import bounded, named, rendered
 from support.kernel import cgroup, skip_without_kernel
 from support.locking import HELLO, RECORD, dying_agent, talking
 
@@ -15,9 +15,7 @@ pytestmark = pytest.mark.kernel
 def clean_up(path: Path, *without: str) -> "subprocess.CompletedProcess[str]":
     """The container's command about one cgroup, as it runs there but for the capabilities `without`."""
     (container,) = named(rendered({}), "DaemonSet", "chaperone-clean-up")["spec"]["template"]["spec"]["initContainers"]
-    rights = [f"+{name.lower()}" for name in container["securityContext"]["capabilities"]["add"] if name not in without]
-    bounded = ["setpriv", f"--bounding-set=-all,{','.join(rights)}", "--no-new-privs"]
-    command = [*bounded, sys.executable, "-m", "chaperone.agent", *container["args"], "--cgroup", str(path)]
+    command = [*bounded(container, *without), sys.executable, "-m", "chaperone.agent", *container["args"], "--cgroup", str(path)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 

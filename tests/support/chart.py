@@ -24,3 +24,9 @@ def named(objects: list[Object], kind: str, name: str) -> Object:
     """The one of this kind and name."""
     (found,) = [one for one in objects if (one["kind"], one["metadata"]["name"]) == (kind, name)]
     return found
+
+
+def bounded(container: Object, *without: str) -> list[str]:
+    """What runs a command with no more than this container's capabilities, but for those of `without`."""
+    rights = [f"+{name.lower()}" for name in container["securityContext"]["capabilities"]["add"] if name not in without]
+    return ["setpriv", f"--bounding-set=-all,{','.join(rights)}", "--no-new-privs"]

@@ -20,5 +20,5 @@ def test_each_file_is_inlined_once_and_lines_keep_their_numbers(tmp_path: Path) 
 def test_our_programs_become_one_text() -> None:
     text = flatten("chaperone.c")
     assert '#include "' not in text
-    for source in ("event.h", "maps.h", "filter.h", "copy.h", "openssl.c", "go.c", "process.c"):
+    for source in ("event.h", "maps.h", "read.h", "filter.h", "copy.h", "openssl.c", "go.c", "process.c"):
         assert f'#line 1 "{source}"\n' in text
