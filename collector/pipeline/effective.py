@@ -61,7 +61,7 @@ class Wishes(Protocol):
 @dataclass(slots=True)
 class _Seen:
     agent: str
-    streams: int = 0
+    streams: int = 0  # that were opened while rules acted
     holds: int = 0
     late: int = 0
     troubles: Counter[str] = field(default_factory=Counter)  # what the agent says of calls that it could not hold or carry orders out on
@@ -102,7 +102,7 @@ class Modes:
                 self._forget(record.session)
             case StreamOpened():
                 self._streams[record.stream] = record.session
-                self._of(record.session, agent).streams += 1
+                self._of(record.session, agent).streams += self._wishes.is_acting(record.session)
             case Hold() if session := self._streams.get(record.stream):
                 self._holds[record.hold] = session
                 self._of(session, agent).holds += 1

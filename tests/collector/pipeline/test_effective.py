@@ -73,6 +73,12 @@ def test_an_agent_that_holds_nothing_only_records() -> None:
     assert World().said(BEGUN, OPENED).now() == ("enforce", "record", ["its agent holds nothing: it was not told to, or cannot"])
 
 
+def test_what_was_said_before_rules_acted_tells_nothing() -> None:
+    world = World(acts=False).said(BEGUN, OPENED)
+    world.acts = True
+    assert world.now() == ("enforce", "enforce", ["nothing was held yet"])
+
+
 def test_verdicts_that_come_too_late_are_counted_and_at_last_decided_by_the_agent() -> None:
     world = World(on_failure=OnFailure.DENY).said(BEGUN, OPENED, *hold(1), *hold(2, "timeout-deny", "connection"))
     assert world.now() == ("enforce", "enforce", ["1 verdict came too late: decided by onFailure (deny)"])
