@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chaperone.agent.deliver.clock import Steps, sentence
+from chaperone.agent.deliver.leftovers import UNRECORDED
 from chaperone.agent.deliver.outbox import Outbox
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.deliver.private import Private
@@ -48,6 +49,7 @@ from chaperone.proto.ids import SessionId
 from chaperone.proto.records import BreakGlass, Cause, Hold, Note, Outcome, Record, SessionEnded
 
 POLL_MS = 20
+ENDED = "the agent that recorded it ended"
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
 
 
@@ -261,6 +263,7 @@ class Recording:
         if self.pods:
             self.pods.close()
             self.pods = None
+            self._note_survivors()
         for _ in range(LAST_POLLS):
             if not self.step():
                 break
@@ -306,6 +309,12 @@ class Recording:
 
     def _is_probed(self, descriptor: int) -> bool:
         return isinstance(self.tracer.attach(descriptor), Attached)
+
+    def _note_survivors(self) -> None:
+        """Containers that outlive their agent."""
+        for session in self._current():
+            if members(session.cgroup):
+                self.put([Note(session.id, now_ns(), "agent", f"{ENDED}: {UNRECORDED}", complete=False)])
 
     def _note_strays(self) -> None:
         """Processes that moved, or were moved, out of their governed cgroup: from then on nothing of them was seen.

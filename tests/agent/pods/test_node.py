@@ -15,11 +15,12 @@ from support.policies import HEAD
 
 from chaperone.agent.pods import workloads
 from chaperone.agent.pods.workloads import PAUSE_NS, PAUSED, SECOND
+from chaperone.agent.recording import Ended
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 from chaperone.collector.ingest.selection import selection_of
 from chaperone.collector.rules.document import policies
 from chaperone.collector.rules.ruleset import arranged
-from chaperone.proto.records import Chunk, Connection, Direction, ProcessSeen, SessionStarted, StreamOpened
+from chaperone.proto.records import Chunk, Connection, Direction, Note, ProcessSeen, SessionStarted, StreamOpened
 
 pytestmark = pytest.mark.kernel
 __all__ = ["apiserver"]
@@ -231,6 +232,21 @@ def test_an_agent_that_comes_later_records_who_is_there(api: PodApi, apiserver: 
             node.until(lambda: node.ended("agent"))
             (session,) = node.sessions()
             assert requests(node, session) and session.session != before.session
+
+
+def test_a_container_that_outlives_its_agent_says_that_the_rest_was_not_recorded(api: PodApi) -> None:
+    with kubelet() as made, Tracer() as tracer, live_node(tracer, api, made) as node:
+        made.pod(UID)
+        node.ready()
+        for name, uid, seconds in (("agent", UID, 99), ("other", OTHER, 3)):
+            node.put(name, uid, labels=RECORD, status=statuses(("main", container_id(name))))
+            process = made.start(made.container(uid, container_id(name)), ["/bin/sleep", str(seconds)])
+        node.until(lambda: len(node.sessions()) == 2 and process.poll() is not None)
+        node.recording.end(Ended())
+        node.step()
+        said = [(note.session, note.text, note.complete) for note in node.of(Note)]
+        (session,) = (session.session for session in node.sessions() if session.pod == "agent")
+        assert said == [(session, "the agent that recorded it ended: what followed was not recorded", False)]
 
 
 def test_a_label_raises_a_running_container_and_lowers_none(node: LiveNode, apiserver: ApiServer) -> None:
