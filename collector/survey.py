@@ -45,13 +45,15 @@ class Sources:
 
 @dataclass(slots=True)
 class Survey:
-    """`tell` is given an alert for each container that nobody observes; `gaps`: how many there are now, by reason."""
+    """`tell` is given an alert for each container that nobody observes; `gaps`: how many there are now, by reason. One is told of at the
+    second look: agents are replaced within less than a minute, and call a collector that has just begun within seconds."""
 
     sources: Sources
     tell: Callable[[Alert, str], Awaitable[None]]
     log: Callable[[str], None]
     gaps: Counter[str] = field(default_factory=Counter)
     selected: int = 0
+    _seen: set[Running] = field(default_factory=set)  # at the last look
     _told: set[Running] = field(default_factory=set)
     _problem: str = ""
     _missing: tuple[str, ...] = ()
@@ -73,7 +75,7 @@ class Survey:
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Once: what is missing is alerted when it begins to be."""
+        """Once: what has been missing since the last time is alerted, once."""
         nodes = await self.sources.nodes()
         found, problem = await self._look(nodes)
         if nodes.missing != self._missing:
@@ -88,12 +90,13 @@ class Survey:
     async def _note(self, found: list[Running], is_ours: bool) -> None:
         missing = {one for one in found if one.why}
         self.selected, self.gaps = len(found), Counter(one.why for one in missing)
-        for one in sorted(missing - self._told if is_ours else (), key=lambda one: (one.namespace, one.pod, one.container)):
+        lasting = missing & self._seen
+        for one in sorted(lasting - self._told if is_ours else (), key=lambda one: (one.namespace, one.pod, one.container)):
             about = Unobserved(f"{one.namespace}/{one.pod}", one.container, one.id, one.node, one.why)
             alert = alert_of(about, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
             self.log(alert.message)
             await self.tell(alert, f"unobserved {one.why}")
-        self._told = missing
+        self._seen, self._told = missing, lasting
 
     async def _look(self, nodes: Nodes) -> tuple[list[Running], str]:
         if self.sources.access is None:

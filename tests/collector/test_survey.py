@@ -55,11 +55,13 @@ def test_what_is_not_observed_is_answered(api: PodApi) -> None:
     assert (missing["pod"], missing["why"]) == ("b", "its node's agent has no session of it")
 
 
-def test_it_is_alerted_when_it_begins_and_again_when_it_comes_back(api: PodApi) -> None:
-    told = Told(api)
-    for opened in (["c-a"], ["c-a"], ["c-a", "c-b"], ["c-a"]):
+def test_it_is_alerted_once_it_lasts_and_again_when_it_comes_back(api: PodApi) -> None:
+    told, alerts = Told(api), list[int]()
+    for opened in (["c-a"], ["c-a", "c-b"], ["c-a"], ["c-a"], ["c-a"], ["c-a", "c-b"], ["c-a"], ["c-a"]):
         told.open = opened
         asyncio.run(told.survey.look())
+        alerts.append(len(told.alerts))
+    assert alerts == [0, 0, 0, 1, 1, 1, 1, 2]
     assert [alert.who.pod for alert in told.alerts] == ["demo/b", "demo/b"]
     families = {family.name: family.samples for family in told.survey.families()}
     assert families["unobserved_containers"] == (Sample(("its node's agent has no session of it",), 1),)
@@ -94,6 +96,7 @@ def test_of_several_collectors_one_tells_and_one_that_does_not_answer_is_named(a
     assert row["missing"] == ["collector b did not answer"] and row["unobserved"][0]["why"] == "no agent calls from its node"
     told.calling = Nodes(frozenset({"n1"}))
     told.open = []
-    asyncio.run(told.survey.look())
+    for _ in range(2):
+        asyncio.run(told.survey.look())
     assert [alert.who.pod for alert in told.alerts] == ["demo/a", "demo/b"]
     assert told.said[1] == "all collectors answer again"
