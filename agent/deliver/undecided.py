@@ -33,7 +33,7 @@ PROCESSES = (ProcessSeen, ProcessEnded)
 
 @dataclass(slots=True)
 class _Kept:
-    """`missed`: facts there was no room for; `has_spoken`: there is more than processes."""
+    """`missed`: facts there was no room for; `has_spoken`: there is more than processes, and what all sessions are told."""
 
     records: list[Record] = field(default_factory=list)
     size: int = 0
@@ -68,7 +68,7 @@ class Undecided:
         return record
 
     def has_spoken(self, session: SessionId) -> bool:
-        """Whether anything but processes waits."""
+        """Whether anything waits but processes, and notes of what nothing is missing for."""
         kept = self._kept.get(session)
         return kept is not None and kept.has_spoken
 
@@ -112,7 +112,7 @@ class Undecided:
             kept.missed += 1
             return record
         kept.records.append(record)
-        kept.has_spoken |= not isinstance(record, PROCESSES)
+        kept.has_spoken |= not (isinstance(record, PROCESSES) or (isinstance(record, Note) and record.complete))
         kept.size, self._size = kept.size + size, self._size + size
         self._shares.add(owner, size)
         return record

@@ -70,9 +70,17 @@ def test_only_more_than_processes_is_something_to_say() -> None:
     undecided.keep(started(ONE))
     process, opened, *_ = talk(ONE)
     undecided.put(process)
+    undecided.put(Note(ONE, 5, "glass", "all sessions are told so, also that of a pod's pause container"))
     assert not undecided.has_spoken(ONE)
     undecided.put(opened)
     assert undecided.has_spoken(ONE) and not undecided.has_spoken(TWO)
+
+
+def test_what_is_missing_is_something_to_say() -> None:
+    undecided = Undecided(Outbox(Limits()))
+    undecided.keep(started(ONE))
+    undecided.put(Note(ONE, 5, "kernel", "2 TLS calls had begun before the probes were in place", complete=False))
+    assert undecided.has_spoken(ONE)
 
 
 def test_payload_beyond_the_limit_is_lost_and_said() -> None:
