@@ -6,7 +6,7 @@
 
 /* A call between entry and return. The stack's depth tells nested calls of one thread apart (TLS within TLS). */
 struct call_key {
-  __u64 thread; /* OpenSSL: pid_tgid; Go: the goroutine's address */
+  __u64 thread; /* OpenSSL: current_numbers(); Go: the goroutine's address */
   __u64 depth;  /* OpenSSL: stack pointer; Go: its distance from the stack's upper end, which survives a move */
   __u32 pid;
   __u32 pad;

@@ -9,6 +9,7 @@
 #include "maps.h"
 #include "hold_maps.h"
 #include "read.h"
+#include "numbers.h"
 #include "filter.h"
 #include "gate.h"
 #include "copy.h"

@@ -24,7 +24,7 @@ enum cause { CAUSE_NONE, CAUSE_RING_FULL, CAUSE_PAGE_ABSENT, CAUSE_TOO_LONG, CAU
 struct head {
   __u64 time;    /* CLOCK_BOOTTIME ns */
   __u64 started; /* of the process: start_boottime of its first thread */
-  __u32 pid;     /* the process (tgid), in the root namespace */
+  __u32 pid;     /* the process (tgid), in the agent's pid namespace */
   __u32 image;   /* how many programs this process has been: exec begins a new set of TLS objects */
   __u16 kind;
   __u16 workload; /* slot of its cgroup, from 1 */

@@ -8,7 +8,7 @@ static struct head head_of_task(u64 task, u32 kind, u32 slot) {
   struct head head = {};
   head.time = bpf_ktime_get_boot_ns();
   head.started = started_of(task);
-  head.pid = read_kernel_u32(task, TASK_TGID);
+  head.pid = process_number(task);
   head.image = read_kernel_u32(task, TASK_SELF_EXEC_ID);
   head.kind = kind;
   head.workload = slot;
@@ -17,7 +17,7 @@ static struct head head_of_task(u64 task, u32 kind, u32 slot) {
 
 /* The same of the current task, for uprobes. Four calls of bpf_probe_read_kernel are a tenth of what a TLS call costs; the verifier
  * knows what this helper returns, and lets it be read as it is (5.11; "unknown func" before). */
-#ifdef FETCH_IS_REFUSED
+#if defined(FETCH_IS_REFUSED) || defined(PID_NAMESPACE)
 static struct head head_of_current(u64 time, u32 kind, u32 slot) {
   struct head head = head_of_task(bpf_get_current_task(), kind, slot);
   head.time = time;

@@ -51,7 +51,7 @@ static int tell_gate(u64 task, struct head *head, u64 code) {
   if (!gate) return 0;
   gate->head = *head;
   gate->code = code;
-  gate->thread = read_kernel_u32(task, TASK_PID);
+  gate->thread = thread_number(task);
   gate->pad = 0;
   gates.ringbuf_submit(gate, BPF_RB_FORCE_WAKEUP);
   return 1;
@@ -95,7 +95,7 @@ static int halt(u32 process, u32 number) {
 /* Whether the agent's own tracer (agent/hold) has this thread: then nobody but it sees our SIGSTOP, and no other may seize it. */
 static int is_traced_by_us(u64 task, struct gate_state *state) {
   if (!read_kernel_u32(task, TASK_PTRACE)) return 0;
-  return state->tracer && read_kernel_u32(read_kernel_u64(task, TASK_PARENT), TASK_TGID) == state->tracer;
+  return state->tracer && process_number(read_kernel_u64(task, TASK_PARENT)) == state->tracer;
 }
 
 /* Have the agent read `size` bytes at `from` while this thread stops at the end of its call: a real stop, hence not on a terminal.
@@ -113,7 +113,7 @@ static int hold_to_read(struct tls *tls, u64 from, u64 size) {
   held->tls.size = size;
   held->tls.kept = 0;
   held->address = from;
-  held->thread = read_kernel_u32(task, TASK_PID);
+  held->thread = thread_number(task);
   held->pad = 0;
   if (!halt(tls->head.pid, held->thread)) {
     gates.ringbuf_discard(held, BPF_RB_NO_WAKEUP);
@@ -143,7 +143,7 @@ static void pass_gate(u32 slot) {
   }
   if (!is_traced_by_us(task, state))
     if (await_tracer(task, state, terminal ? TERMINAL_WAIT_NS : WAIT_NS) || terminal || state->is_open) return;
-  halt(head.pid, read_kernel_u32(task, TASK_PID));
+  halt(head.pid, thread_number(task));
 }
 
 /* Of sockets created in a governed cgroup, before the first packet leaves. Kernels up to 6.12 let no such program send signals

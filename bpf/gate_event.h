@@ -10,7 +10,7 @@ enum gate_kind { KIND_GATE_EXEC = 48, KIND_GATE_CONNECT, KIND_GATE_READ };
 struct gate {
   struct head head;
   __u64 code;   /* pages of its executable mappings */
-  __u32 thread; /* KIND_GATE_CONNECT: who waits, in the root namespace */
+  __u32 thread; /* KIND_GATE_CONNECT: who waits, in the agent's pid namespace */
   __u32 pad;
 };
 
@@ -29,7 +29,7 @@ struct image {
   __u32 image;
 };
 
-/* A thread or process, in the root namespace. */
+/* A thread or process, in the agent's pid namespace. */
 struct thread {
   __u32 number;
 };

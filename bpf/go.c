@@ -12,7 +12,7 @@ static u64 goroutine_depth(struct pt_regs *ctx) {
 }
 
 static struct call_key go_call(struct pt_regs *ctx, u64 depth) {
-  struct call_key key = {ctx->r14, depth, bpf_get_current_pid_tgid() >> 32, 0};
+  struct call_key key = {ctx->r14, depth, current_numbers() >> 32, 0};
   return key;
 }
 

@@ -46,7 +46,7 @@ static int has_place(u32 slot) {
 
 /* Whoever's delete takes the entry out counts it, here or in user space. */
 static void forget_held(void) {
-  u32 tid = bpf_get_current_pid_tgid();
+  u32 tid = current_numbers();
   struct held *held = held_threads.lookup(&tid);
   if (!held) return;
   u32 slot = held->head.workload;
@@ -69,7 +69,7 @@ static int note_held(u32 tid, struct held *held) {
 
 /* Stop this thread, and say so. */
 static int hold(struct call_key *key, struct call *call, struct stream *stream, struct place *at) {
-  u32 tid = bpf_get_current_pid_tgid();
+  u32 tid = current_numbers();
   struct held *held = events.ringbuf_reserve(sizeof(*held));
   if (!held) return 0;
   held->head = head_of_task(bpf_get_current_task(), KIND_HELD, call->slot);

@@ -4,7 +4,7 @@
  * touched. A write is stamped with its entry, since the answer may be read by another thread before it returns. */
 
 static struct call_key openssl_call(struct pt_regs *ctx, u64 depth) {
-  u64 thread = bpf_get_current_pid_tgid();
+  u64 thread = current_numbers();
   struct call_key key = {thread, depth, thread >> 32, 0};
   return key;
 }
@@ -37,7 +37,7 @@ BPF_ARRAY(early_sent, u32, 1);
 static int is_early(void) {
   u32 zero = 0, *any = early_sent.lookup(&zero);
   if (!any || !*any) return 0;
-  u64 thread = bpf_get_current_pid_tgid();
+  u64 thread = current_numbers();
   return early.lookup(&thread) != 0;
 }
 
@@ -74,7 +74,7 @@ int on_ssl_read_ex_entry(struct pt_regs *ctx) { return openssl_enter(ctx, DIRECT
 int on_ssl_early_entry(struct pt_regs *ctx) {
   if (!watched()) return 0;
   u32 zero = 0, one = 1;
-  u64 thread = bpf_get_current_pid_tgid();
+  u64 thread = current_numbers();
   u8 inside = 1;
   early_sent.update(&zero, &one);
   early.update(&thread, &inside);
@@ -82,7 +82,7 @@ int on_ssl_early_entry(struct pt_regs *ctx) {
 }
 
 int on_ssl_early_return(struct pt_regs *ctx) {
-  u64 thread = bpf_get_current_pid_tgid();
+  u64 thread = current_numbers();
   if (watched()) early.delete(&thread);
   return 0;
 }

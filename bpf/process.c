@@ -4,7 +4,7 @@ static struct process process_of(u64 task, u32 kind, u32 slot) {
   struct process process = {};
   u64 parent = read_kernel_u64(task, TASK_REAL_PARENT);
   process.head = head_of_task(task, kind, slot);
-  process.parent = read_kernel_u32(parent, TASK_TGID);
+  process.parent = process_number(parent);
   process.parent_started = started_of(parent);
   process.uid = bpf_get_current_uid_gid();
   return process;

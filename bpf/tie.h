@@ -14,7 +14,7 @@ struct tie {
 /* By task pointer: cgroup_skb programs know no pid before 6.12, but the current task everywhere. */
 static void about_to_write(u64 handle, u64 size) {
   u64 task = bpf_get_current_task();
-  struct pending pending = {handle, size, bpf_ktime_get_boot_ns(), 0, bpf_get_current_pid_tgid() >> 32, 0};
+  struct pending pending = {handle, size, bpf_ktime_get_boot_ns(), 0, current_numbers() >> 32, 0};
   struct pending *before = writing.lookup(&task); /* written over where it is: to insert takes twice as long */
   if (before) *before = pending;
   else writing.update(&task, &pending);

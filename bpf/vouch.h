@@ -2,7 +2,7 @@
  * object whose calls we see shakes hands in that process. Elsewhere none of this runs. */
 
 static struct object object_of(u64 handle) {
-  struct object object = {handle, bpf_get_current_pid_tgid() >> 32, 0};
+  struct object object = {handle, current_numbers() >> 32, 0};
   return object;
 }
 
@@ -49,7 +49,7 @@ static struct spent *owe(struct object *object, s64 size) {
 
 /* Whether the current process may begin to speak TLS. */
 static int is_vouched_for(void) {
-  u32 pid = read_kernel_u32(bpf_get_current_task(), TASK_TGID);
+  u32 pid = process_number(bpf_get_current_task());
   u64 *count = shaking.lookup(&pid);
   return count && *count;
 }

@@ -15,7 +15,7 @@ ConnectionId = NewType("ConnectionId", str)
 
 
 def process_id(boot_id: str, pid: int, started_ns: int) -> ProcessId:
-    """A process: boot, pid in the root namespace, start in boot-time nanoseconds."""
+    """A process: boot, pid in the agent's pid namespace, start in boot-time nanoseconds."""
     return ProcessId(_digest("process", boot_id, pid, started_ns))
 
 

@@ -1,6 +1,12 @@
-"""The kernel's struct offsets that the BPF programs need, as -D flags: bpf/filter.h and process.c name them so."""
+"""The kernel's struct offsets that the BPF programs need, as -D flags: bpf/filter.h and process.c name them so; and which pid namespace
+they count in (bpf/numbers.h).
+"""
+
+from pathlib import Path
 
 from chaperone.agent.trace.btf import Btf
+
+MACHINES = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h: the pid namespace that the kernel counts in
 
 # flag → struct, and its member in the spellings of the kernels from 5.10 on
 MEMBERS = {
@@ -8,6 +14,13 @@ MEMBERS = {
     "TASK_START_BOOTTIME": ("task_struct", "start_boottime", "real_start_time"),
     "TASK_PID": ("task_struct", "pid"),
     "TASK_TGID": ("task_struct", "tgid"),
+    "TASK_THREAD_PID": ("task_struct", "thread_pid"),
+    "PID_LEVEL": ("pid", "level"),
+    "PID_NUMBERS": ("pid", "numbers"),
+    "UPID_NR": ("upid", "nr"),
+    "UPID_NS": ("upid", "ns"),
+    "PID_NAMESPACE_NS": ("pid_namespace", "ns"),
+    "NS_COMMON_INUM": ("ns_common", "inum"),
     "TASK_SELF_EXEC_ID": ("task_struct", "self_exec_id"),
     "TASK_PTRACE": ("task_struct", "ptrace"),
     "TASK_PARENT": ("task_struct", "parent"),
@@ -46,3 +59,9 @@ MEMBERS = {
 def offsets(btf: Btf) -> dict[str, int]:
     """Each flag's value on this kernel. btf.BtfError when the kernel has no such member."""
     return {flag: btf.offset(*names) for flag, names in MEMBERS.items()}
+
+
+def namespace(own: Path = Path("/proc/self/ns/pid")) -> dict[str, int]:
+    """The flag for an agent in a pid namespace of its own, as where the node is a container; none on a machine itself."""
+    number = own.stat().st_ino
+    return {} if number == MACHINES else {"PID_NAMESPACE": number}

@@ -37,7 +37,7 @@ from chaperone.agent.trace.gaps import Gaps, Process
 from chaperone.agent.trace.governed import GovernedCgroups, group_id
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Counters, Head, Stream, StreamKey
-from chaperone.agent.trace.offsets import offsets
+from chaperone.agent.trace.offsets import namespace, offsets
 from chaperone.agent.trace.programs import resolved
 from chaperone.agent.trace.records import CAUSES, decode, tls_of
 from chaperone.agent.trace.requirements import Problem
@@ -90,7 +90,7 @@ class Tracer:
         defines = {"RING_PAGES": self.settings.ring_pages, "SPINNERS": self.settings.spinners, "LOCK_STALE_NS": STALE_NS}
         self.parser = Parser()
         self.parser.start()
-        self.kernel = _load({**offsets(Btf.of_kernel()), **defines})
+        self.kernel = _load({**offsets(Btf.of_kernel()), **namespace(), **defines})
         self.cgroups = GovernedCgroups(self.kernel)
         self.files, self.kept_files = ProbedFiles(self.kernel, self.parser), KeptFiles(self.kernel.closer)
         self.shares = Shares(self.kernel)

@@ -1,6 +1,6 @@
 """What the kernel told us, as values. No offsets here (layout.py), no sessions and no ids (agent/workload).
 
-All times are CLOCK_BOOTTIME nanoseconds. A process is `(pid, started)`: its number in the root namespace and
+All times are CLOCK_BOOTTIME nanoseconds. A process is `(pid, started)`: its number in the agent's pid namespace and
 `task_struct.start_boottime` of its first thread, the number that `/proc/PID/stat` field 22 shows rounded down to
 clock ticks. A TLS object is `Tls`; its address alone is no name, since allocators hand the same one out again.
 """
