@@ -58,6 +58,10 @@ test-kernel: setup .venv-kernel/.ready ## the live tests under another kernel in
 	.venv-kernel/bin/python -m pip install --quiet --disable-pip-version-check virtme-ng
 	touch $@
 
+test-cluster: image ## the chart on a real kubelet, containerd and kube-apiserver of this machine, which are built first; as root
+	tests/cluster/make.sh .cluster
+	$(BIN)/python -m pytest -q -x tests/cluster/checks.py
+
 fuzz: setup ## the parsers' properties on every recording, for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
@@ -88,4 +92,4 @@ proto: setup ## regenerate proto/*_pb2*
 	$(BIN)/python -m grpc_tools.protoc -I chaperone/proto=proto --python_out=typings --pyi_out=typings \
 	  --grpc_python_out=typings proto/capture.proto proto/query.proto
 
-.PHONY: help setup demo test test-kernel lint bench fuzz soak load zoo image manifests proto
+.PHONY: help setup demo test test-kernel test-cluster lint bench fuzz soak load zoo image manifests proto

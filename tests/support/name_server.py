@@ -56,7 +56,7 @@ def answer(query: bytes, limit: int) -> bytes:
     return whole if len(whole) <= limit else message(name, kind, [], flags=0x8380, id_=id_)
 
 
-def _serve_udp(opened: socket.socket) -> None:
+def serve_udp(opened: socket.socket) -> None:
     while True:
         query, peer = opened.recvfrom(4096)
         opened.sendto(answer(query, 1232), peer)
@@ -79,7 +79,7 @@ def main() -> None:
         netlink.link("set", index=LOOPBACK, state="up")
     udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.create_server(("127.0.0.1", 53))
     udp.bind(("127.0.0.1", 53))
-    for serve, opened in ((_serve_udp, udp), (_serve_tcp, tcp)):
+    for serve, opened in ((serve_udp, udp), (_serve_tcp, tcp)):
         threading.Thread(target=serve, args=(opened,), daemon=True).start()
     print("ready", flush=True)
     sys.stdin.read()
