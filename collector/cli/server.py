@@ -73,5 +73,6 @@ def token_of(kubeconfig: Path) -> str:
         raise CommandError(f"{kubeconfig} is no usable kubeconfig ({type(error).__name__})", "see: kubectl config view") from None
     kind, _, token = str(settings.api_key.get("BearerToken", "")).partition(" ")
     if kind != BEARER or not token:
-        raise CommandError(f"the current context of {kubeconfig} has no token", "show a client certificate instead, with --tls DIR")
+        instead = "show a client certificate instead, with --tls DIR: an administrator's lies in the Secret chaperone-tls-admin"
+        raise CommandError(f"the current context of {kubeconfig} has no token", instead)
     return token

@@ -145,6 +145,15 @@ def test_all_that_the_server_was_asked_is_recorded(made: Cluster) -> None:
     assert "hunter2canary" not in replay and "aHVudGVyMmNhbmFyeQ" not in replay
 
 
+def test_who_has_no_token_follows_what_helm_printed(made: Cluster) -> None:
+    """On the node, as its administrator, whose kubeconfig has a certificate."""
+    notes = helm(made, "get", "notes", *RELEASE)
+    commands = [line.strip() for line in notes.splitlines() if line.startswith("  ") and "7444" not in line.replace(" 7443 7444", "")]
+    script = "\n".join(commands[1:]).replace("-n NAMESPACE", "-n agents").replace("mkdir", "sleep 3; mkdir")
+    done = made.run("sh", "-c", f"cd {made.folder}/node; PATH={CHAPERONE.parent}:$PATH\n{script}\nkill $!", check=False)
+    assert "agents/bot/main" in done.stdout, done.stderr
+
+
 def test_a_policy_denies_masks_and_asks_people(made: Cluster) -> None:
     rules = [
         {
