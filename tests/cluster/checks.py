@@ -83,21 +83,22 @@ def bot(made: Cluster, *argv: str) -> "subprocess.CompletedProcess[str]":
     return made.kubectl("-n", "agents", "exec", "bot", "--", *argv, check=False)
 
 
-def ask(made: Cluster, *argv: str, check: bool = True) -> str:
-    """The command of who may, by the token of a service account, through a port that kubectl forwards."""
+def ask(made: Cluster, *argv: str, account: str = "auditor", check: bool = True) -> str:
+    """The command, by the token of a service account, through a port that kubectl forwards."""
     node = made.folder / "node"
     secrets = made.get("secrets", "-n", "default")["items"]
-    (token,) = [one["data"]["token"] for one in secrets if one["metadata"]["name"].startswith("auditor-token")]
+    (token,) = [one["data"]["token"] for one in secrets if one["metadata"]["name"].startswith(f"{account}-token")]
     authority = made.get("secret", "chaperone-tls-collector", "-n", "chaperone")["data"]["ca.crt"]
     script = f"""
     echo {token} | base64 -d > {node}/token; echo {authority} | base64 -d > {node}/ca.crt
-    cp {made.folder}/pki/admin.kubeconfig {node}/auditor.kubeconfig
-    {KUBECTL} --kubeconfig {node}/auditor.kubeconfig config set-credentials u --token="$(cat {node}/token)" >/dev/null
+    cp {made.folder}/pki/admin.kubeconfig {node}/account.kubeconfig
+    {KUBECTL} --kubeconfig {node}/account.kubeconfig config set-credentials u --token="$(cat {node}/token)" >/dev/null
     {KUBECTL} -n chaperone port-forward service/chaperone-collector {FORWARD} >/dev/null 2>&1 & forward=$!
     while ! bash -c ': < /dev/tcp/localhost/{FORWARD}' 2>/dev/null; do sleep 0.1; done
-    {CHAPERONE} --server localhost:{FORWARD} --ca {node}/ca.crt --kubeconfig {node}/auditor.kubeconfig "$@"
+    {CHAPERONE} --server localhost:{FORWARD} --ca {node}/ca.crt --kubeconfig {node}/account.kubeconfig "$@"
     status=$?; kill $forward; exit $status"""
-    return made.run("sh", "-c", script, "sh", *argv, check=check).stdout
+    done = made.run("sh", "-c", script, "sh", *argv, check=check)
+    return done.stdout or done.stderr
 
 
 def calls(made: Cluster) -> list[dict[str, Any]]:
@@ -152,6 +153,28 @@ def test_who_has_no_token_follows_what_helm_printed(made: Cluster) -> None:
     script = "\n".join(commands[1:]).replace("-n NAMESPACE", "-n agents").replace("mkdir", "sleep 3; mkdir")
     done = made.run("sh", "-c", f"cd {made.folder}/node; PATH={CHAPERONE.parent}:$PATH\n{script}\nkill $!", check=False)
     assert "agents/bot/main" in done.stdout, done.stderr
+
+
+def test_who_may_view_one_namespace_sees_that_one_alone(made: Cluster) -> None:
+    about = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "view", "namespace": "agents"}}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "chaperone-viewer"}
+    reader = {"kind": "ServiceAccount", "name": "reader", "namespace": "default"}
+    made.apply(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reader", "namespace": "default"}},
+        {**about, "roleRef": role, "subjects": [reader]},
+    )
+    until(lambda: any(one["metadata"]["name"].startswith("reader-token") for one in made.get("secrets", "-n", "default")["items"]))
+    assert "agents/bot/main" in ask(made, "sessions", "list", "-n", "agents", account="reader")
+    assert "agents/bot" not in ask(made, "sessions", "list", "-n", "default", account="reader", check=False)
+    assert "may not" in ask(made, "accesses", "list", account="reader", check=False)
+    assert "system:serviceaccount:default:reader" in ask(made, "accesses", "list")
+
+
+def test_what_a_governed_pod_makes_is_governed(made: Cluster) -> None:
+    command = ["kubectl", "create", "deployment", "heir", "-n", "default", f"--image={IMAGE}", "--", "sleep", "infinity"]
+    assert bot(made, *command).returncode == 0
+    until(lambda: "default/heir-" in ask(made, "sessions", "list"), 60, lambda: made.kubectl("get", "pods", "-A").stdout)
+    made.kubectl("delete", "deployment", "heir", "-n", "default")
 
 
 def test_a_policy_denies_masks_and_asks_people(made: Cluster) -> None:

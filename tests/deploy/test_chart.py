@@ -165,6 +165,7 @@ def test_of_the_node_the_agent_has_what_it_needs() -> None:
         "/sys/fs/cgroup": "Directory",
         "/var/lib/chaperone/spool": "DirectoryOrCreate",
         "/run/chaperone": "DirectoryOrCreate",
+        "/var/cache/chaperone": "DirectoryOrCreate",
     }
 
 

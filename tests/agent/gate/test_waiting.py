@@ -163,8 +163,8 @@ def test_a_stop_by_somebody_else_stays(waiting: Waiting) -> None:
 
 def test_a_signal_that_arrives_first_is_delivered(waiting: Waiting) -> None:
     text = (
-        "import os, signal, time\nsignal.signal(signal.SIGUSR1, lambda *a: print('got', flush=True))\n"
-        "print(os.getpid(), flush=True)\nwhile True: time.sleep(1)"
+        "import os, signal, time\nsignal.signal(signal.SIGUSR1, lambda *a: os.write(1, b'got\\n'))\n"
+        "os.write(1, b'%d\\n' % os.getpid())\nwhile True: time.sleep(1)"
     )
     with subprocess.Popen([*BELOW, text], stdout=subprocess.PIPE) as shell:
         assert shell.stdout is not None
