@@ -120,8 +120,8 @@ class Cluster:
 
     def audited(self) -> list[dict[str, Any]]:
         """What the API server says it was asked, and answered."""
-        lines = (self.folder / "node/audit.log").read_text().splitlines()
-        return [event for event in map(json.loads, lines) if event["stage"] == "ResponseComplete"]
+        whole, _, _ = (self.folder / "node/audit.log").read_text().rpartition("\n")
+        return [event for event in map(json.loads, whole.splitlines()) if event["stage"] == "ResponseComplete"]
 
     def start(self, name: str, *argv: str | Path) -> None:
         """A part of the cluster, which ends with the node."""
