@@ -49,8 +49,8 @@ from chaperone.proto.ids import SessionId
 from chaperone.proto.records import BreakGlass, Cause, Hold, Note, Outcome, Record, SessionEnded
 
 POLL_MS = 20
-ENDED = "the agent that recorded it ended"
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
+ENDED = "the agent that recorded it ended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cluster.node import CHAPERONE, HELM, KUBECTL, ROOT, Cluster, chart, cluster, until
+from cluster.node import CHAPERONE, HELM, KUBECTL, ROOT, Cluster, chart, cluster, is_ready, until
 
 IMAGE = "chaperone-collector:0.1.0"  # has a shell and Python
 RELEASE = ["chaperone", "--namespace", "chaperone"]
@@ -64,8 +64,7 @@ def pod(name: str, namespace: str, *command: str, **security: Any) -> dict[str, 
 
 def are_ready(made: Cluster, namespace: str, count: int) -> bool:
     pods = made.get("pods", "-n", namespace)["items"]
-    ready = [one for one in pods for said in one["status"].get("conditions", []) if said["type"] == "Ready" and said["status"] == "True"]
-    return len(ready) == count and not any("deletionTimestamp" in one["metadata"] for one in pods)
+    return sum(map(is_ready, pods)) == count and not any("deletionTimestamp" in one["metadata"] for one in pods)
 
 
 def helm(made: Cluster, *argv: str) -> str:

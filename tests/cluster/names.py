@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 from support.name_server import NAMES, A, record, serve_udp
 
@@ -25,11 +26,11 @@ def main(kubectl: str, kubeconfig: str, address: str) -> None:
         time.sleep(1)
 
 
-def _addresses(one: dict[str, object]) -> list[str]:
+def _addresses(one: dict[str, Any]) -> list[str]:
     """Of a Service its own; of one without, those of its endpoints."""
     if one["kind"] == "Service":
-        return [ip for ip in [one["spec"].get("clusterIP")] if ip != "None"]  # type: ignore[attr-defined]
-    return [place["ip"] for part in one.get("subsets", []) for place in part.get("addresses", [])]  # type: ignore[attr-defined]
+        return [] if one["spec"]["clusterIP"] == "None" else [one["spec"]["clusterIP"]]
+    return [place["ip"] for part in one.get("subsets", []) for place in part.get("addresses", [])]
 
 
 if __name__ == "__main__":

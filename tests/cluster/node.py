@@ -73,7 +73,8 @@ root = "{folder}/containerd"
     bin_dir = "{folder}/root/usr/lib/cni"
     conf_dir = "{folder}/node"
 """
-OWN_ACCOUNTS = "--use-service-account-credentials=true"
+CONNTRACK = ("max-per-core", "tcp-timeout-established", "tcp-timeout-close-wait")
+AS_THE_MACHINE_HAS_IT = [f"--conntrack-{name}=0" for name in CONNTRACK]
 SYS_RESOURCE = 1 << 24
 
 
@@ -220,14 +221,13 @@ def _start(made: Cluster) -> None:
         f"--audit-policy-file={node}/audit.yaml",
     )
     until(lambda: made.kubectl("get", "--raw", "/readyz", check=False).returncode == 0, what=lambda: _said(node / "kube-apiserver.out"))
-    for name, *more in (
-        ("kube-controller-manager", f"--service-account-private-key-file={pki}/accounts.key", f"--root-ca-file={pki}/ca.crt", OWN_ACCOUNTS),
-        ("kube-scheduler",),
-        ("kube-proxy", "--proxy-mode=iptables", "--hostname-override=n1", "--conntrack-max-per-core=0"),
+    keys = (f"--service-account-private-key-file={pki}/accounts.key", f"--root-ca-file={pki}/ca.crt")
+    for name, *options in (
+        ("kube-controller-manager", "--leader-elect=false", "--use-service-account-credentials=true", *keys),
+        ("kube-scheduler", "--leader-elect=false"),
+        ("kube-proxy", "--proxy-mode=iptables", "--hostname-override=n1", *AS_THE_MACHINE_HAS_IT),
     ):
-        alone = () if name == "kube-proxy" else ("--leader-elect=false",)
-        timeouts = ("--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0") if name == "kube-proxy" else ()
-        made.start(name, name, f"--kubeconfig={pki}/{name}.kubeconfig", *alone, *more, *timeouts)
+        made.start(name, name, f"--kubeconfig={pki}/{name}.kubeconfig", *options)
     made.start("names", sys.executable, Path(__file__).parent / "names.py", KUBECTL, pki / "admin.kubeconfig", ADDRESS)
     made.start("containerd", "containerd", "-c", node / "containerd.toml")
     until(lambda: made.run("ctr", "version", check=False).returncode == 0, what=lambda: _said(node / "containerd.out"))
@@ -245,7 +245,7 @@ def _start(made: Cluster) -> None:
         "--hostname-override=n1",
         f"--node-ip={ADDRESS}",
     )
-    until(lambda: _is_ready(made), what=lambda: _said(node / "kubelet.out"))
+    until(lambda: any(map(is_ready, made.get("nodes")["items"])), what=lambda: _said(node / "kubelet.out"))
 
 
 def _kubelet(pki: Path, node: Path) -> dict[str, Any]:
@@ -265,9 +265,9 @@ def _kubelet(pki: Path, node: Path) -> dict[str, Any]:
     }
 
 
-def _is_ready(made: Cluster) -> bool:
-    nodes = made.get("nodes")["items"]
-    return any(one["type"] == "Ready" and one["status"] == "True" for node in nodes for one in node["status"].get("conditions", []))
+def is_ready(one: dict[str, Any]) -> bool:
+    """A node or a pod."""
+    return any(said["type"] == "Ready" and said["status"] == "True" for said in one["status"].get("conditions", []))
 
 
 def _said(file: Path) -> str:
