@@ -51,7 +51,10 @@ def reach(store: Path, create: bool = False, options: Sequence[str] = ()) -> Non
 
 
 def is_answering(store: Path) -> bool:
-    """Does anybody accept connections at the store's socket? CommandError if we are not allowed to ask."""
+    """Does anybody answer at the store's socket? CommandError if we are not allowed to ask.
+
+    A server of HTTP/2 speaks first. One that was killed accepts, too, until the kernel has taken it down, and then says nothing.
+    """
     try:
         directory = os.open(store, os.O_PATH | os.O_DIRECTORY)
     except FileNotFoundError:
@@ -60,7 +63,9 @@ def is_answering(store: Path) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(2)
             probe.connect(f"/proc/self/fd/{directory}/{SOCKET}")  # a socket address holds 108 bytes, a path may be longer
-        return True
+            return bool(probe.recv(1))
+    except TimeoutError:
+        return True  # it is there, and busy
     except PermissionError:
         raise _forbidden(store) from None
     except OSError:

@@ -53,9 +53,19 @@ def test_a_socket_is_reached_however_long_its_path(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"/proc/self/fd/{directory}/collector.sock")
         listener.listen()
-        assert connect.is_answering(store)
+        assert connect.is_answering(store)  # it says nothing, and is there
     os.close(directory)
     assert not connect.is_answering(store)
+
+
+def test_a_collector_that_is_dying_is_none(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, ThreadPoolExecutor(1) as pool:
+        listener.bind(str(tmp_path / "collector.sock"))
+        listener.listen()
+        answer = pool.submit(connect.is_answering, tmp_path)
+        time.sleep(0.3)  # connected: the kernel accepts for it
+        listener.close()
+        assert not answer.result(5)
 
 
 def test_a_store_held_by_something_that_is_no_collector_names_it_at_once(filled: Path) -> None:
