@@ -1,8 +1,8 @@
 """Threads that wait at a TLS call, and the orders about them: one of these per enforced workload.
 
-All state but `sockets` belongs to the seizer's thread. A hold is told by the kernel's ring (main thread) and by the thread's stop
-(seizer), in either order; its order comes from the collector. When order and stop are there it is carried out, once; the
-outcome is said. A hold without an order by its deadline gets what the policy says for that.
+All state but `sockets` belongs to who has the seizer's turn: its thread, or what asks nothing of ptrace. A hold is told by the kernel's
+ring (main thread) and by the thread's stop (seizer), in either order; its order comes from the collector. When order and stop are there it
+is carried out, once; the outcome is said. A hold without an order by its deadline gets what the policy says for that.
 
 Each of these changes the same few tables, which is why they are in one file.
 
@@ -92,6 +92,9 @@ class Holds:
 
     def told(self, held: TlsHeld, stream: StreamId, begin: int = 0) -> Hold | None:
         """A thread is held. What the collector is to be asked; None when that is decided. `begin`: positions before the kernel's first."""
+        with self.seizer.turn:  # two changes of threads less than to ask it
+            if held.tid in self.seizer.seized and not self._is_open:
+                return self._told(held, stream, begin)
         return self.seizer.call(lambda: self._told(held, stream, begin))
 
     def order(self, order: Order) -> bool:
@@ -217,6 +220,14 @@ class Holds:
             return None
         if held.tid in self.waiting:
             self._got_away(held.tid)
+        waiting = self._begun(held, stream, begin)
+        if not is_traced:
+            self._give_up(raw, waiting)
+        elif waiting.order is not None or waiting.lack:
+            self.seizer.later(lambda: self._serve(held.tid))
+        return waiting.record
+
+    def _begun(self, held: TlsHeld, stream: StreamId, begin: int) -> Waiting:
         lane = self._lane(held, stream, begin)
         if held.site is Site.WRITE:
             lane.accepted(begin + held.position)
@@ -228,11 +239,7 @@ class Holds:
             waiting.lack, waiting.data = lack, data if waiting.order is not None and waiting.order.free else b""
         if waiting.order is None:
             self._ask(waiting)
-        if not is_traced:
-            self._give_up(raw, waiting)
-            return waiting.record
-        self.seizer.later(lambda: self._serve(held.tid))
-        return waiting.record
+        return waiting
 
     def _lane(self, held: TlsHeld, stream: StreamId, begin: int) -> Lane:
         if stream not in self.lanes:

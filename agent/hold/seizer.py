@@ -1,9 +1,10 @@
 """One thread that traces one workload's processes and sorts their stops.
 
-ptrace binds a tracee to a thread, so all requests are made here: others use `call`. A workload that floods itself with
-signals delays only its own Seizer, which takes no stops for a while when they have cost too much (agent/hold/allowance.py): who
-stopped waits in the kernel, and what others ask of this thread is done. What is not ours passes unchanged: signals, job stops,
-forks, exits. A signal that `on_signal` takes leaves its thread stopped, seen by nobody but us, until `release`.
+ptrace binds a tracee to a thread, so all requests are made here: others use `call`, or the `turn` for what asks nothing of ptrace. A
+workload that floods itself with signals delays only its own Seizer, which takes no stops for a while when they have cost too much
+(agent/hold/allowance.py): who stopped waits in the kernel, and what others ask of this thread is done. What is not ours passes
+unchanged: signals, job stops, forks, exits. A signal that `on_signal` takes leaves its thread stopped, seen by nobody but us, until
+`release`.
 
 Nobody is left stopped: an exception while a stop is handled lets that thread go on and is kept in `faults`; when this
 thread or process ends, however it ends, the kernel detaches what it traced, running, or kills what `on_signal` marked
@@ -20,10 +21,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from itertools import chain, repeat
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from chaperone.agent.hold import ptrace
 from chaperone.agent.hold.allowance import SHARE, Allowance
@@ -64,23 +64,23 @@ class Seizer(threading.Thread):
         self._stopping: set[int] = set()  # kept, and on their way into the job stop of their process
         self.marked: set[int] = set()  # they and their processes end when we do
         self._over = False
+        self.turn = threading.Lock()  # of whoever changes what stops and commands change: this thread while it does not wait
         signal.signal(WAKE, lambda _number, _frame: None)
         self.start()
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """Run it in this thread; its result, or its exception. RuntimeError when this thread has ended."""
+        """Run it in this thread; its result, or its exception. RuntimeError when this thread has ended. Not for who has the `turn`."""
         if threading.current_thread() is self:
             return function()
-        done: Future[Result] = Future()
-        self._commands.put(lambda: _run(function, done))
+        asked = _Asked(function)
+        self._commands.put(asked.run)
         for pause_s in chain(RING_S, repeat(RING_S[-1])):
-            if not self.is_alive() and not done.done():
+            if not self.is_alive() and not asked.is_done(0):
                 raise RuntimeError("the thread that traces has ended")
             self.wake()
-            with contextlib.suppress(TimeoutError):
-                done.exception(pause_s)
+            if asked.is_done(pause_s):
                 break
-        return done.result()
+        return asked.result()
 
     def later(self, function: Callable[[], object]) -> None:
         """Run it in this thread, before it takes another stop, without waiting for that."""
@@ -158,7 +158,8 @@ class Seizer(threading.Thread):
                 self._wait_for_command()
                 continue
             if stop is not None:
-                self._take(stop)
+                with self.turn:
+                    self._take(stop)
 
     def _keep_to_share(self) -> None:
         """Rest when it is time. Asked now and then: the thread's own time is a system call away, a third of what many a stop takes."""
@@ -167,7 +168,7 @@ class Seizer(threading.Thread):
             return
         self._asked_ns = now
         if rest_ns := self._allowance.rest(now, time.thread_time_ns()):
-            self._guarded(self.on_rest)
+            self._do(lambda: self._guarded(self.on_rest))
             self._rest(now + rest_ns)
 
     def _rest(self, end: int) -> None:
@@ -175,18 +176,25 @@ class Seizer(threading.Thread):
         self.is_resting = True
         while not self._over and (left_ns := end - time.monotonic_ns()) > 0:
             with contextlib.suppress(queue.Empty):
-                self._commands.get(timeout=left_ns / SECOND)()
+                self._do(self._commands.get(timeout=left_ns / SECOND))
         self.is_resting = False
 
     def _wait_for_command(self) -> None:
         """Nobody is traced: there is nothing else to wait for."""
+        self._do(self._forget_all)
+        self._do(self._commands.get())
+
+    def _forget_all(self) -> None:
         for tid in list(self.seized):
             self._forget(tid)
-        self._commands.get()()
 
     def _do_commands(self) -> None:
         while not self._commands.empty():
-            self._commands.get()()
+            self._do(self._commands.get())
+
+    def _do(self, command: Callable[[], None]) -> None:
+        with self.turn:
+            command()
 
     def _take(self, stop: Stop) -> None:
         """Sort one stop. Killed while stopped: the thread's end comes next."""
@@ -322,11 +330,37 @@ class Seizer(threading.Thread):
             ptrace.detach(tid, deliver)
 
 
-def _run(function: Callable[[], Result], done: "Future[Result]") -> None:
-    try:
-        done.set_result(function())
-    except BaseException as error:  # noqa: BLE001 - it is the caller's
-        done.set_exception(error)
+class _Asked(Generic[Result]):
+    """What one thread asks of another. A Future does the same with locks in Python, which takes five times as long."""
+
+    def __init__(self, function: Callable[[], Result]) -> None:
+        self._function = function
+        self._results: list[Result] = []
+        self._error: BaseException | None = None
+        self._is_under_way = threading.Lock()
+        self._is_under_way.acquire()
+
+    def run(self) -> None:
+        """Do it."""
+        try:
+            self._results.append(self._function())
+        except BaseException as error:  # noqa: BLE001 - it is the caller's
+            self._error = error
+        finally:
+            self._is_under_way.release()
+
+    def is_done(self, timeout_s: float) -> bool:
+        """Whether it is, within that time."""
+        if not self._is_under_way.acquire(timeout=timeout_s):
+            return False
+        self._is_under_way.release()
+        return True
+
+    def result(self) -> Result:
+        """Of what is done."""
+        if self._error is not None:
+            raise self._error
+        return self._results[0]
 
 
 def _waited() -> Stop | None:

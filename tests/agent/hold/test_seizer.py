@@ -245,3 +245,21 @@ def test_what_one_stopped_for_is_taken_on_request() -> None:
         made.call(lambda: made.look_at(os.getpid()))  # one that is not traced
         made.release(child.pid)
         assert say(child, "on") == "on"
+
+
+def test_nothing_is_done_while_another_has_the_turn() -> None:
+    done: list[str] = []
+
+    def keep(_stop: Stop) -> bool:
+        done.append("stop")
+        return False
+
+    with running() as child, seizer(keep) as made:
+        made.seize(child.pid)
+        with made.turn:
+            os.kill(child.pid, signal.SIGUSR1)
+            until(lambda: state(child.pid) == "t")
+            made.later(lambda: done.append("command"))
+            time.sleep(0.1)
+            assert done == []
+        until(lambda: sorted(done) == ["command", "stop"])
