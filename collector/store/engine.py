@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+import orjson
+
 Parameter = str | int | list[str] | list[int]
 _NO_SPACE = ("No space left on device", "NOT_ENOUGH_SPACE", "Disk quota exceeded")
 
@@ -44,9 +46,17 @@ class Engine(Protocol):
 
 def insertion(table: str, rows: Iterable[Mapping[str, Any]]) -> bytes:
     """The statement that inserts rows, with them; empty for none."""
-    lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows]
-    head = f"INSERT INTO {table} SETTINGS date_time_input_format = 'best_effort' FORMAT JSONEachRow\n"
-    return (head + "\n".join(lines)).encode(errors="replace") if lines else b""
+    head = f"INSERT INTO {table} SETTINGS date_time_input_format = 'best_effort' FORMAT JSONEachRow".encode()
+    lines = [encoded(row) for row in rows]
+    return b"\n".join((head, *lines)) if lines else b""
+
+
+def encoded(value: Any) -> bytes:
+    """As JSON. A lone surrogate, which UTF-8 does not have, becomes a question mark."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def parsed(answer: bytes) -> list[dict[str, Any]]:

@@ -1,12 +1,11 @@
 """Rows → the tables, in one durable go. Nothing counts as stored before `flush` has returned."""
 
-import json
 from typing import Any
 
 from chaperone.collector.store.arrivals import Arrivals
 from chaperone.collector.store.bodies import StoredBody, set_aside
 from chaperone.collector.store.clock import Offsets
-from chaperone.collector.store.engine import Engine
+from chaperone.collector.store.engine import Engine, encoded
 from chaperone.collector.store.marks import Marks, StreamMark
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.times import rfc3339
@@ -94,7 +93,7 @@ def _line(row: Row, document: dict[str, Any], arrived: int) -> dict[str, Any]:
         "complete": document.get("complete", True),
         "bytes_out": size.get("out", 0),
         "bytes_in": size.get("in", 0),
-        "document": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+        "document": encoded(document).decode(),
     }
 
 
