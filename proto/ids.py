@@ -5,6 +5,7 @@ parts give the same bytes. The same facts seen twice (a batch sent again, a rest
 """
 
 import hashlib
+from functools import lru_cache
 from typing import NewType
 
 StreamId = NewType("StreamId", str)
@@ -29,6 +30,7 @@ def session_id(workload: str, started_ns: int) -> SessionId:
     return SessionId(_digest("session", workload, started_ns))
 
 
+@lru_cache(1024)
 def call_id(stream: StreamId, position: int) -> CallId:
     """An exchange, by the OUT position of its request's first byte."""
     return CallId(_digest("call", stream, position))

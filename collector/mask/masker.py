@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from chaperone.collector.kube.body import read_whole
 from chaperone.collector.kube.call import Body, Call, Exit, NotKubernetes, RequestInfo, User
@@ -26,8 +26,12 @@ from chaperone.proto.records import ProcessSeen
 
 SHORT = 4096  # characters of a text whose masked form is kept
 KEPT = 1024  # short texts, and request bodies of open calls, whose masked form is kept: they come again
+FEW = 32  # objects and users whose masked form is kept: those of the calls that are open
 
 _PARTS = re.compile("([/:])")
+K = TypeVar("K")
+V = TypeVar("V")
+
 _TEXTS = tuple(field.name for field in fields(RequestInfo) if field.type is str)
 
 
@@ -42,6 +46,9 @@ class Masker:
         self._pieces = Pieces(self._texts, self._bodies)
         self._known: dict[str, MaskedText] = {}
         self._urls: dict[str, MaskedText] = {}
+        self._subprotocols: dict[str, MaskedText] = {}
+        self._infos: dict[RequestInfo, RequestInfo] = {}
+        self._users: dict[User, MaskedUser] = {}
         self._requests: dict[int, tuple[Body, MaskedBody]] = {}
         self._bindings: dict[int, str] = {}
         self._stream = StreamId("")
@@ -69,8 +76,8 @@ class Masker:
             method=self.text(call.method),
             request_uri=self._url(call.request_uri),
             authority=self.text(call.authority),
-            info=self._info(call.info),
-            user=self._user(call.user),
+            info=self._remembered(self._infos, call.info, self._info, FEW),
+            user=self._remembered(self._users, call.user, self._user, FEW),
             user_agent=self.text(call.user_agent),
             request_headers=self._headers.mask(call.request_headers),
             request_body=self._request(call, secret),
@@ -84,7 +91,7 @@ class Masker:
             gaps=call.gaps,
             ambiguous=call.ambiguous,
             pieces=self._pieces.mask(call, secret),
-            subprotocol=MaskedText(self._headers.protocols(call.subprotocol)),
+            subprotocol=self._remembered(self._subprotocols, call.subprotocol, self._subprotocol),
             exit=self._exit(call.exit),
             kubectl_command=self.text(call.kubectl_command),
             kubectl_session=self.text(call.kubectl_session),
@@ -135,23 +142,26 @@ class Masker:
 
     def text(self, text: str) -> MaskedText:
         """Any other text without its secrets."""
-        return self._remembered(self._known, text, self._texts.mask_text)
+        return self._remembered(self._known, text, self._text)
 
     def named(self, path: str) -> MaskedText:
         """A path of names, each by itself: taken together, `db-cred:password` would read as a password."""
         return MaskedText("".join(map(self.text, _PARTS.split(path))))
 
-    def _remembered(self, known: dict[str, MaskedText], text: str, mask: Callable[[str], str]) -> MaskedText:
-        """Each report of a call brings the same texts again."""
+    def _remembered(self, known: dict[K, V], given: K, mask: Callable[[K], V], most: int = KEPT) -> V:
+        """Each report of a call brings the same texts, objects and users again."""
         if self._generation != self._texts.known.generation:
             self._forget()
-        if (masked := known.get(text)) is None:
-            masked = MaskedText(mask(text))
-            if len(known) >= KEPT:
+        if (masked := known.get(given)) is None:
+            masked = mask(given)
+            if len(known) >= most:
                 known.clear()
-            if len(text) <= SHORT:
-                known[text] = masked
+            if not isinstance(given, str) or len(given) <= SHORT:
+                known[given] = masked
         return masked
+
+    def _text(self, text: str) -> MaskedText:
+        return MaskedText(self._texts.mask_text(text))
 
     def held_back(self) -> Iterable[tuple[int, MaskedPiece]]:
         """What channels were sent and no piece has told yet, by the position of its call: as the pieces that it would be now."""
@@ -168,8 +178,8 @@ class Masker:
     def _forget(self) -> None:
         """What was kept may be out of date: more is known to be secret."""
         self._generation = self._texts.known.generation
-        self._known.clear()
-        self._urls.clear()
+        for known in (self._known, self._urls, self._subprotocols, self._infos, self._users):
+            known.clear()
         self._headers.forget()
 
     def _origin(self, call: Call) -> Origin:
@@ -177,7 +187,7 @@ class Masker:
         return Origin(f"{info.namespace}/{info.name}", call_id(self._stream, call.position), call.started)
 
     def _url(self, target: str) -> MaskedText:
-        return self._remembered(self._urls, target, lambda text: mask_url(self._texts, text))
+        return self._remembered(self._urls, target, lambda text: MaskedText(mask_url(self._texts, text)))
 
     def _request(self, call: Call, secret: bool) -> MaskedBody | None:
         """Each report of a call brings the request's body again."""
@@ -203,6 +213,9 @@ class Masker:
             return call, masked if body else None
         call = read_whole(call)
         return call, self._bodies.mask(call.response_body or body, secret)
+
+    def _subprotocol(self, name: str) -> MaskedText:
+        return MaskedText(self._headers.protocols(name))
 
     def _info(self, info: RequestInfo) -> RequestInfo:
         changed: dict[str, Any] = {name: new for name in _TEXTS if (new := self.text(old := getattr(info, name))) != old}

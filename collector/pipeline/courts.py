@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chaperone.collector.nodes import PolicyError
+from chaperone.collector.rules.acting import acts
 from chaperone.collector.rules.changes import Named
 from chaperone.collector.rules.document import Policy, policies
-from chaperone.collector.rules.event import Document
+from chaperone.collector.rules.event import Document, Subject
 from chaperone.collector.rules.heirs import Heirs
 from chaperone.collector.rules.ruleset import Rules, concerning, joined, named
 from chaperone.collector.rules.selector import EVERYTHING
 from chaperone.collector.rules.terms import Bodies, Mode, effective
-from chaperone.collector.rules.verdict import Enforce
+from chaperone.collector.rules.verdict import Enforce, Moment
 
 BROUGHT = "policy"  # stands for the file's name in errors: its text came with the session
 ENDED = 1_000  # sessions that are over and may be heard of once more
@@ -24,11 +25,13 @@ Key = tuple[tuple[str, ...], tuple[tuple[str, Mode], ...]]  # texts that were br
 
 @dataclass(frozen=True, slots=True)
 class Court:
-    """Rules, the same by name, and what they mean for what is kept."""
+    """Rules, the same by name, and what they mean: for what is kept; whether any acts, and any that is asked about channels."""
 
     rules: Rules
     named: Named
-    bodies: Bodies = Bodies.MASKED  # what is kept of them
+    bodies: Bodies = Bodies.MASKED
+    is_acting: bool = False
+    judges_channels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +145,5 @@ def _joined(rules: Rules, texts: tuple[str, ...]) -> tuple[Rules, list[str]]:
 
 
 def _court(rules: Rules) -> Court:
-    return Court(rules, named(rules), rules.terms.bodies)
+    of_channels = rules.spots.get((Subject.CHANNEL, Moment.CHANNEL), ())
+    return Court(rules, named(rules), rules.terms.bodies, any(map(acts, rules)), any(map(acts, of_channels)))

@@ -31,7 +31,7 @@ from chaperone.collector.rules.memory import Memory
 from chaperone.collector.rules.ruleset import Rules
 from chaperone.collector.rules.selector import raised
 from chaperone.collector.rules.terms import Mode, Terms
-from chaperone.collector.rules.verdict import Action, Enforce, Moment, Verdict
+from chaperone.collector.rules.verdict import Action, Enforce, Verdict
 from chaperone.collector.store import facts
 from chaperone.collector.store.docket import Docket
 from chaperone.collector.store.heirs import heir_row
@@ -115,11 +115,11 @@ class Judge:
 
     def is_acting(self, session: str) -> bool:
         """Whether any of its rules has an effect on the workload."""
-        return any(map(acts, self._courts.of(session).rules.all))
+        return self._courts.of(session).is_acting
 
     def judges_channels(self, session: str) -> bool:
         """Whether any rule that acts is asked about channels."""
-        return any(map(acts, self._courts.of(session).rules.spots.get((Subject.CHANNEL, Moment.CHANNEL), ())))
+        return self._courts.of(session).judges_channels
 
     def masks(self, session: str) -> bool:
         """Whether any rule that acts has answers masked."""
@@ -201,6 +201,8 @@ class Judge:
 
     def _inherit(self, row: Row) -> None:
         """What the call of a workload made is governed as the workload is."""
+        if not self.heirs.concerns(row.document):
+            return
         session = self._courts.document(row.session)
         policies = [policy for policy in self._courts.of(row.session).rules.policies if policy.terms.mode is not Mode.OFF]
         is_enforced = self.is_acting(row.session) or raised(Mode.RECORD, session) is Mode.ENFORCE

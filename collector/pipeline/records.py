@@ -298,7 +298,8 @@ class Pipeline:
         return self._sessions.setdefault(id_, _Session(self._agent))
 
     def _is_over(self, record: _OfStream | records.StreamOpened) -> bool:
-        return any(record.stream in self._over.get(agent, ()) for agent in ("", self._agent))
+        stream, over = record.stream, self._over
+        return stream in over.get("", ()) or stream in over.get(self._agent, ())
 
     def _mark(self, id_: StreamId) -> StreamMark | None:
         stream = self._streams.get(id_)

@@ -8,7 +8,7 @@ from chaperone.collector.rules.document import CountOf, Policy, Rule
 from chaperone.collector.rules.evaluate import subjects, then_moment
 from chaperone.collector.rules.event import Document, Event, Subject
 from chaperone.collector.rules.selector import STRICTNESS, raised
-from chaperone.collector.rules.terms import Mode, Scan, Terms, strictest
+from chaperone.collector.rules.terms import DEFAULT, Mode, Scan, Terms, strictest
 from chaperone.collector.rules.verdict import Moment
 
 Spot = tuple[Subject, Moment]
@@ -32,6 +32,7 @@ class Rules:
     horizon_ns: int = 0
     policies: tuple[Policy, ...] = field(default=(), repr=False)  # what they come from, those that are off included
     spots: Mapping[Spot, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
+    terms: Terms = DEFAULT  # how a workload is governed that all of their policies concern
     _likely: dict[tuple[Spot, str], tuple[Rule, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def at(self, event: Event) -> tuple[Rule, ...]:
@@ -46,11 +47,6 @@ class Rules:
                 self._likely.clear()
             found = self._likely[spot, resource] = tuple(rule for rule in self.at(event) if _is_likely(rule, resource))
         return found
-
-    @property
-    def terms(self) -> Terms:
-        """How a workload is governed that all of their policies concern."""
-        return strictest(policy.terms for policy in self.policies if policy.terms.mode is not Mode.OFF)
 
     @property
     def scan(self) -> bool:
@@ -83,7 +79,8 @@ def ruleset(rules: Iterable[Rule], policies: tuple[Policy, ...] = ()) -> Rules:
     found = tuple(rules)
     text = "\n".join(f"{rule.policy} {rule.mode} {print_of(rule)}" for rule in found)
     spots = {spot: tuple(rule for rule in found if _belongs(rule, spot)) for spot in SPOTS}
-    return Rules(found, _digest(text), max(map(_horizon_ns, found), default=0), policies, spots)
+    terms = strictest(policy.terms for policy in policies if policy.terms.mode is not Mode.OFF)
+    return Rules(found, _digest(text), max(map(_horizon_ns, found), default=0), policies, spots, terms)
 
 
 def named(rules: Rules) -> dict[tuple[str, str], tuple[Rule, str]]:
