@@ -38,6 +38,7 @@ def main(state: str, on_failure: str, group: Path, *client: str) -> None:
                 guardian.beat()
                 it.step(lambda hold: decided(it, state, hold, said))
                 if state in ("idle", "gathering") and it.outcomes():
+                    it.holds.seizer.call(lambda: None)  # who has said an outcome lets go next
                     tell(said)
 
 
