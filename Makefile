@@ -14,6 +14,7 @@ CALLS ?= 20000
 RATE ?= 40
 KERNEL ?= linux-image-amd64
 MINUTES ?= 90
+MEMORY ?= 6G
 SLOWER ?= 8
 .DEFAULT_GOAL := help
 
@@ -49,8 +50,8 @@ $(PEER)/.ready:
 	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check mitmproxy==11.0.2
 	touch $@
 
-test-kernel: setup .venv-kernel/.ready ## the live tests under another kernel in qemu: KERNEL=linux-image-amd64 SUITE=bookworm APPEND=… MINUTES=90 SLOWER=8 TESTS=…
-	.venv-kernel/bin/python tests/in_kernel.py --package $(KERNEL) --minutes $(MINUTES) --slower $(SLOWER) $(if $(SUITE),--suite $(SUITE)) $(addprefix --append ,$(APPEND)) $(TESTS)
+test-kernel: setup .venv-kernel/.ready ## the live tests under another kernel in qemu: KERNEL=linux-image-amd64 SUITE=bookworm APPEND=… MINUTES=90 MEMORY=6G SLOWER=8 TESTS=…
+	.venv-kernel/bin/python tests/in_kernel.py --package $(KERNEL) --minutes $(MINUTES) --memory $(MEMORY) --slower $(SLOWER) $(if $(SUITE),--suite $(SUITE)) $(addprefix --append ,$(APPEND)) $(TESTS)
 
 .venv-kernel/.ready:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends qemu-system-x86 busybox-static kmod faketime >/dev/null

@@ -17,14 +17,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", "/var/cache")) / "chaperone-kernels"
+# Not in /var/cache, which is empty in the guest: it could load no modules.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", "/var/lib")) / "chaperone-kernels"
 # Not test_live_go.py: Go's compiler does not find its own packages on a guest's overlay. kubectl, in these, is Go.
 LIVE = ("tests/agent/trace/test_kernel.py", "tests/agent/trace/test_tracer.py", "tests/agent/sockets/test_live_sockets.py")
 # Its counter of cycles and its timers are of one pace, but emulation brings neither to all processors at the same moment.
 UNTESTED_CLOCKS = ("tsc=reliable", "no_timer_check")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")
-MEMORY = "6G"
 CONSOLE = re.compile(r"\[ *\d+\.\d{6}\] ")  # the guest's kernel log, which shares the tests' terminal
 
 
@@ -34,13 +34,14 @@ def main() -> int:
     parser.add_argument("--suite", default="", help="of Debian's archive; without it, whatever apt is set up for")
     parser.add_argument("--append", action="append", default=[], metavar="WORD", help="for the kernel: sysctl.kernel.yama.ptrace_scope=3")
     parser.add_argument("--minutes", type=int, default=90, help="of this machine's time, after which the guest is ended")
+    parser.add_argument("--memory", default="6G", help="of the guest")
     parser.add_argument("--slower", type=int, default=8, help="how many times slower the clock of an emulated guest goes")
     parser.add_argument("tests", nargs="*", default=LIVE, metavar="TEST")
     options = parser.parse_args()
     image = kernel(options.package, apt_for(options.suite) if options.suite else [])
     print(f"{image.name.removeprefix('vmlinuz-')}: {' '.join(options.tests)}", flush=True)
     slower = 1 if has_kvm() else options.slower
-    return boot(image, options.tests, options.append, options.minutes, slower)
+    return boot(image, options, slower)
 
 
 def apt_for(suite: str) -> list[str]:
@@ -92,17 +93,18 @@ def unpack(name: str, apt: list[str], tree: Path) -> None:
     subprocess.run(["depmod", "-b", tree, next((tree / "lib/modules").iterdir()).name], check=True)
 
 
-def boot(image: Path, tests: list[str], words: list[str], minutes: int, slower: int) -> int:
+def boot(image: Path, options: argparse.Namespace, slower: int) -> int:
     """The tests' status."""
-    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-v", "--color=no", "-p", "no:cacheprovider", *tests]
+    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-v", "--color=no", "-p", "no:cacheprovider", *options.tests]
     # The second is for that line: what a guest says at its end may be lost.
     script = f"CHAPERONE_KERNEL_TESTS=require HOME=/root TERM=dumb {shlex.join(command)}; echo status $?; sleep 1"
-    vng = [str(Path(sys.executable).with_name("vng")), "--run", str(image), "--user", "root", "--force-9p", "--memory", MEMORY, "-v"]
-    vng += ["--cpus", str(os.cpu_count()), "--overlay-rwdir", str(ROOT), "--cwd", str(ROOT), *([] if has_kvm() else ["--disable-kvm"])]
-    vng += [*(f"--append={word}" for word in [*words, *(UNTESTED_CLOCKS if slower > 1 else ())]), "--", script]
+    vng = [str(Path(sys.executable).with_name("vng")), "--run", str(image), "--user", "root", "--force-9p", "-v"]
+    vng += ["--memory", options.memory, "--cpus", str(os.cpu_count())]
+    vng += ["--overlay-rwdir", str(ROOT), "--cwd", str(ROOT), *([] if has_kvm() else ["--disable-kvm"])]
+    vng += [*(f"--append={word}" for word in [*options.append, *(UNTESTED_CLOCKS if slower > 1 else ())]), "--", script]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     status, ours = 125, {**os.environ, "PATH": path}
-    command = ["timeout", f"{minutes}m", *slowed(vng, slower)]
+    command = ["timeout", f"{options.minutes}m", *slowed(vng, slower)]
     # Pipes for both: qemu would empty a file that it is given for its console.
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=ROOT, env=ours, text=True, errors="replace", **pipes) as guest:

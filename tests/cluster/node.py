@@ -38,6 +38,7 @@ INIT = """
 set -e
 mount --make-rprivate /
 for name in run log lib; do mkdir -p $0/node/$name; done
+if [ "$(stat -f -c %T $0)" = overlayfs ]; then mount -t tmpfs layers $0/containerd; fi # images' layers can't lie on layers
 mount --bind $0/node/run /run && mount --bind $0/node/log /var/log && mount --bind $0/node/lib /var/lib && mount --make-rshared /
 ip link add eth0 type veth peer name eth1
 for name in lo eth0 eth1; do ip link set $name up; done
