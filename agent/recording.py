@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from chaperone.agent.deliver.answers import Answers
 from chaperone.agent.deliver.clock import Steps, sentence
 from chaperone.agent.deliver.leftovers import UNRECORDED
 from chaperone.agent.deliver.outbox import Outbox
@@ -48,7 +49,7 @@ from chaperone.agent.workload.sessions import Session, sessions_of
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import BreakGlass, Cause, Hold, Note, Outcome, Record, SessionEnded
 
-POLL_MS = 20
+POLL_MS, SOON_MS = 20, 2
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
 ENDED = "the agent that recorded it ended"
 
@@ -124,6 +125,7 @@ class Recording:
         self.whole: set[SessionId] = set()  # sessions of which everything is recorded
         self.private = Private(outbox, self._is_whole)
         self.undecided = Undecided(self.private)
+        self.answers = Answers()
         self.pods: Pods | None = None
         self.watch: Watch | None = None
         self.clock = Steps(outbox.offset)
@@ -170,7 +172,7 @@ class Recording:
 
     def step(self) -> int:
         """Take what has happened since the last step, or wait a moment; how many values there were."""
-        values = self.tracer.poll(POLL_MS)
+        values = self.tracer.poll(SOON_MS if self.outbox.is_wanted else POLL_MS)
         self._take(values)
         self.glass.step()
         self.put(self.enforcement.told())
@@ -376,6 +378,8 @@ class Recording:
         """These are said: to the collector, or when it is known whose they are."""
         for record in records:
             kept = self.undecided.put(record)
+            if self.answers.begins(record):
+                self.outbox.soon()
             if is_awaited(record):
                 self.outbox.hurry()
             for more in self.connections.ties.saw(kept):

@@ -1,6 +1,6 @@
 """What a verdict costs a request: p50 and p99 of small requests on one connection, in one run.
 
-Usage: python bench/verdicts.py [--requests N] [--rounds R] [--peer VENV]        (root; needs bcc and Go)
+Usage: python bench/verdicts.py [--requests N] [--rounds R] [--pause MS] [--peer VENV]        (root; needs bcc and Go)
 
 The client is Python's http.client (OpenSSL, HTTP/1.1), the server Go's net/http. Variants take turns, round by round:
 
@@ -23,8 +23,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -38,7 +39,7 @@ CHAPERONE = Path(sys.executable).with_name("chaperone")
 WARM = 20
 CLIENT = """
 import http.client, json, ssl, sys, time
-port, count = int(sys.argv[1]), int(sys.argv[2])
+port, count, pause = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 context = ssl._create_unverified_context()
 connection = http.client.HTTPSConnection("127.0.0.1", port, context=context)
 times = []
@@ -49,18 +50,20 @@ for number in range(count):
     assert answer.status == 200, answer.status
     answer.read()
     times.append(time.perf_counter_ns() - began)
+    time.sleep(pause)
 print(json.dumps(times))
 """
 HEAD = "apiVersion: chaperone.dev/v1\nkind: Policy\nmetadata: {name: bench}\nverdictTimeout: 20s\nrules:\n"
 RULE = '- {{name: rule-{n}, when: call.resource == "configmaps" && call.name == "never-{n}", do: deny, enforce: enforce, message: no}}\n'
-Variant = Callable[[int], list[int]]
+Command = Callable[[int], list[str]]  # of a port
+Variant = Callable[[Command], list[int]]
 
 
-def client(port: int, count: int) -> list[str]:
-    return [sys.executable, "-c", CLIENT, str(port), str(count + WARM)]
+def client(count: int, pause_ms: float, port: int) -> list[str]:
+    return [sys.executable, "-c", CLIENT, str(port), str(count + WARM), str(pause_ms / 1000)]
 
 
-def times(command: list[str | Path], **environment: str) -> list[int]:
+def times(command: Sequence[str | Path], **environment: str) -> list[int]:
     """Of each request but the first, in ns."""
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode:
@@ -69,7 +72,7 @@ def times(command: list[str | Path], **environment: str) -> list[int]:
     return found[WARM:]
 
 
-def run(place: Path, name: str, port: int, count: int, rules: int) -> list[int]:
+def run(place: Path, name: str, command: list[str], rules: int) -> list[int]:
     """Under `chaperone run`, with so many rules that act."""
     policy = place / f"{name}.yaml"
     policy.write_text(HEAD + "".join(RULE.format(n=n) for n in range(rules)))
@@ -77,7 +80,7 @@ def run(place: Path, name: str, port: int, count: int, rules: int) -> list[int]:
     options = ["--policy", policy] if rules else []
     plain = {"CHAPERONE_NO_DEFAULT_POLICY": "1"} if rules <= 1 else {}
     try:
-        return times([CHAPERONE, "run", "--store", store, *options, "--", *client(port, count)], **plain)
+        return times([CHAPERONE, "run", "--store", store, *options, "--", *command], **plain)
     finally:
         if pid := holder(store):
             os.kill(pid, signal.SIGTERM)
@@ -118,24 +121,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pause", type=float, default=0.0, metavar="MS", help="between an answer and the next request")
     parser.add_argument("--peer", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, serving([built("counting_server", Path(name), STRIPPED)], Path(name) / "server") as ports:
         place, port = Path(name), ports["port"]
         variants: dict[str, Variant] = {
-            "bare": lambda count: times([*client(port, count)]),
-            "captured": lambda count: run(place, "captured", port, count, 0),
-            "held": lambda count: run(place, "held", port, count, 1),
-            "held, rules": lambda count: run(place, "rules", port, count, 50),
+            "bare": lambda command: times(command(port)),
+            "captured": lambda command: run(place, "captured", command(port), 0),
+            "held": lambda command: run(place, "held", command(port), 1),
+            "held, rules": lambda command: run(place, "rules", command(port), 50),
         }
+        command = partial(client, given.requests, given.pause)
         found: dict[str, list[int]] = {variant: [] for variant in variants}
         for _ in range(given.rounds):
             for variant, measured in variants.items():
-                found[variant] += measured(given.requests)
+                found[variant] += measured(command)
             if given.peer:
                 with mitmproxy(given.peer, place, port) as own:
-                    found.setdefault("mitmproxy", []).extend(times([*client(own, given.requests)]))
-    print(f"small requests on one connection, {given.rounds} rounds of {given.requests}")
+                    found.setdefault("mitmproxy", []).extend(times(command(own)))
+    pause = f", {given.pause:g} ms apart" if given.pause else ""
+    print(f"small requests on one connection{pause}, {given.rounds} rounds of {given.requests}")
     report(found)
 
 

@@ -26,6 +26,7 @@ FACT_SIZE = 200  # bytes that a record without payload is taken for
 CACHE = 4 << 20  # bytes of batches that are kept in memory although they are on disk: a collector that is there gets these
 BATCH_LIMIT = 16 << 20  # bytes of records in one batch, whatever a collector asks for
 SEEING_OFF_S = 0.002
+SOON_NS = 2_000_000
 RETRY_S = 1.0  # before a disk that refused a batch is asked again
 
 
@@ -57,6 +58,7 @@ class _Open:
     records: list[Record] = field(default_factory=list)
     size: int = 0
     since_ns: int = 0
+    is_wanted: bool = False
     parts: Counter[SessionId] = field(default_factory=Counter)
 
 
@@ -105,9 +107,12 @@ class Outbox:
             if self.spool:
                 self._to_disk(self.spool)
                 self.spool.live(self.offset)
-            is_due = self._open.records and time.monotonic_ns() - self._open.since_ns >= self.limits.delay_ns
+            delay_ns = min(SOON_NS, self.limits.delay_ns) if self._open.is_wanted else self.limits.delay_ns
+            is_due = self._open.records and time.monotonic_ns() - self._open.since_ns >= delay_ns
             if is_due and (self.strict or self._waiting() < self.limits.memory):
                 self._close()
+            elif is_due:
+                self._open.is_wanted = False  # nobody takes it now
 
     def has_room(self, owner: SessionId, size: int) -> bool:
         """Whether so much payload more of a session can be kept."""
@@ -125,6 +130,16 @@ class Outbox:
         with self._changed:
             if self._open.records:
                 self._close()
+
+    def soon(self) -> None:
+        """Close the open batch in `SOON_NS`: nobody waits for what is in it, but who is going to ask something will wait for it, too."""
+        with self._changed:
+            self._open.is_wanted = bool(self._open.records)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether `tick` should come soon."""
+        return self._open.is_wanted
 
     def hurry(self) -> None:
         """Close the open batch now, since somebody waits for what is answered, and see it off: whoever sends it could not run while our

@@ -74,6 +74,32 @@ def test_a_batch_closes_when_it_is_full_or_old() -> None:
     assert outbox.after(1, 0) is not None
 
 
+def test_what_will_be_wanted_is_closed_soon() -> None:
+    outbox = Outbox(Limits(delay_ns=60_000_000_000))
+    outbox.put(chunk(0, 1))
+    outbox.soon()
+    assert outbox.is_wanted
+    outbox.tick()
+    time.sleep(module.SOON_NS / 1e9)
+    outbox.tick()
+    assert outbox.after(0, 0) is not None and not outbox.is_wanted
+    outbox.put(chunk(1, 1))
+    time.sleep(module.SOON_NS / 1e9)
+    outbox.tick()
+    assert outbox.after(1, 0) is None
+
+
+def test_what_is_wanted_and_has_no_room_is_not_looked_at_again_and_again() -> None:
+    outbox = Outbox(Limits(memory=100, delay_ns=60_000_000_000))
+    outbox.soon()
+    assert not outbox.is_wanted
+    outbox.put(chunk(0, 1))
+    outbox.soon()
+    time.sleep(module.SOON_NS / 1e9)
+    outbox.tick()
+    assert not outbox.is_wanted and outbox.after(0, 0) is None
+
+
 def test_past_the_limit_payload_becomes_exact_losses_and_facts_stay() -> None:
     outbox = Outbox(Limits(memory=5000, batch=100_000))
     for position in range(0, 20_000, 1000):
