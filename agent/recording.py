@@ -12,7 +12,7 @@ from typing import Protocol
 from chaperone.agent.deliver.answers import Answers
 from chaperone.agent.deliver.clock import Steps, sentence
 from chaperone.agent.deliver.leftovers import UNRECORDED
-from chaperone.agent.deliver.outbox import Outbox
+from chaperone.agent.deliver.outbox import SOON_MS, Outbox
 from chaperone.agent.deliver.place import Streams
 from chaperone.agent.deliver.private import Private
 from chaperone.agent.deliver.undecided import Undecided
@@ -49,7 +49,7 @@ from chaperone.agent.workload.sessions import Session, sessions_of
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import BreakGlass, Cause, Hold, Note, Outcome, Record, SessionEnded
 
-POLL_MS, SOON_MS = 20, 2
+POLL_MS = 20
 LAST_POLLS = 500  # a ring of 32 MiB is empty long before; processes left behind may go on filling it
 ENDED = "the agent that recorded it ended"
 

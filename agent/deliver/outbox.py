@@ -26,7 +26,8 @@ FACT_SIZE = 200  # bytes that a record without payload is taken for
 CACHE = 4 << 20  # bytes of batches that are kept in memory although they are on disk: a collector that is there gets these
 BATCH_LIMIT = 16 << 20  # bytes of records in one batch, whatever a collector asks for
 SEEING_OFF_S = 0.002
-SOON_NS = 2_000_000
+SOON_MS = 2
+SOON_NS = SOON_MS * 1_000_000
 RETRY_S = 1.0  # before a disk that refused a batch is asked again
 
 

@@ -46,7 +46,6 @@ class Masker:
         self._pieces = Pieces(self._texts, self._bodies)
         self._known: dict[str, MaskedText] = {}
         self._urls: dict[str, MaskedText] = {}
-        self._subprotocols: dict[str, MaskedText] = {}
         self._infos: dict[RequestInfo, RequestInfo] = {}
         self._users: dict[User, MaskedUser] = {}
         self._requests: dict[int, tuple[Body, MaskedBody]] = {}
@@ -91,7 +90,7 @@ class Masker:
             gaps=call.gaps,
             ambiguous=call.ambiguous,
             pieces=self._pieces.mask(call, secret),
-            subprotocol=self._remembered(self._subprotocols, call.subprotocol, self._subprotocol),
+            subprotocol=MaskedText(self._headers.protocols(call.subprotocol) if call.subprotocol else ""),
             exit=self._exit(call.exit),
             kubectl_command=self.text(call.kubectl_command),
             kubectl_session=self.text(call.kubectl_session),
@@ -178,7 +177,7 @@ class Masker:
     def _forget(self) -> None:
         """What was kept may be out of date: more is known to be secret."""
         self._generation = self._texts.known.generation
-        for known in (self._known, self._urls, self._subprotocols, self._infos, self._users):
+        for known in (self._known, self._urls, self._infos, self._users):
             known.clear()
         self._headers.forget()
 
@@ -213,9 +212,6 @@ class Masker:
             return call, masked if body else None
         call = read_whole(call)
         return call, self._bodies.mask(call.response_body or body, secret)
-
-    def _subprotocol(self, name: str) -> MaskedText:
-        return MaskedText(self._headers.protocols(name))
 
     def _info(self, info: RequestInfo) -> RequestInfo:
         changed: dict[str, Any] = {name: new for name in _TEXTS if (new := self.text(old := getattr(info, name))) != old}

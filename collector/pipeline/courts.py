@@ -16,22 +16,26 @@ from chaperone.collector.rules.heirs import Heirs
 from chaperone.collector.rules.ruleset import Rules, concerning, joined, named
 from chaperone.collector.rules.selector import EVERYTHING
 from chaperone.collector.rules.terms import Bodies, Mode, effective
-from chaperone.collector.rules.verdict import Enforce, Moment
+from chaperone.collector.rules.verdict import Action, Enforce, Moment
 
 BROUGHT = "policy"  # stands for the file's name in errors: its text came with the session
 ENDED = 1_000  # sessions that are over and may be heard of once more
-Key = tuple[tuple[str, ...], tuple[tuple[str, Mode], ...]]  # texts that were brought; the collector's policies and their modes
+Modes = tuple[tuple[str, Mode], ...]  # of policies by name
+Key = tuple[tuple[str, ...], Modes]  # texts that were brought; the collector's policies and their modes
 
 
 @dataclass(frozen=True, slots=True)
 class Court:
-    """Rules, the same by name, and what they mean: for what is kept; whether any acts, and any that is asked about channels."""
+    """Rules, the same by name, and what they mean: what is kept of bodies; the modes of the policies that are not off; whether any rule
+    acts, any that is asked about channels, and any that masks."""
 
     rules: Rules
     named: Named
-    bodies: Bodies = Bodies.MASKED
-    is_acting: bool = False
-    judges_channels: bool = False
+    bodies: Bodies
+    modes: Modes
+    is_acting: bool
+    judges_channels: bool
+    masks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +149,13 @@ def _joined(rules: Rules, texts: tuple[str, ...]) -> tuple[Rules, list[str]]:
 
 
 def _court(rules: Rules) -> Court:
-    of_channels = rules.spots.get((Subject.CHANNEL, Moment.CHANNEL), ())
-    return Court(rules, named(rules), rules.terms.bodies, any(map(acts, rules)), any(map(acts, of_channels)))
+    acting = [rule for rule in rules if acts(rule)]
+    return Court(
+        rules,
+        named(rules),
+        bodies=rules.terms.bodies,
+        modes=tuple((policy.name, policy.terms.mode) for policy in rules.policies if policy.terms.mode is not Mode.OFF),
+        is_acting=bool(acting),
+        judges_channels=any(map(acts, rules.spots.get((Subject.CHANNEL, Moment.CHANNEL), ()))),
+        masks=any(rule.do is Action.MASK for rule in acting),
+    )

@@ -123,7 +123,7 @@ class Judge:
 
     def masks(self, session: str) -> bool:
         """Whether any rule that acts has answers masked."""
-        return any(rule.do is Action.MASK and acts(rule) for rule in self._courts.of(session).rules)
+        return self._courts.of(session).masks
 
     def foresee(self, row: Row) -> None:
         """A request that can't be waited for, or what a channel was sent, is decided by what is known of it. Only rules that act are
@@ -201,13 +201,10 @@ class Judge:
 
     def _inherit(self, row: Row) -> None:
         """What the call of a workload made is governed as the workload is."""
-        if not self.heirs.concerns(row.document):
-            return
-        session = self._courts.document(row.session)
-        policies = [policy for policy in self._courts.of(row.session).rules.policies if policy.terms.mode is not Mode.OFF]
-        is_enforced = self.is_acting(row.session) or raised(Mode.RECORD, session) is Mode.ENFORCE
+        court = self._courts.of(row.session)
+        is_enforced = court.is_acting or raised(Mode.RECORD, self._courts.document(row.session)) is Mode.ENFORCE
         mode = Mode.ENFORCE if is_enforced else Mode.RECORD
-        if heir := self.heirs.take(row.document, mode, [(policy.name, policy.terms.mode) for policy in policies]):
+        if heir := self.heirs.take(row.document, mode, court.modes):
             self._sink.append(heir_row(heir, row))
             for id_ in self._courts.seat_heirs():
                 self._say_policies(self._courts.document(id_))

@@ -68,10 +68,6 @@ class Heirs:
             policies = tuple((str(name), Mode(mode)) for name, mode in one["policies"])
             self._keep(Heir(str(one["namespace"]), str(one["owner"]), str(one["session"]), Mode(one["mode"]), policies))
 
-    def concerns(self, call: Document) -> bool:
-        """Whether a call has made something at all."""
-        return _made(call) is not None
-
     def take(self, call: Document, mode: Mode, policies: Iterable[tuple[str, Mode]]) -> Heir | None:
         """What a call of a workload that is governed so has made, if it is anything new."""
         made = _made(call)
