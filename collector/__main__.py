@@ -217,13 +217,14 @@ async def _run(directory: StoreDirectory, settings: CollectorSettings, policies:
     shared = settings.shared
     server = Address(shared.url, shared.login) if shared.url else None
     async with opened(directory, pace, server) as store, alerting_on(directory.path, settings.alerts) as alerter:
-        activity, new_gate = Activity(settings.first_s), _gates(directory)
+        activity, new_gate = Activity(), _gates(directory)
         parts = partial(Parts, store, activity, alerter, policies, pods, new_gate)
         opening = approving(directory, store, alerter, new_gate().text)
         async with opening as office, _serving(directory, settings, parts(office)):
             gc.freeze()  # what is here now stays: to look through it for garbage took 50 ms now and then, in which held calls waited
             gc.set_threshold(YOUNG)
             sys.setswitchinterval(SWITCH_S)
+            activity.open(settings.first_s)
             _say_ready(settings.ready_fd)
             await _until_done(stopped, activity, settings.idle_s)
             while not stopped.is_set():
@@ -471,7 +472,7 @@ def _say_ready(descriptor: int | None) -> None:
 
 async def _until_done(stopped: asyncio.Event, activity: Activity, idle_s: float | None) -> None:
     while not stopped.is_set() and (idle_s is None or activity.idle_s < idle_s):
-        remaining = None if idle_s is None else max(idle_s - activity.idle_s, 0.05)
+        remaining = None if idle_s is None else min(max(idle_s - activity.idle_s, 0.05), idle_s)  # the first may come and go meanwhile
         try:
             await asyncio.wait_for(stopped.wait(), remaining)
         except TimeoutError:

@@ -1,14 +1,19 @@
 """Who is being served, so that a collector that nobody needs can end."""
 
+import math
 import time
 from types import TracebackType
 
 
 class Activity:
-    """Entered around each client; `idle_s` is how long nobody has been. The first one may take `first_s` to come."""
+    """Entered around each client; `idle_s` is how long nobody has been. Counted from `open`: a start may take its time."""
 
-    def __init__(self, first_s: float = 0.0) -> None:
+    def __init__(self) -> None:
         self._clients = 0
+        self._since = math.inf
+
+    def open(self, first_s: float = 0.0) -> None:
+        """Clients can come from now on; the first one may take `first_s`."""
         self._since = time.monotonic() + first_s
 
     def __enter__(self) -> "Activity":

@@ -143,8 +143,9 @@ def test_no_alert_is_lost_or_counted_twice_when_the_collector_is_killed(tmp_path
 
 def test_an_idle_collector_ends_though_nobody_takes_its_alerts(tmp_path: Path, policy: Path) -> None:
     with serving(500) as server:
-        process = start(tmp_path / "store", *options(policy, receivers(tmp_path, server)), "--exit-when-idle", "0.2")
-        talk(tmp_path / "store", [hello(), *conversation(1)])
+        ending = ["--exit-when-idle", "0.2", "--first-client", "60"]
+        process = start(tmp_path / "store", *options(policy, receivers(tmp_path, server)), *ending)
+        assert talk(tmp_path / "store", [hello(), *conversation(1)]) == (3, None)
         assert process.wait(60) == 0
         assert process.stderr and b"not delivered, tried again later: answered 500" in process.stderr.read()
         process.stderr.close()

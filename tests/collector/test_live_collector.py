@@ -130,7 +130,7 @@ def test_a_store_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> None
 
 
 def test_it_ends_when_nobody_needs_it(tmp_path: Path) -> None:
-    with collector(tmp_path, "--exit-when-idle", "0.5") as process:
+    with collector(tmp_path, "--exit-when-idle", "0.5", "--first-client", "60") as process:
         ask(tmp_path, "status")
         assert process.wait(60) == 0
 
@@ -142,7 +142,7 @@ def test_it_stays_while_an_agent_is_connected(tmp_path: Path) -> None:
         yield hello()
         done.wait(60)
 
-    with collector(tmp_path, "--exit-when-idle", "0.5") as process:
+    with collector(tmp_path, "--exit-when-idle", "0.5", "--first-client", "60") as process:
         agent = threading.Thread(target=lambda: send(tmp_path, waiting()))
         agent.start()
         time.sleep(1.5)
