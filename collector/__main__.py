@@ -96,7 +96,7 @@ YOUNG = 10_000  # objects more, before garbage is looked for: at Python's 700 th
 HEIRS_S = 0.2  # a pod takes longer to begin
 TELL_S = 20.0  # for alerts that wait, before an idle collector ends
 PR_SET_DUMPABLE = 4
-DEFAULT_NAMESPACE = "chaperone"  # ours, where we are in no pod
+DEFAULT_NAMESPACE = "chaperone"  # ours, where nobody says
 LIFTED = f"take the startup taint {TAINT} off nodes of this API as soon as their agent is ready"
 
 
@@ -155,6 +155,7 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     add("--collectors", metavar="HOST:PORT,…", help="all that share the database, this one too: they answer as one (needs --tls)")
     add("--this-collector", default="", metavar="HOST:PORT", help="which of --collectors this one is")
     add("--policy-objects", default="", metavar="KUBECONFIG|in-cluster", help="judge by this API's policies.chaperone.dev, too")
+    add("--own-namespace", default="", metavar="NAME", help="Chaperone's, which rules protect [default, with --listen: the account's]")
     given = parser.parse_args(arguments)
     place = store_directory(given.store, os.environ, os.getuid())
     default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
@@ -173,6 +174,7 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
         shared=_shared(parser, given, os.environ),
         lookup=given.lookup,
         policy_objects=given.policy_objects,
+        own_namespace=given.own_namespace or (own_namespace() if given.listen else ""),
     )
 
 
@@ -314,7 +316,9 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
         if isinstance(record, Outcome):
             kills.heard(record.hold, record.result)
 
-    pipeline = JudgedPipeline(Pipeline(new_gate, judge, judge.scans, holds), judge, holds, observe)
+    reading = Pipeline(new_gate, judge, judge.scans, holds)
+    reading.own = settings.own_namespace
+    pipeline = JudgedPipeline(reading, judge, holds, observe)
     judge.heirs.recall(await store.heirs())
     succession = Successor(store, pipeline, (modes, parts.office), lambda: policies.rules.horizon_ns)
     if not store.is_shared:
@@ -347,8 +351,8 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     alone = Alone(capture.nodes, store.process, modes.of, parts.office, kills, glasses, alerter.ask, police.rows)
     together = Together(peers, alone, store.is_shared)
     people = People(together, kills, glasses)
-    survey = Survey(Sources(store.ask, together.nodes, lambda: policies.rules.policies, api, own_namespace()), alerter.tell, _log)
-    surveying, lifting = asyncio.create_task(survey.watch()), _lifting(settings.startup)
+    survey = Survey(Sources(store.ask, together.nodes, lambda: policies.rules.policies, api, settings.own_namespace), alerter.tell, _log)
+    surveying, lifting = asyncio.create_task(survey.watch()), _lifting(settings.startup, settings.own_namespace)
     objects = _policing(settings, police)
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
     others = _asking(store.ask, Outboxes(peers, alerter.ask).ask, people, survey, together)
@@ -411,9 +415,9 @@ def _policing(settings: CollectorSettings, police: Policing) -> ExitStack:
     return stack
 
 
-def _lifting(where: str) -> "asyncio.Task[None]":
+def _lifting(where: str, own: str) -> "asyncio.Task[None]":
     """Takes the startup taint off nodes of this API, until cancelled."""
-    taints = Taints(access(where, os.environ), own_namespace() or DEFAULT_NAMESPACE, _log) if where else None
+    taints = Taints(access(where, os.environ), own or DEFAULT_NAMESPACE, _log) if where else None
     return asyncio.create_task(taints.watch() if taints else asyncio.sleep(0))
 
 

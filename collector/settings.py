@@ -59,7 +59,7 @@ class CollectorSettings:
 
     store: Path
     policies: tuple[Path, ...] = ()  # files and directories; they are read again when they change
-    default_policy: bool = True  # the pack that comes with Chaperone, which only observes
+    default_policy: bool = True  # the pack that comes with Chaperone
     idle_s: float | None = None
     first_s: float = 0.0  # so much longer may the first client take to come
     ready_fd: int | None = None
@@ -75,4 +75,5 @@ class CollectorSettings:
     startup: str = ""  # the API whose nodes have a startup taint that we lift; "" for none
     shared: Shared = Shared()
     lookup: str = ""  # the API to ask about pods: in-cluster, or a kubeconfig; "" for none
+    own_namespace: str = ""  # Chaperone's, in a cluster; "" elsewhere
     policy_objects: str = ""  # the API whose policies.chaperone.dev are policies, too; "" for none

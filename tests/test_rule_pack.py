@@ -1,21 +1,25 @@
 """The default pack over real clients' work: exactly the rules of docs/rules.md fire, each for the reason given there."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.judged_events import body, call, piece, unread
 
 from chaperone.collector.cli.rules import capture_events, judged
 from chaperone.collector.ingest.policies import DEFAULT, read_policies
-from chaperone.collector.rules.document import POLICY_KEYS, RULE_KEYS
-from chaperone.collector.rules.ruleset import arranged
+from chaperone.collector.rules.document import POLICY_KEYS, RULE_KEYS, policies
+from chaperone.collector.rules.event import Event
+from chaperone.collector.rules.ruleset import arranged, concerning, following
 from chaperone.collector.rules.verdict import Action, Enforce, Moment
 from chaperone.collector.rules.words import WORDS
 
 CAPTURES = Path(__file__).parent / "captures"
 SHARED = Path(__file__).parents[1] / "../shared/fixtures/wire"
-RULES = tuple(arranged(read_policies([DEFAULT])))
+PACK = arranged(read_policies([DEFAULT]))
+RULES = tuple(PACK)
 PAGE = (Path(__file__).parents[1] / "docs/rules.md").read_text()
 ROW = re.compile(r"^\| ([\w.-]+) \| ([\w, -]+) \| \S.* \|$", re.MULTILINE)
 GOLDEN = {name: rules.split(", ") for name, rules in ROW.findall(PAGE.partition("| recording |")[2]) if name != "---"}
@@ -33,8 +37,82 @@ def test_exactly_these_rules_fire(path: Path) -> None:
     assert sorted(fired) == GOLDEN.get(path.name.removesuffix(".jsonl.gz"), [])
 
 
-def test_the_pack_only_observes() -> None:
-    assert {(rule.do, rule.enforce) for rule in RULES} == {(Action.ALERT, Enforce.OBSERVE)}
+OWN = ("enters-chaperone", "changes-chaperone", "reads-chaperone-secrets", "reads-all-secrets")
+
+
+def test_the_pack_only_observes_but_where_chaperone_itself_is_reached_into() -> None:
+    assert {(rule.do, rule.enforce) for rule in RULES if rule.name not in OWN} == {(Action.ALERT, Enforce.OBSERVE)}
+    assert [(rule.name, rule.do, rule.enforce) for rule in RULES if rule.name in OWN] == [(n, Action.DENY, Enforce.ENFORCE) for n in OWN]
+
+
+POD: dict[str, Any] = {"id": "5" * 32, "workload": "w", "lookedUp": {"namespace": "agents", "name": "a"}, "chaperone": "security"}
+ENFORCED = POD | {"labels": {"chaperone.dev/govern": "enforce"}}
+INTO = {"resource": "pods", "namespace": "security", "name": "chaperone-collector-0", "code": 101}
+IN_OWN: dict[str, list[dict[str, Any]]] = {
+    "enters-chaperone": [
+        INTO | {"subresource": sub, "verb": verb} for sub in ("exec", "attach", "portforward") for verb in ("get", "create")
+    ],
+    "changes-chaperone": [
+        *({"resource": kind, "verb": verb} for kind in ("configmaps", "pods") for verb in ("create", "update", "patch", "apply", "delete")),
+        {"resource": "serviceaccounts", "subresource": "token", "verb": "create"},
+        {"resource": "namespaces", "verb": "delete", "name": "security"},
+        {"resource": "secrets", "verb": "deletecollection", "name": ""},
+        {"resource": "leases", "apiGroup": "coordination.k8s.io", "verb": "update"},
+    ],
+    "reads-chaperone-secrets": [{"verb": verb} for verb in ("get", "list", "watch")],
+    "reads-all-secrets": [
+        {"namespace": "", "verb": verb, "requestURI": f"/api/v1/secrets{query}"}
+        for verb in ("list", "watch")
+        for query in (
+            "",
+            "?limit=500",
+            "?labelSelector=!x",
+            "?labelSelector=!x&labelSelector=owner%3Dhelm",
+            "?fieldSelector=metadata.namespace!%3Dother",
+            "?fieldSelector=x&fieldSelector=metadata.namespace!%3Dsecurity",
+            "?" + "a&" * 10_001,
+        )
+    ],
+}
+
+
+def said_of(event: Event, session: dict[str, Any]) -> list[tuple[str, Enforce]]:
+    """What refuses it, and how seriously."""
+    verdicts = judged(concerning(PACK, session), [replace(event, session=session)])
+    return [(verdict.rule, verdict.effective) for verdict in verdicts if verdict.action is Action.DENY]
+
+
+@pytest.mark.parametrize(("name", "changed"), [(name, changed) for name, many in IN_OWN.items() for changed in many])
+def test_what_reaches_into_chaperone_is_denied_where_workloads_are_enforced_and_else_told(name: str, changed: dict[str, Any]) -> None:
+    event = call(**{"namespace": "security"} | changed)
+    assert said_of(event, ENFORCED) == [(name, Enforce.ENFORCE)]
+    assert said_of(event, POD) == [(name, Enforce.OBSERVE)]
+    assert said_of(event, {key: value for key, value in ENFORCED.items() if key != "chaperone"}) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        INTO | {"namespace": "agents", "subresource": "exec"},
+        {"resource": "configmaps", "verb": "update"},
+        {"resource": "clusterroles", "namespace": "", "verb": "create"},
+        {"resource": "secrets", "namespace": "agents", "verb": "list"},
+        {"resource": "pods", "namespace": "security", "verb": "list"},
+        {"resource": "configmaps", "namespace": "", "verb": "list", "requestURI": "/api/v1/configmaps"},
+        {"namespace": "", "verb": "list", "requestURI": "/api/v1/secrets?labelSelector=owner%3Dhelm&limit=5"},
+        {"namespace": "", "verb": "watch", "requestURI": "/api/v1/secrets?fieldSelector=metadata.namespace!%3Dsecurity&watch=1"},
+    ],
+)
+def test_what_does_not_reach_into_chaperone_is_denied_nobody(changed: dict[str, Any]) -> None:
+    assert said_of(call(**changed), ENFORCED) == []
+
+
+def test_the_pack_acts_where_another_policys_rule_does() -> None:
+    head = "apiVersion: chaperone.dev/v1\nkind: Policy\nmetadata: {name: a}\n"
+    text = head + "rules:\n- {name: b, when: call.name == 'x', do: deny, enforce: %s}\n"
+    for enforce, acts in (("enforce", Enforce.ENFORCE), ("observe", Enforce.OBSERVE)):
+        both = arranged(following((*PACK.policies, *policies(text % enforce, "f"))))
+        assert {rule.effective for rule in both if rule.name in OWN} == {acts}
 
 
 PRIVILEGED = body({"spec": {"template": {"spec": {"containers": [{"image": "x", "securityContext": {"privileged": True}}]}}}})
@@ -107,7 +185,7 @@ def test_what_verb_rules_miss_is_found(name: str, changed: dict[str, object]) ->
 
 
 def test_every_rule_of_the_pack_is_tried() -> None:
-    elsewhere = {"discovery-burst", "refused-again-and-again", "exec-into-privileged", "deletes-logs-by-shell", "unread-tls"}
+    elsewhere = {*OWN, "discovery-burst", "refused-again-and-again", "exec-into-privileged", "deletes-logs-by-shell", "unread-tls"}
     assert {rule.name for rule in RULES} - set(MISSED_BY_VERB_RULES) == elsewhere
 
 

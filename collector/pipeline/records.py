@@ -47,8 +47,10 @@ class _Session:
 class Pipeline:
     """Takes records in order; rows come out at `sink` (a list will do). `new_gate` makes each stream's gate.
 
-    `scans`: whether in a session's connections to others than the apiserver its secrets are looked for.
+    `scans`: whether in a session's connections to others than the apiserver its secrets are looked for. `own`: Chaperone's namespace.
     """
+
+    own = ""
 
     def __init__(
         self, new_gate: Callable[[], Gate], sink: Sink, scans: Callable[[str], bool] = lambda _: False, holds: Holds | None = None
@@ -127,7 +129,7 @@ class Pipeline:
         text = gate.text
         labels = {text(key): text(value) for key, value in (record.labels or {}).items()}
         command = facts.Command(gate.argv(record.argv), text(record.cwd), labels, tuple(map(text, record.policies)))
-        self._sink.append(facts.session_begun(record, command, offset))
+        self._sink.append(facts.session_begun(record, command, offset, self.own))
 
     def _session_ended(self, record: records.SessionEnded, offset: int) -> None:
         session = self._sessions.get(record.session, _Session())

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
+from chaperone.collector.rules.acting import acts
 from chaperone.collector.rules.document import CountOf, Policy, Rule
 from chaperone.collector.rules.evaluate import subjects, then_moment
 from chaperone.collector.rules.event import Document, Event, Subject
@@ -71,7 +72,15 @@ def concerning(rules: Rules, session: Document, inherited: Mapping[str, Mode] = 
         for policy in rules.policies
         if policy.selector.concerns(session) or policy.name in inherited
     )
-    return rules if chosen == rules.policies else arranged(chosen)
+    joint = following(chosen)
+    return rules if joint == rules.policies else arranged(joint)
+
+
+def following(policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
+    """All that concern a workload: those that follow enforce where a rule of any acts."""
+    if not any(policy.terms.follows for policy in policies) or not any(acts(rule) for policy in policies for rule in policy.rules):
+        return policies
+    return tuple(with_mode(policy, Mode.ENFORCE) if policy.terms.follows else policy for policy in policies)
 
 
 def ruleset(rules: Iterable[Rule], policies: tuple[Policy, ...] = ()) -> Rules:
@@ -95,8 +104,10 @@ def joined(rules: Rules, more: Iterable[Policy]) -> tuple[Rules, tuple[str, ...]
     said = {(rule.policy, rule.name, print_of(rule)) for rule in rules}
     added = [rule for policy in new if policy.name not in known for rule in policy.rules]
     differ = [p.name for p in new if p.name in known and not {(p.name, rule.name, print_of(rule)) for rule in p.rules} <= said]
-    kept = (*rules.policies, *(policy for policy in new if policy.name not in known))
-    return (ruleset([*rules, *added], kept) if len(kept) > len(rules.policies) else rules), tuple(differ)
+    kept = following((*rules.policies, *(policy for policy in new if policy.name not in known)))
+    modes = {policy.name: policy.terms.mode for policy in kept}
+    every = (replace(rule, mode=modes.get(rule.policy, rule.mode)) for rule in (*rules, *added))
+    return (ruleset(every, kept) if len(kept) > len(rules.policies) else rules), tuple(differ)
 
 
 def print_of(rule: Rule) -> str:

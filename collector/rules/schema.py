@@ -21,7 +21,7 @@ from chaperone.collector.rules.document import (
     PhaseName,
 )
 from chaperone.collector.rules.selector import KEYS as SELECTOR
-from chaperone.collector.rules.terms import Bodies, Keeping, Mode, OnFailure, Scan, Uncovered
+from chaperone.collector.rules.terms import Bodies, Keeping, ModeName, OnFailure, Scan, Uncovered
 from chaperone.collector.rules.verdict import Action, Ends, Enforce, How, Severity
 
 Schema = dict[str, Any]
@@ -76,7 +76,7 @@ RULE: dict[str, Schema] = {
 }
 POLICY: dict[str, Schema] = {
     "selector": _object({key: {"type": "object", "additionalProperties": TEXT} if key == "labels" else NAMES for key in SELECTOR}),
-    "mode": _choice(Mode),
+    "mode": _choice(ModeName),
     "onFailure": _choice(OnFailure),
     "verdictTimeout": TIME,
     "holdLimit": TIME,

@@ -20,6 +20,15 @@ class Mode(StrEnum):
     ENFORCE = "enforce"
 
 
+class ModeName(StrEnum):
+    """As a policy says it. `follow`: enforce on workloads on which a rule of another policy acts, or whose label says so; else record."""
+
+    OFF = "off"
+    RECORD = "record"
+    FOLLOW = "follow"
+    ENFORCE = "enforce"
+
+
 class OnFailure(StrEnum):
     """What becomes of a held request that nobody decides, and of what can't be read."""
 
@@ -59,7 +68,7 @@ class Scan(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Of one policy. Without `mode`, each rule's own `enforce` decides."""
+    """Of one policy. Without `mode`, each rule's own `enforce` decides. `follows`: the mode is that of the workload, and so is all else."""
 
     mode: Mode = Mode.ENFORCE
     on_failure: OnFailure = OnFailure.ALLOW
@@ -70,6 +79,7 @@ class Terms:
     record: Keeping = Keeping.BEST_EFFORT
     bodies: Bodies = Bodies.MASKED
     egress_scan: Scan = Scan.OFF
+    follows: bool = False
 
 
 DEFAULT = Terms()
@@ -87,8 +97,10 @@ _STRICTER: dict[str, tuple[StrEnum, ...]] = {
 
 
 def strictest(several: Iterable[Terms]) -> Terms:
-    """How a workload is governed that several policies concern: of each key the strictest; of times the shortest."""
-    known = list(several) or [DEFAULT]
+    """How a workload is governed that several policies concern: of each key the strictest; of times the shortest. Those that follow
+    others have no say."""
+    every = list(several) or [DEFAULT]
+    known = [one for one in every if not one.follows] or every
     return Terms(**{name: _strictest(name, [getattr(one, name) for one in known]) for name in (field.name for field in fields(Terms))})
 
 
@@ -99,8 +111,11 @@ def _strictest(name: str, values: list[Any]) -> Any:
 def terms(keys: Mapping[str, Place]) -> Terms:
     """The terms among a policy's keys. PolicyError at the first mistake."""
     egress = keys["egress"].mapping(("scan",), ("scan",)) if "egress" in keys else {}
+    said = keys["mode"].choice(ModeName) if "mode" in keys else ModeName.ENFORCE
+    if said is ModeName.FOLLOW:
+        return _following(keys)
     return Terms(
-        mode=keys["mode"].choice(Mode) if "mode" in keys else DEFAULT.mode,
+        mode=Mode(said),
         on_failure=keys["onFailure"].choice(OnFailure) if "onFailure" in keys else DEFAULT.on_failure,
         verdict_timeout_ns=keys["verdictTimeout"].duration_ns() if "verdictTimeout" in keys else DEFAULT.verdict_timeout_ns,
         hold_limit_ns=keys["holdLimit"].duration_ns() if "holdLimit" in keys else DEFAULT.hold_limit_ns,
@@ -110,6 +125,12 @@ def terms(keys: Mapping[str, Place]) -> Terms:
         bodies=keys["bodies"].choice(Bodies) if "bodies" in keys else DEFAULT.bodies,
         egress_scan=egress["scan"].choice(Scan) if "scan" in egress else DEFAULT.egress_scan,
     )
+
+
+def _following(keys: Mapping[str, Place]) -> Terms:
+    if stray := [name for name in KEYS if name in keys and name != "mode"]:
+        raise keys[stray[0]].error("expected none beside mode: follow, which goes by what other policies say")
+    return Terms(Mode.RECORD, follows=True)
 
 
 def effective(mode: Mode, enforce: Enforce) -> Enforce:

@@ -19,6 +19,7 @@ from chaperone.collector.rules.verdict import Moment
 Value = Any
 PUBLIC = ("/healthz", "/livez", "/readyz", "/version", "/.well-known")
 NAMES_PORT = 53
+PAIRS = 10_000  # of a query; of more Go's servers read none
 WRITES = frozenset({"create", "update", "patch", "apply"})
 EMPTY: dict[str, Value] = {"string": "", "int": 0, "bool": False, "list(string)": [], "dyn": {}}
 
@@ -140,6 +141,11 @@ def call_data_keys(event: Event) -> list[str]:
             for name in value
         }
     )
+
+
+def chaperone_namespace(event: Event) -> str:
+    """Namespace that Chaperone itself runs in; "" where its collector runs in no cluster."""
+    return str(event.session.get("chaperone", ""))
 
 
 def session_id(event: Event) -> str:
@@ -395,6 +401,7 @@ WORDS: dict[str, Word] = {
     "call.answer": Word("dyn", call_answer, Moment.END, _C),
     "call.objects": Word("int", call_objects, Moment.END, _C),
     "call.message": Word("string", call_message, Moment.END, _C),
+    "chaperone.namespace": Word("string", chaperone_namespace),
     "session.id": Word("string", session_id),
     "session.user": Word("string", session_user),
     "session.command": Word("string", session_command),
@@ -466,7 +473,10 @@ def _split(authority: str) -> tuple[str, str]:
 
 
 def _query(event: Event) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(event.document["requestURI"]).query, keep_blank_values=True, max_num_fields=10_000)
+    try:
+        return parse_qs(urlsplit(event.document["requestURI"]).query, keep_blank_values=True, max_num_fields=PAIRS)
+    except ValueError:
+        raise UnknownError from None
 
 
 def _tree(event: Event, key: str) -> Value:

@@ -41,11 +41,12 @@ class Hole:
     known: bool = False
 
 
-def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
+def session_begun(record: SessionStarted, command: Command, offset: int, own: str = "") -> Row:
     """A session: {id, workload, time, user, argv, cwd, node, apiservers, labels}; with policies of its own `policies` [{text, digest,
     masked}] (`digest`: SHA-256 of the text as it is kept; `masked`: that is not the whole text); of a pod's container `lookedUp`:
     {namespace, name, pod ("namespace/name"), uid, container, containerID, image, serviceAccount ("namespace:name"), owner ("Kind/name"),
-    runtimeClass}, as the API said when it began; "" where it said nothing. `continues`: the session before, where that was cut."""
+    runtimeClass}, as the API said when it began; "" where it said nothing. `continues`: the session before, where that was cut.
+    `chaperone`: the namespace that Chaperone runs in (`own`), if any."""
     document: dict[str, Any] = {
         "id": record.session,
         "workload": record.workload,
@@ -63,6 +64,8 @@ def session_begun(record: SessionStarted, command: Command, offset: int) -> Row:
         document["lookedUp"] = _looked_up(record)
     if record.continues:
         document["continues"] = record.continues
+    if own:
+        document["chaperone"] = own
     return Row(Kind.SESSION, record.session, record.session, BEGUN, record.time, record.time + offset, document)
 
 

@@ -255,6 +255,14 @@ def test_collectors_ask_one_another_by_names_that_their_certificate_is_for_ready
         }
 
 
+def test_a_collector_that_agents_call_knows_its_own_namespace_and_one_of_a_run_knows_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaperone.collector.__main__.own_namespace", lambda: "security")
+    [collector] = named(rendered({}), "StatefulSet", "chaperone-collector")["spec"]["template"]["spec"]["containers"]
+    assert _settings(collector["args"]).own_namespace == "security"
+    assert _settings([*collector["args"], "--own-namespace=elsewhere"]).own_namespace == "elsewhere"
+    assert _settings(["--store", "/nowhere"]).own_namespace == ""
+
+
 def test_one_collector_asks_nobody() -> None:
     objects = rendered({})
     [collector] = named(objects, "StatefulSet", "chaperone-collector")["spec"]["template"]["spec"]["containers"]

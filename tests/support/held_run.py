@@ -51,9 +51,10 @@ class Held:
 
 
 @contextmanager
-def held(tmp_path: Path, server: ApiServer, policy: str) -> Iterator[Held]:
-    with collector(tmp_path / "store"):
-        agent = ScriptedAgent(tmp_path / "store", (policy,))
+def held(tmp_path: Path, server: ApiServer, *policies: str, options: tuple[str, ...] = (), **pod: Any) -> Iterator[Held]:
+    """`options`: the collector's. `pod`: what the API said of it."""
+    with collector(tmp_path / "store", *options):
+        agent = ScriptedAgent(tmp_path / "store", policies, **pod)
         with proxied(agent, server.directory, server.port) as proxy:
             yield Held(agent, proxy, server, tmp_path / "store")
         agent.finish()

@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import grpc
 from support.collectors import OPTIONS, batch, hello
@@ -49,10 +51,10 @@ class KilledError(Exception):
 
 
 class ScriptedAgent:
-    """One session of one process. `orders`: names of those that came, in order."""
+    """One session of one process. `orders`: names of those that came, in order. `pod`: what the API said of it, as in SessionStarted."""
 
     def __init__(
-        self, store: Path, policies: tuple[str, ...] = (), apiservers: tuple[str, ...] = (), name: str = "held", node: str = ""
+        self, store: Path, policies: tuple[str, ...] = (), apiservers: tuple[str, ...] = (), name: str = "held", node: str = "", **pod: Any
     ) -> None:
         self.session: SessionId = session_id(f"run {name}", 0)
         self.process: ProcessId = process_id(node or "boot", 100, 5)
@@ -71,7 +73,7 @@ class ScriptedAgent:
         begun = SessionStarted(
             self.session, "run", time.monotonic_ns(), "tester", ("kubectl",), apiservers=apiservers, policies=policies, node=node
         )
-        self.say(begun, ProcessSeen(self.process, self.session, time.monotonic_ns(), 100, "/usr/bin/kubectl", ("kubectl",)))
+        self.say(replace(begun, **pod), ProcessSeen(self.process, self.session, time.monotonic_ns(), 100, "/usr/bin/kubectl", ("kubectl",)))
 
     def say(self, *records: Record) -> None:
         """One batch, in which the collector will refuse nothing."""

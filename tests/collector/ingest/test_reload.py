@@ -140,7 +140,8 @@ def test_a_bad_object_loses_nothing_and_a_bad_file_none_of_the_objects(policy: P
         files.give(bad := {"one": named("one", "a", mode="loud"), "new": {"metadata": {"name": "new"}}})
         await until(lambda: files.has_read(bad))
         assert files.accepted("one") is not None and files.accepted("new") is None
-        assert "mode: expected one of off, record, enforce, found 'loud'" in files.refusals["one"] and "rules" in files.refusals["new"]
+        assert "mode: expected one of off, record, follow, enforce, found 'loud'" in files.refusals["one"]
+        assert "rules" in files.refusals["new"]
         assert "policies.chaperone.dev/one: line " in files.status()["problem"]
         assert set(files.problems) == {f"policies.chaperone.dev/{name}" for name in ("one", "new")}
         policy.write_text("nonsense")

@@ -2,12 +2,13 @@ import pytest
 from support.judged_events import call, egress, piece
 from support.policies import EXAMPLE, HEAD, rules
 
-from chaperone.collector.rules.document import policies
+from chaperone.collector.rules.document import Policy, policies
 from chaperone.collector.rules.evaluate import evaluate
 from chaperone.collector.rules.event import Event
 from chaperone.collector.rules.memory import Memory
-from chaperone.collector.rules.ruleset import joined, named, print_of, ruleset
-from chaperone.collector.rules.verdict import Moment
+from chaperone.collector.rules.ruleset import arranged, concerning, joined, named, print_of, ruleset
+from chaperone.collector.rules.terms import Mode
+from chaperone.collector.rules.verdict import Enforce, Moment
 
 MANY = """- {name: request, when: call.verb == "get", do: alert}
 - {name: end, when: call.objects > 0, do: alert}
@@ -61,6 +62,34 @@ def test_policies_are_added_and_never_replaced() -> None:
     changed = policies(EXAMPLE.replace("do: deny", "do: deny\n  onUnknown: skip"), "f")
     assert joined(own, changed) == (own, ("agents",))
     assert joined(own, policies(EXAMPLE, "f")) == (own, ())
+
+
+def follower(enforce: str = "observe", selector: str = "") -> tuple[Policy, Policy]:
+    """A policy that follows, and another with a rule."""
+    rule = "rules:\n- {{name: a, when: 'true', do: deny, enforce: {}}}\n"
+    follows = policies(HEAD.replace("agents", "follower") + "mode: follow\n" + rule.format("enforce"), "f")
+    return follows[0], policies(HEAD + selector + rule.format(enforce), "f")[0]
+
+
+@pytest.mark.parametrize("enforce", ["observe", "enforce"])
+def test_a_policy_that_follows_acts_where_a_rule_of_another_does(enforce: str) -> None:
+    follows, other = follower(enforce)
+    apart, _ = joined(arranged([follows]), [other])
+    for rules_ in (concerning(arranged([follows, other]), {"id": "s"}), apart):
+        assert {rule.effective for rule in rules_} == {Enforce(enforce)}
+        assert rules_.policies[0].terms.mode is (Mode.ENFORCE if enforce == "enforce" else Mode.RECORD)
+
+
+def test_a_policy_that_follows_does_not_follow_one_that_is_about_others() -> None:
+    rules_ = arranged(follower("enforce", "selector: {namespaces: [x]}\n"))
+    elsewhere, there = ({"id": "s", "lookedUp": {"namespace": space, "name": "p"}} for space in ("y", "x"))
+    assert [rule.effective for rule in concerning(rules_, elsewhere)] == [Enforce.OBSERVE]
+    assert [rule.effective for rule in concerning(rules_, there)] == [Enforce.ENFORCE] * 2
+
+
+def test_a_label_has_a_policy_that_follows_enforce() -> None:
+    session = {"id": "s", "lookedUp": {"name": "p"}, "labels": {"chaperone.dev/govern": "enforce"}}
+    assert [rule.effective for rule in concerning(arranged(follower()[:1]), session)] == [Enforce.ENFORCE]
 
 
 def test_a_policy_that_is_off_adds_nothing() -> None:

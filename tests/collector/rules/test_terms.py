@@ -59,6 +59,18 @@ def test_a_rule_enforces_only_where_its_policy_does() -> None:
     assert effective(Mode.RECORD, Enforce.WARN) is Enforce.WARN
 
 
+def test_a_policy_that_follows_records_by_itself_and_has_no_say_beside_others() -> None:
+    found, lax = read("mode: follow\nrules: []\n"), read("unreadable: allow\nverdictTimeout: 5s\nrules: []\n")
+    assert (found.mode, found.follows) == (Mode.RECORD, True)
+    assert strictest([found]) == found and strictest([lax, found]) == lax
+
+
+@pytest.mark.parametrize("line", ["onFailure: deny", "record: strict", 'egress: {scan: "on"}'])
+def test_a_policy_that_follows_says_nothing_else(line: str) -> None:
+    with pytest.raises(PolicyError, match=f"{line.partition(':')[0]}.*expected none beside mode: follow"):
+        read(f"mode: follow\n{line}\nrules: []\n")
+
+
 def test_of_several_policies_each_key_is_the_strictest() -> None:
     lax = Terms(mode=Mode.RECORD, verdict_timeout_ns=SECOND, unreadable=OnFailure.ALLOW, uncovered=Uncovered.ALLOW)
     strict = read(WRITTEN.replace("mode: record", "mode: enforce"))

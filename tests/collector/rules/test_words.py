@@ -22,9 +22,9 @@ def test_a_word_is_documented_and_gives_its_type_or_nothing_at_all(name: str) ->
         assert isinstance(value, TYPES[WORDS[name].type])
 
 
-def test_the_nine_subjects_have_words() -> None:
+def test_the_ten_subjects_have_words() -> None:
     subjects = {name.partition(".")[0] for name in WORDS}
-    assert subjects == {"call", "session", "process", "workload", "target", "channel", "egress", "secret", "tls"}
+    assert subjects == {"call", "chaperone", "session", "process", "workload", "target", "channel", "egress", "secret", "tls"}
 
 
 def test_what_nobody_reads_is_told_with_its_stack_and_destination() -> None:
@@ -78,3 +78,18 @@ def test_an_address_is_told_whatever_its_name() -> None:
 def test_the_first_moment_is_the_latest_of_the_words() -> None:
     assert first_moment(["call.verb", "call.code"]) is Moment.RESPONSE
     assert first_moment([]) is Moment.REQUEST
+
+
+def test_a_query_of_too_many_pairs_is_unknown() -> None:
+    """Whoever asks for it must not be blinded by it: the rule that reads it would have failed, and with it every other."""
+    event = call(requestURI="/api/v1/namespaces/a/pods/b/exec?" + "command=x&" * 10_000)
+    for word in ("call.command", "call.query"):
+        with pytest.raises(UnknownError):
+            read(word, event)
+    assert read("call.command", call(requestURI="/x?command=a&command=b")) == "a b"
+
+
+def test_chaperones_namespace_is_the_sessions() -> None:
+    event = call()
+    assert read("chaperone.namespace", event) == ""
+    assert read("chaperone.namespace", replace(event, session={**event.session, "chaperone": "security"})) == "security"

@@ -99,3 +99,9 @@ def test_a_session_that_was_cut_and_the_next_name_each_other() -> None:
     over = facts.session_over(records.SessionEnded(SESSION, 9, -1, "24 hours were over", SessionId("after")), OFFSET).document
     assert (over["cut"], over["goesOn"]) == ("24 hours were over", "after")
     assert "cut" not in facts.session_over(records.SessionEnded(SESSION, 9), OFFSET).document
+
+
+def test_a_session_says_where_chaperone_runs_if_that_is_known() -> None:
+    begun = records.SessionStarted(SESSION, "w", 5)
+    assert facts.session_begun(begun, NO_COMMAND, OFFSET, "security").document["chaperone"] == "security"
+    assert "chaperone" not in facts.session_begun(begun, NO_COMMAND, OFFSET).document
