@@ -33,7 +33,7 @@ class PodApi:
         self._objects: dict[str, dict[tuple[str, str], Object]] = {}
         self._events: list[tuple[int, str, str, Object]] = []
         self._version = self._oldest = 1
-        self._era = 0
+        self._era, self._closed = 0, False
         self._changed = threading.Condition()
         ca, context = authority(directory)
         (directory / "ca.crt").write_bytes(ca.read_bytes())
@@ -92,9 +92,11 @@ class PodApi:
         return sum(1 for asked, query in self.asked if asked == path and "watch" not in query)
 
     def close(self) -> None:
-        self.hang_up()
         self._server.shutdown()
         self._server.server_close()
+        with self._changed:
+            self._closed = True
+        self.hang_up()
 
     def _tell(self, path: str, what: str, item: Object) -> None:
         self._version += 1
@@ -123,9 +125,9 @@ class PodApi:
     def _next(self, path: str, version: int, era: int) -> list[tuple[int, bytes]] | None:
         """Events behind a version with theirs, waiting for one; None when all watches end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._era != era or self._newer(path, version) or self.garbage, 30)
+            self._changed.wait_for(lambda: self._era != era or self._closed or self._newer(path, version) or self.garbage, 30)
             garbage, self.garbage = self.garbage, b""
-            if self._era != era:
+            if self._era != era or self._closed:
                 return None
             said = [(0, garbage)] if garbage else []
             return said + [(number, _line(what, item)) for number, _, what, item in self._newer(path, version)]

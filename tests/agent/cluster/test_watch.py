@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -15,6 +16,10 @@ from chaperone.agent.cluster.watch import Key, Kind, Watch
 PODS = "/api/v1/pods"
 
 
+class EndedError(Exception):
+    """Nobody listens any more."""
+
+
 class Listener:
     """What a watch told: `now` by key, and how often it had all and none."""
 
@@ -23,10 +28,26 @@ class Listener:
         self.finished = 0
         self.troubles: list[tuple[int, str]] = []
         kind = Kind(PODS, {"fieldSelector": "spec.nodeName=n1"}, self._told, self._finished, self._failed)
-        self.watch = Watch(kind, self._access, pause=lambda seconds: time.sleep(min(seconds, 0.02)))
+        self.watch = Watch(kind, self._access, pause=self._pause)
+        self._ended, self._thread = Event(), Thread(target=self._run)
 
     def start(self) -> None:
-        Thread(target=self.watch.run, daemon=True).start()
+        self._thread.start()
+
+    def end(self) -> None:
+        """After the server: what is watched fails then."""
+        self._ended.set()
+        if self._thread.ident:
+            self._thread.join(60)
+            assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        with suppress(EndedError):
+            self.watch.run()
+
+    def _pause(self, seconds: float) -> None:
+        if self._ended.wait(min(seconds, 0.02)):
+            raise EndedError
 
     def _access(self) -> Access:
         authorities = (self.api.directory / "ca.crt").read_text()
@@ -47,14 +68,21 @@ class Listener:
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[PodApi]:
-    with pod_api(tmp_path) as opened:
-        yield opened
+def made(tmp_path: Path) -> Iterator[tuple[PodApi, Listener]]:
+    with pod_api(tmp_path) as api:
+        listener = Listener(api)
+        yield api, listener
+    listener.end()
 
 
 @pytest.fixture
-def listener(api: PodApi) -> Listener:
-    return Listener(api)
+def api(made: tuple[PodApi, Listener]) -> PodApi:
+    return made[0]
+
+
+@pytest.fixture
+def listener(made: tuple[PodApi, Listener]) -> Listener:
+    return made[1]
 
 
 def until(is_so: Callable[[], object]) -> None:
