@@ -13,10 +13,12 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from types import FrameType
 
 from chaperone.agent.cluster.source import Where
+from chaperone.agent.deliver.backlog import backlog
 from chaperone.agent.deliver.cargo import load, state
 from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
@@ -133,7 +135,7 @@ def record(settings: Settings) -> int:
             recording.step()  # whom the kernel met before we looked stands in its ring
         if settings.health and settings.tls:
             front = Front(settings.health, settings.tls, log)
-            recording.watch = Watch(SelfProbe(recording, own_place(), settings.self_probe_s), front, log)
+            recording.watch = Watch(SelfProbe(recording, own_place(), settings.self_probe_s), front, partial(backlog, cargo), log)
         set_aside()
         tell(settings, {"session": next((session.id for session in recording.sessions.values()), "")})
         while not stop.look():

@@ -55,7 +55,7 @@ from chaperone.collector.pipeline.judged import JudgedPipeline
 from chaperone.collector.pipeline.people import QUESTIONS as DECIDING
 from chaperone.collector.pipeline.people import People
 from chaperone.collector.pipeline.successor import Successor
-from chaperone.collector.pipeline.tally import TalliedJournal, TalliedPipeline, Tally, alert_family, troubles_family
+from chaperone.collector.pipeline.tally import TalliedJournal, TalliedPipeline, Tally, alert_family, lag_family, troubles_family
 from chaperone.collector.policing import Policing
 from chaperone.collector.rules.ruleset import Rules
 from chaperone.collector.serve.activity import Activity
@@ -430,6 +430,7 @@ def _metrics(listening: Listening, tally: Tally, survey: Survey, parts: Parts) -
     def families() -> Iterator[Family]:
         yield from tally.families()
         yield from survey.families()
+        yield lag_family(parts.store.lag_s)
         yield alert_family(parts.alerter.counters.values())
         yield troubles_family({"store": parts.store.refusal(), "alerts": parts.alerter.refusal()})
 

@@ -42,10 +42,12 @@ class Limits:
 
 @dataclass(slots=True)
 class _Closed:
-    """A batch. `parts`: bytes of it by session; `ended`: sessions that it ends; `batch`: None where only the spool has it."""
+    """A batch. `since_ns`: its first record came; `parts`: bytes of it by session; `ended`: sessions that it ends; `batch`: None where only
+    the spool has it."""
 
     number: int
     size: int
+    since_ns: int
     parts: dict[SessionId, int]
     batch: wire.Batch | None
     ended: tuple[SessionId, ...] = ()
@@ -202,6 +204,12 @@ class Outbox:
         with self._changed:
             return len(self._closed), self._held + self._spooled
 
+    def waiting(self) -> tuple[int, int, float]:
+        """Of closed batches that nobody has confirmed: bytes on disk, bytes in memory alone, and how many seconds ago the oldest began."""
+        with self._changed:
+            age_ns = time.monotonic_ns() - self._closed[0].since_ns if self._closed else 0
+            return self._spooled, self._held, age_ns / 1e9
+
     def _waiting(self) -> int:
         """Bytes that wait in memory alone."""
         return self._held + self._open.size
@@ -257,7 +265,7 @@ class Outbox:
         for owner, size in parts.items():
             self._shares.add(owner, size)
         ended = tuple(record.session for record in done.records if isinstance(record, SessionEnded))
-        self._closed.append(closed := _Closed(self._number, len(frame), parts, batch, ended))
+        self._closed.append(closed := _Closed(self._number, len(frame), done.since_ns, parts, batch, ended))
         self._unspooled.append(closed)
         self._held += len(frame)
         if self.spool:

@@ -19,6 +19,7 @@ TELL_S = 1.0
 REREAD_S = 10.0
 AGAIN_S = 5.0  # between starts
 Files = tuple[bytes, bytes]  # our certificate with its key, the authority's
+State = tuple[bool, bool]  # whether we are ready, and alive
 
 
 class Front:
@@ -29,7 +30,7 @@ class Front:
         self.listening = listening_at(address)
         self._files: Files | None = None
         self._child: Child | None = None
-        self._told: Report | None = None
+        self._told: State | None = None
         self._tell = self._reread = self._start = 0.0
         self._trouble = ""
         self._over = False
@@ -44,16 +45,17 @@ class Front:
         """Of its process; 0 if there is none."""
         return self._child.pid if self._child else 0
 
-    def step(self, report: Report) -> None:
-        """Tell how we are, as often as is needed to be believed."""
+    def step(self, state: State, report: Callable[[], Report]) -> None:
+        """Tell how we are, as often as is needed to be believed and when `state` is another one. Only then `report` is asked."""
         now = time.monotonic()
         if now >= self._reread and not self._over:
             self._reread = now + REREAD_S
             self._read()
         if self._child is None and self._files is not None and now >= self._start and not self._over:
             self._begin(self._files, now)
-        if self._child is not None and (report != self._told or now >= self._tell):
-            self._say(self._child.socket, report, now)
+        if self._child is not None and (state != self._told or now >= self._tell):
+            self._say(self._child.socket, report(), now)
+            self._told = state
 
     def close(self) -> None:
         """Nobody answers any more."""
@@ -85,7 +87,7 @@ class Front:
         try:
             with suppress(BlockingIOError):  # it is slow; it will hear the next one
                 ours.send(report.packed())
-            self._told, self._tell = report, now + TELL_S
+            self._tell = now + TELL_S
         except ConnectionError:
             self._end()
 

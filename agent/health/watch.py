@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 
+from chaperone.agent.deliver.backlog import Backlog
 from chaperone.agent.health.front import Front
 from chaperone.agent.health.probing import SelfProbe
 from chaperone.agent.health.report import report_of
 
 
 class Watch:
-    """`log` hears when we become ready, and when and why we are no more."""
+    """`backlog`: what waits for a collector; `log` hears when we become ready, and when and why we are no more."""
 
-    def __init__(self, probe: SelfProbe, front: Front, log: Callable[[str], None]) -> None:
-        self.probe, self.front, self.log = probe, front, log
+    def __init__(self, probe: SelfProbe, front: Front, backlog: Callable[[], Backlog], log: Callable[[str], None]) -> None:
+        self.probe, self.front, self.backlog, self.log = probe, front, backlog, log
         self._was_ready = self._was_asked = False
 
     def step(self) -> None:
@@ -26,7 +27,8 @@ class Watch:
 
     def tell(self) -> None:
         """How it was at the last look."""
-        self.front.step(report_of(self.probe.health))
+        health = self.probe.health
+        self.front.step((health.is_ready, health.is_alive), lambda: report_of(health, self.backlog()))
 
     def close(self) -> None:
         """Say no more."""

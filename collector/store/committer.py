@@ -5,6 +5,7 @@ tries again until there is space; meanwhile `refusal` says why nothing new is ta
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -42,6 +43,7 @@ class Portion:
 class _Waiting:
     portions: list[Portion] = field(default_factory=list)
     tickets: list["asyncio.Future[str]"] = field(default_factory=list)
+    since: float | None = None  # the first one came
 
 
 class Committer:
@@ -52,7 +54,14 @@ class Committer:
         self._waiting = _Waiting()
         self._wanted, self._urgent = asyncio.Event(), asyncio.Event()
         self._writing = False
+        self._unwritten: float | None = None  # since when the writer has rows that are not durable
         self.refusal = ""  # why nothing can be stored now
+
+    @property
+    def lag_s(self) -> float:
+        """For how long the oldest of what is not durable has waited for that."""
+        since = self._unwritten if self._unwritten is not None else self._waiting.since
+        return time.monotonic() - since if since is not None else 0.0
 
     def put(self, portion: Portion) -> "asyncio.Future[str]":
         """Resolves to "" when the portion is durable, or to why it is not (yet). One without rows waits for those before it."""
@@ -60,6 +69,8 @@ class Committer:
         if not (portion.rows or portion.agent) and self._is_settled():
             ticket.set_result("")
             return ticket
+        if self._waiting.since is None:
+            self._waiting.since = time.monotonic()
         self._waiting.portions.append(portion)
         self._waiting.tickets.append(ticket)
         self._wanted.set()
@@ -83,9 +94,11 @@ class Committer:
         self._wanted.clear()
         self._urgent.clear()
         self._writing = True
+        if self._unwritten is None:
+            self._unwritten = waiting.since
         try:
             await self._run(lambda: self._write(waiting.portions))
-            self.refusal = ""
+            self.refusal, self._unwritten = "", None
         except StoreError as error:
             self.refusal = str(error)
         finally:

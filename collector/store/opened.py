@@ -49,6 +49,11 @@ class Store:
         """Why nothing new can be stored now; "" when it can."""
         return self._committer.refusal
 
+    @property
+    def lag_s(self) -> float:
+        """For how long the oldest of what is not durable has waited for that."""
+        return self._committer.lag_s
+
     async def answers(self) -> bool:
         """That it does, in its turn. StoreError."""
         return await self.run(lambda: self._engine.rows("SELECT 1 AS one") == [{"one": 1}])

@@ -158,4 +158,5 @@ def test_metrics_count_what_agents_deliver(place: Place) -> None:
     with urllib.request.urlopen(f"https://{place.metrics}/metrics", context=context, timeout=20) as answer:
         text = answer.read().decode()
     assert 'chaperone_captured_bytes_total{direction="out"} 16.0' in text
+    assert "\nchaperone_store_lag_seconds " in text
     assert 'chaperone_trouble{part="store"} 0.0' in text

@@ -190,6 +190,24 @@ def test_more_than_memory_waits_on_disk_and_comes_out_whole(tmp_path: Path) -> N
     assert outbox.unacknowledged() == (0, 0)
 
 
+def test_what_waits_is_told_with_the_age_of_the_oldest(tmp_path: Path) -> None:
+    outbox = spooled(tmp_path, Limits(batch=1000))
+    assert outbox.waiting() == (0, 0, 0.0)
+    began = time.monotonic()
+    outbox.put(noisy(0, 2000))
+    outbox.put(noisy(2000, 2000))
+    disk, memory, age_s = outbox.waiting()
+    assert disk == outbox.unacknowledged()[1] > 4000 and memory == 0
+    assert 0 < age_s <= time.monotonic() - began
+    outbox.acknowledge(1)
+    assert 0 < outbox.waiting()[2] < time.monotonic() - began
+    outbox.acknowledge(2)
+    assert outbox.waiting() == (0, 0, 0.0)
+    in_memory = Outbox(Limits(batch=1000))
+    in_memory.put(noisy(0, 2000))
+    assert in_memory.waiting()[:2] == (0, in_memory.unacknowledged()[1])
+
+
 def test_what_somebody_waits_for_goes_out_before_it_is_on_disk(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "a", 1 << 30)
     outbox = Outbox(Limits(), spool)

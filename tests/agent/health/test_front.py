@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ class Told:
         deadline = time.monotonic() + 60
         while not is_so():
             assert time.monotonic() < deadline
-            self.front.step(report)
+            self.front.step((report.is_ready, report.is_alive), lambda: report)
             time.sleep(0.01)
 
     def answers(self, path: str, tls: Path | None = None) -> tuple[int, str]:
@@ -66,6 +67,20 @@ def test_numbers_are_for_who_has_a_certificate(told: Told, parent: Pair, tmp_pat
         told.answers("/metrics", stranger)
 
 
+def test_numbers_are_made_only_when_they_are_told(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaperone.agent.health.front.TELL_S", 3600)
+    told.until(GOOD, lambda: told.front.pid > 0)
+    asked: list[bool] = []
+
+    def report(is_ready: bool) -> Report:
+        asked.append(is_ready)
+        return GOOD if is_ready else BAD
+
+    for is_ready in (True, True, False, False):
+        told.front.step((is_ready, True), partial(report, is_ready))
+    assert asked == [False], "that it is ready was told before"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
 def test_its_process_has_no_privilege(told: Told) -> None:
     told.until(GOOD, lambda: told.front.pid > 0)
@@ -86,7 +101,7 @@ def test_one_that_is_closed_begins_nothing(told: Told, monkeypatch: pytest.Monke
     monkeypatch.setattr("chaperone.agent.health.front.AGAIN_S", 0.0)
     told.until(GOOD, lambda: told.front.pid > 0)
     told.front.close()
-    told.front.step(BAD)
+    told.front.step((False, True), lambda: BAD)
     assert told.front.pid == 0 and told.said == []
 
 

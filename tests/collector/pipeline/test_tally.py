@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from chaperone.collector.enforce.counters import Count, Event
-from chaperone.collector.pipeline.tally import HELD, TalliedJournal, TalliedPipeline, Tally, alert_family, troubles_family
+from chaperone.collector.pipeline.tally import HELD, TalliedJournal, TalliedPipeline, Tally, alert_family, lag_family, troubles_family
 from chaperone.collector.serve.metrics import Family
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.proto.ids import StreamId
@@ -40,6 +42,23 @@ def test_rows_verdicts_and_uncovered_connections_are_counted_once() -> None:
     assert numbers(tally, "verdicts") == {("no-exec", "deny", "false"): 1}
     assert numbers(tally, "uncovered_connections") == {("rustls",): 1}
     assert numbers(tally, "stored_rows") == {("connection",): 2, ("verdict",): 1}
+
+
+def test_a_session_is_counted_once_when_the_first_row_says_that_it_is_not_whole() -> None:
+    tally = Tally()
+    tally.rows([row(Kind.CALL, complete=False), row(Kind.NOTE, complete=True), row(Kind.LOSS, complete=True)])
+    assert numbers(tally, "incomplete_sessions") == {}, "a call that goes on may become whole"
+    tally.rows([row(Kind.LOSS, complete=False), row(Kind.NOTE, complete=False), row(Kind.LOSS, complete=False)])
+    tally.rows([Row(Kind.CALL, "another", "i", 4, 0, 0, {"complete": False}), Row(Kind.NOTE, "", "i", 1, 0, 0, {"complete": False})])
+    assert numbers(tally, "incomplete_sessions") == {("loss",): 1, ("call",): 1}
+
+
+def test_sessions_that_are_not_whole_are_remembered_within_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaperone.collector.pipeline.tally.FLAWED", 2)
+    tally = Tally()
+    for session in ("a", "b", "a", "c", "a"):
+        tally.rows([Row(Kind.NOTE, session, "i", 1, 0, 0, {"complete": False})])
+    assert numbers(tally, "incomplete_sessions") == {("note",): 3} and len(tally._flawed) == 2
 
 
 def test_decisions_are_a_cumulative_histogram() -> None:
@@ -108,4 +127,5 @@ def test_what_is_counted_goes_on_as_it_came() -> None:
 def test_alerts_and_troubles_are_families() -> None:
     alerts: Family = alert_family([Count("slack", Event.SENT, 3)])
     assert [(sample.labels, sample.value) for sample in alerts.samples] == [(("slack", "sent"), 3)]
+    assert [sample.value for sample in lag_family(2.5).samples] == [2.5]
     assert [sample.value for sample in troubles_family({"store": "", "alerts": "no disk"}).samples] == [0.0, 1.0]

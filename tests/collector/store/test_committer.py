@@ -1,6 +1,7 @@
 """The committer with a writer that only remembers, so that failing and slowness can be had."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -81,6 +82,22 @@ def test_a_failed_write_is_said_at_once_and_tried_again_with_nothing_lost() -> N
         writer.trouble = None
         assert await committer.put(Portion([])) == ""
         assert writer.stored == [1] and committer.refusal == ""
+
+    driven(SLOW, talk)
+
+
+def test_it_lags_by_the_age_of_the_oldest_row_that_is_not_durable() -> None:
+    async def talk(committer: Committer, writer: Remembers) -> None:
+        assert committer.lag_s == 0
+        writer.trouble = StoreFullError("no space left")
+        began = time.monotonic()
+        await committer.put(Portion([call_row(1)]))
+        after_one = time.monotonic()
+        await committer.put(Portion([call_row(2)]))
+        assert time.monotonic() - after_one < committer.lag_s <= time.monotonic() - began, "what was refused counts from when it came"
+        writer.trouble = None
+        await committer.put(Portion([]))
+        assert committer.lag_s == 0
 
     driven(SLOW, talk)
 
