@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import zstandard
 
+from chaperone.agent.deliver.ages import Ages
 from chaperone.agent.deliver.clock import wall_offset_ns
 from chaperone.agent.deliver.shares import Shares
 from chaperone.agent.deliver.spool import Spool
@@ -23,6 +24,7 @@ from chaperone.proto.records import Cause, Chunk, Hold, Loss, NameAnswer, Note, 
 
 STRICT = 2  # times the memory is what sessions may fill that are held before it is full (agent/strict): it isn't known what comes still
 FACT_SIZE = 200  # bytes that a record without payload is taken for
+BATCH_SIZE = 1 << 10  # bytes that a batch in memory is taken for besides its records
 CACHE = 4 << 20  # bytes of batches that are kept in memory although they are on disk: a collector that is there gets these
 BATCH_LIMIT = 16 << 20  # bytes of records in one batch, whatever a collector asks for
 SEEING_OFF_S = 0.002
@@ -40,18 +42,14 @@ class Limits:
     delay_ns: int = 50_000_000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Closed:
-    """A batch. `since_ns`: its first record came; `parts`: bytes of it by session; `ended`: sessions that it ends; `batch`: None where only
-    the spool has it."""
+    """A batch that is in memory alone. `parts`: bytes of it by session; `ended`: sessions that it ends."""
 
-    number: int
     size: int
-    since_ns: int
     parts: dict[SessionId, int]
-    batch: wire.Batch | None
-    ended: tuple[SessionId, ...] = ()
-    is_spooled: bool = False
+    batch: wire.Batch
+    ended: tuple[SessionId, ...]
 
 
 @dataclass(slots=True)
@@ -75,13 +73,14 @@ class Outbox:
         self.strict: set[SessionId] = set()  # of these nothing is given up as long as they can be held
         self.losses: dict[SessionId, Loss] = {}  # of these the first that there was
         self._changed = threading.Condition()
-        self._open, self._closed = _Open(), deque[_Closed]()
-        self._unspooled = deque[_Closed]()  # of these, the ones at the end that are in memory alone
-        self._held = self._spooled = self._cached = 0  # bytes that wait in memory alone; on disk; of these in memory too
-        self._number = self._seen_off = 0
+        self._open = _Open()
+        self._unspooled = deque[_Closed]()  # the last batches; all before are on disk, and that alone keeps them in a long absence
+        self._cache: dict[int, wire.Batch] = {}  # some of those on disk, by number
+        self._held = self._cached = 0  # bytes that wait in memory alone; in memory and on disk
+        self._number = self._acknowledged = self._seen_off = 0
         self._is_asked = False  # whether somebody waits for a batch to send
         self._retry = 0.0
-        self._shares = Shares()
+        self._shares, self._ages = Shares(), Ages()
 
     @property
     def left_out(self) -> int:
@@ -126,7 +125,7 @@ class Outbox:
         """Why there is so little room."""
         with self._changed:
             disk = self.spool.trouble if self.spool else "nothing is kept on disk"
-            return f"{self._waiting() + self._spooled} bytes wait for a collector{f', and {disk}' if disk else ''}"
+            return f"{self._waiting() + self._spooled()} bytes wait for a collector{f', and {disk}' if disk else ''}"
 
     def flush(self) -> None:
         """Close the open batch now."""
@@ -162,17 +161,21 @@ class Outbox:
             self._is_asked = True
             self._changed.wait_for(lambda: self._number > number, timeout_s)
             self._is_asked = False
-            if not self._closed or self._number <= number:
-                return None
-            return self._batch(self._closed[max(0, number + 1 - self._closed[0].number)])
+            wanted = max(number, self._acknowledged) + 1
+            return self._batch(wanted) if wanted <= self._number else None
 
     def acknowledge(self, number: int) -> None:
         """Forget all batches up to this number."""
         with self._changed:
-            while self._closed and self._closed[0].number <= number:
-                self._forget(self._closed.popleft())
+            number = min(number, self._number)
+            for each in range(self._acknowledged + 1, number + 1):
+                self._uncache(each)
+            while self._unspooled and self._unspooled[0].batch.number <= number:
+                self._forget(self._unspooled.popleft())
             if self.spool:
-                self.spool.release(number)
+                self._shares.take(self.spool.release(number))
+            self._acknowledged = max(self._acknowledged, number)
+            self._ages.forget(self._acknowledged, self._number)
             self._changed.notify_all()
 
     def remember(self, key: bytes) -> None:
@@ -197,26 +200,31 @@ class Outbox:
     def wait_empty(self, timeout_s: float) -> bool:
         """Whether everything closed was acknowledged in that time."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._closed, timeout_s)
+            return self._changed.wait_for(lambda: self._acknowledged == self._number, timeout_s)
 
     def unacknowledged(self) -> tuple[int, int]:
         """Batches and bytes that nobody has confirmed."""
         with self._changed:
-            return len(self._closed), self._held + self._spooled
+            return self._number - self._acknowledged, self._held + self._spooled()
 
     def waiting(self) -> tuple[int, int, float]:
-        """Of closed batches that nobody has confirmed: bytes on disk, bytes in memory alone, and how many seconds ago the oldest began."""
+        """Of closed batches that nobody has confirmed: bytes on disk, bytes in memory alone, and how many seconds ago the oldest began,
+        at most one too many."""
         with self._changed:
-            age_ns = time.monotonic_ns() - self._closed[0].since_ns if self._closed else 0
-            return self._spooled, self._held, age_ns / 1e9
+            oldest_ns = self._ages.oldest_ns()
+            return self._spooled(), self._held, 0.0 if oldest_ns is None else (time.monotonic_ns() - oldest_ns) / 1e9
 
     def _waiting(self) -> int:
         """Bytes that wait in memory alone."""
         return self._held + self._open.size
 
+    def _spooled(self) -> int:
+        """Bytes that wait on disk."""
+        return self.spool.waiting if self.spool else 0
+
     def _free(self) -> int:
         """Bytes of room in memory and, while the disk takes anything, there."""
-        disk = self.spool.limit - self._spooled if self.spool and not self.spool.trouble else 0
+        disk = self.spool.limit - self.spool.size if self.spool and not self.spool.trouble else 0
         return self.limits.memory - self._waiting() + max(0, disk)
 
     def _bound(self, owner: SessionId) -> int:
@@ -260,14 +268,15 @@ class Outbox:
         self._number += 1
         frame = zstandard.ZstdCompressor(level=1).compress(data)
         batch = wire.Batch(number=self._number, wall_offset_ns=self.offset(), records=frame, size=len(data))
-        parts = {owner: size * len(frame) // done.size for owner, size in done.parts.items()}
+        size = len(frame) + BATCH_SIZE
+        parts = {owner: part * size // done.size for owner, part in done.parts.items()}
         self._shares.take(dict(done.parts))
-        for owner, size in parts.items():
-            self._shares.add(owner, size)
+        for owner, part in parts.items():
+            self._shares.add(owner, part)
         ended = tuple(record.session for record in done.records if isinstance(record, SessionEnded))
-        self._closed.append(closed := _Closed(self._number, len(frame), done.since_ns, parts, batch, ended))
-        self._unspooled.append(closed)
-        self._held += len(frame)
+        self._ages.begin(self._number, done.since_ns)
+        self._unspooled.append(_Closed(size, parts, batch, ended))
+        self._held += size
         if self.spool:
             for record in done.records:
                 if isinstance(record, SessionStarted):
@@ -284,44 +293,43 @@ class Outbox:
 
     def _is_moved(self, spool: Spool, closed: _Closed) -> bool:
         """Whether a batch is on disk now; then memory has it only as long as there is room for what is there twice."""
-        assert closed.batch is not None, "what is in memory alone is there"
-        if not spool.append(closed.batch):
+        if not spool.append(closed.batch, closed.parts):
             return False
         spool.end(closed.ended)
-        closed.is_spooled = True
         self._held -= closed.size
-        self._spooled += closed.size
         if self._cached + closed.size <= CACHE:
-            self._cached += closed.size
-        else:
-            closed.batch = None
+            self._keep(closed.batch)
         return True
 
-    def _batch(self, closed: _Closed) -> wire.Batch:
-        if closed.batch is not None:
-            return closed.batch
-        found = self.spool.read(closed.number) if self.spool else None
-        if found is None:
-            found = closed.batch = self._in_place_of(closed)
-            self._cached += closed.size
+    def _batch(self, number: int) -> wire.Batch:
+        if self._unspooled and number >= self._unspooled[0].batch.number:
+            return self._unspooled[number - self._unspooled[0].batch.number].batch
+        if (kept := self._cache.get(number)) is not None:
+            return kept
+        assert self.spool, "what is not in memory is on disk"
+        if (found := self.spool.read(number)) is None:
+            self._keep(found := self._in_place_of(number, self.spool.sessions_beside(number)))
         return found
 
-    def _in_place_of(self, closed: _Closed) -> wire.Batch:
+    def _keep(self, batch: wire.Batch) -> None:
+        self._cache[batch.number] = batch
+        self._cached += len(batch.records) + BATCH_SIZE
+
+    def _uncache(self, number: int) -> None:
+        if (batch := self._cache.pop(number, None)) is not None:
+            self._cached -= len(batch.records) + BATCH_SIZE
+
+    def _in_place_of(self, number: int, sessions: list[SessionId]) -> wire.Batch:
         """What is said instead of a batch that the disk did not keep. Streams that go on show how many bytes it had."""
         now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        text = f"batch {closed.number} was damaged on disk: {closed.size} bytes of records are lost"
-        data = pack(Note(session, now, "spool", text, complete=False) for session in closed.parts)
+        text = f"batch {number} was damaged on disk: its records, of this session or of one beside it there, are lost"
+        data = pack(Note(session, now, "spool", text, complete=False) for session in sessions)
         frame = zstandard.ZstdCompressor(level=1).compress(data)
-        return wire.Batch(number=closed.number, wall_offset_ns=self.offset(), records=frame, size=len(data))
+        return wire.Batch(number=number, wall_offset_ns=self.offset(), records=frame, size=len(data))
 
     def _forget(self, closed: _Closed) -> None:
         self._shares.take(closed.parts)
-        if closed.is_spooled:
-            self._spooled -= closed.size
-            self._cached -= closed.size if closed.batch is not None else 0
-            return
         self._held -= closed.size
-        self._unspooled.popleft()
         if self.spool:
             self.spool.end(closed.ended)
 

@@ -8,10 +8,13 @@ is damaged nobody knows where the next one begins, and the rest of the file is l
 
 import os
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
+
+from chaperone.proto.ids import SessionId
 
 HEAD = struct.Struct("<IQI")
 TAIL = struct.Struct("<I")
@@ -33,16 +36,19 @@ class Frame:
 
 
 class Segment:
-    """A file that is being written, and read at places that were written."""
+    """A file that is being written and read. Where its frames lie is not kept but found again: they are read, and released, in their
+    order, so the next one is where the last one ends; as many as a long absence makes cost no memory. `parts`: bytes of it by session."""
 
     def __init__(self, folder: Path, first: int) -> None:
         self.path = folder / f"{first:016}{SUFFIX}"
-        self.last = first - 1  # the highest number in it
-        self.size = 0
+        self.first, self.last = first, first - 1  # the lowest and the highest number in it
+        self.size = self.released = 0  # bytes in it, and how many of them, from the begin on, nobody needs
+        self.parts: Counter[SessionId] = Counter()
+        self._next = first, 0  # a number, and where its frame begins or the first one after it
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
-    def append(self, frame: Frame) -> int:
-        """Write a frame; where it is. On an OSError the file ends where it did before."""
+    def append(self, frame: Frame) -> None:
+        """Write a frame. On an OSError the file ends where it did before."""
         begin, rest = self.size, memoryview(_written(frame))
         end = begin + len(rest)
         try:
@@ -52,14 +58,24 @@ class Segment:
             os.ftruncate(self._file, begin)
             raise
         self.size, self.last = end, frame.number
-        return begin
 
-    def read(self, at: int) -> Frame:
-        """The frame there. DamagedError."""
+    def read(self, number: int) -> Frame:
+        """The frame with this number. DamagedError."""
+        known, begin = self._next
+        at = self._place(number, begin if number >= known else self.released)
+        self._next = number, at
         found = next(_frames(self._file, at), None)
-        if found is None:
-            raise DamagedError(f"no whole frame at {at} of {self.path.name}")
+        if found is None or found[1].number != number:
+            raise DamagedError(f"no whole frame {number} at {at} of {self.path.name}")
         return found[1]
+
+    def release(self, through: int) -> Counter[SessionId]:
+        """Nobody needs frames up to this number; whose bytes that were, once it is all of them."""
+        if through < self.last:
+            self.released = self._place(through + 1, self.released)
+            return Counter()
+        self.released, parts, self.parts = self.size, self.parts, Counter()
+        return parts
 
     def remove(self) -> None:
         """Nobody needs it any more."""
@@ -69,6 +85,12 @@ class Segment:
     def close(self) -> None:
         """Leave the file to others."""
         os.close(self._file)
+
+    def _place(self, number: int, at: int) -> int:
+        """Where the first frame from there on begins that has this number or a higher one; what is damaged is not got over."""
+        while (told := _head(os.pread(self._file, HEAD.size, at))) is not None and told[1] < number:
+            at += HEAD.size + told[0] + TAIL.size
+        return at
 
 
 def frames_in(path: Path, spoil: Callable[[int], None] = lambda size: None) -> Iterator[Frame]:

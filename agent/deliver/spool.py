@@ -18,9 +18,9 @@ import shutil
 import struct
 import time
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from itertools import takewhile
 from pathlib import Path
 
 from chaperone.agent.deliver.segment import DamagedError, Frame, Segment
@@ -36,13 +36,6 @@ LIFE_NS = 1_000_000_000  # between two signs of life
 Cut = tuple[SessionId, str]  # where a session's workload goes on, and why
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    number: int
-    segment: Segment
-    at: int
-
-
 class Spool:
     """One agent's folder. `trouble`: why the last batch could not be written; "" if it could."""
 
@@ -54,7 +47,6 @@ class Spool:
         self._sealed, self._is_described = b"", True
         self._sessions: dict[SessionId, Cut | None] = {}
         self._segments: deque[Segment] = deque()
-        self._places: deque[_Place] = deque()
         self._lived = 0
         self.folder, self._lock = _locked_folder(root, agent)
         self._alive = os.open(self.folder / ALIVE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -64,6 +56,11 @@ class Spool:
     def size(self) -> int:
         """Bytes on disk."""
         return sum(segment.size for segment in self._segments)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of them that are not released."""
+        return sum(segment.size - segment.released for segment in self._segments)
 
     def seal_to(self, public: bytes) -> None:
         """Let the holder of the private half open what is here. ValueError if that is no key."""
@@ -106,8 +103,8 @@ class Spool:
         with contextlib.suppress(OSError):
             os.pwrite(self._alive, LIFE.pack(now, offset()), 0)
 
-    def append(self, batch: Batch) -> bool:
-        """Write the next batch. False: there is no room, or the disk refuses it; `trouble` says so."""
+    def append(self, batch: Batch, parts: Mapping[SessionId, int]) -> bool:
+        """Write the next batch, so many bytes of it of each session. False: there is no room, or the disk refuses it; `trouble` says so."""
         frame = self._frames.seal(batch)
         try:
             if not self._is_described:
@@ -115,7 +112,8 @@ class Spool:
             if self.size + len(frame) > self.limit:
                 raise OSError(0, f"the spool has reached its limit of {self.limit >> 20} MiB")
             segment = self._current(batch.number)
-            self._places.append(_Place(batch.number, segment, segment.append(Frame(batch.number, frame))))
+            segment.append(Frame(batch.number, frame))
+            segment.parts.update(parts)
         except OSError as error:
             self.trouble = error.strerror or str(error)
             return False
@@ -124,23 +122,27 @@ class Spool:
 
     def read(self, number: int) -> Batch | None:
         """A batch that was written here; None if it is damaged."""
-        at = bisect_right(self._places, number, key=lambda place: place.number) - 1
-        place = self._places[at]
         try:
-            return self._frames.open(number, place.segment.read(place.at).data)
+            return self._frames.open(number, self._segment(number).read(number).data)
         except (DamagedError, SealError, OSError):
             return None
 
-    def release(self, through: int) -> None:
-        """Nobody needs batches up to this number any more."""
-        while self._places and self._places[0].number <= through:
-            self._places.popleft()
+    def sessions_beside(self, number: int) -> list[SessionId]:
+        """Of which there is anything in the file that has this batch: whose it is itself is not kept."""
+        return list(self._segment(number).parts)
+
+    def release(self, through: int) -> Counter[SessionId]:
+        """Nobody needs batches up to this number any more: how many bytes less wait by session, once a whole file of them is released."""
+        freed: Counter[SessionId] = Counter()
+        for segment in takewhile(lambda segment: segment.first <= through, self._segments):
+            freed.update(segment.release(through))
         while self._segments and self._segments[0].last <= through and self._is_full(self._segments[0]):
             self._segments.popleft().remove()
+        return freed
 
     def close(self) -> None:
         """Leave what is not acknowledged to a later agent; nothing is left if nothing waits and no session is open."""
-        if not (self._places or self._sessions):
+        if not (self.waiting or self._sessions):
             shutil.rmtree(self.folder, ignore_errors=True)
         for segment in self._segments:
             segment.close()
@@ -150,6 +152,10 @@ class Spool:
     def _is_full(self, segment: Segment) -> bool:
         """Not the one that is written, unless its end would be near: a file for each batch would cost more than it saves."""
         return segment is not self._segments[-1] or segment.size > SEGMENT_SIZE // 4
+
+    def _segment(self, number: int) -> Segment:
+        """The one that has this batch."""
+        return self._segments[bisect_right(self._segments, number, key=lambda segment: segment.first) - 1]
 
     def _current(self, number: int) -> Segment:
         if not self._segments or self._segments[-1].size >= SEGMENT_SIZE:

@@ -30,7 +30,7 @@ def dead(root: Path, agent: str, numbers: range, size: int = 10, sealed: bool = 
     spool.begin(SessionId(f"session of {agent}"))
     spool.live(lambda: 5)
     for number in numbers:
-        assert spool.append(wire.Batch(number=number, records=bytes(size), size=size))
+        assert spool.append(wire.Batch(number=number, records=bytes(size), size=size), {})
     os.close(spool._lock)
     return spool.folder
 
@@ -86,7 +86,7 @@ def test_they_are_removed_once_their_end_is_stored(tmp_path: Path) -> None:
 def test_a_living_agents_folder_is_not_touched(tmp_path: Path) -> None:
     living = Spool(tmp_path, "alive", MIB)
     living.seal_to(public_of(PRIVATE))
-    living.append(wire.Batch(number=1, records=b"x", size=1))
+    living.append(wire.Batch(number=1, records=b"x", size=1), {})
     assert found(tmp_path).starts == {}
     assert living.read(1)
 

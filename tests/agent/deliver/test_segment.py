@@ -10,18 +10,22 @@ from hypothesis import strategies as st
 
 from chaperone.agent.deliver import segment
 from chaperone.agent.deliver.segment import DamagedError, Frame, Segment, frames_in
+from chaperone.proto.ids import SessionId
 
 FRAMES = [Frame(number, random.Random(number).randbytes(number * 7)) for number in range(1, 9)]
 
 
 def written(folder: Path) -> tuple[Segment, list[int]]:
-    file = Segment(folder, 1)
-    return file, [file.append(frame) for frame in FRAMES]
+    file, places = Segment(folder, 1), list[int]()
+    for frame in FRAMES:
+        places.append(file.size)
+        file.append(frame)
+    return file, places
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    file, places = written(tmp_path)
-    assert [file.read(at) for at in places] == FRAMES
+    file, _ = written(tmp_path)
+    assert [file.read(frame.number) for frame in FRAMES] == FRAMES
     assert (list(frames_in(file.path)), file.last, file.size) == (FRAMES, 8, file.path.stat().st_size)
     assert file.path.stat().st_mode & 0o777 == 0o600
 
@@ -53,8 +57,49 @@ def test_a_damaged_frame_is_not_read(tmp_path: Path) -> None:
     data[places[3] + segment.HEAD.size] ^= 1
     file.path.write_bytes(data)
     with pytest.raises(DamagedError):
-        file.read(places[3])
-    assert file.read(places[4]) == FRAMES[4]
+        file.read(4)
+    assert file.read(5) == FRAMES[4]
+
+
+def test_behind_a_damaged_head_nothing_is_read_and_everything_can_be_released(tmp_path: Path) -> None:
+    file, places = written(tmp_path)
+    data = bytearray(file.path.read_bytes())
+    data[places[3]] ^= 1
+    file.path.write_bytes(data)
+    for number in (4, 5, 8):
+        with pytest.raises(DamagedError, match=f"frame {number}"):
+            file.read(number)
+    assert file.read(3) == FRAMES[2]
+    file.release(6)
+    assert file.released == places[3]
+    file.release(8)
+    assert file.released == file.size
+
+
+@settings(max_examples=100, deadline=None)
+@given(numbers=st.lists(st.integers(1, 8), max_size=20), through=st.integers(0, 8))
+def test_frames_are_read_in_any_order_and_released_in_theirs(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], through: int
+) -> None:
+    file, places = written(tmp_path_factory.mktemp("segment"))
+    file.parts.update({SessionId("x"): 3})
+    assert file.release(through) == ({"x": 3} if through == 8 else {})
+    assert file.released == [*places, file.size][through]
+    for number in numbers:
+        if number > through:
+            assert file.read(number) == FRAMES[number - 1]
+    file.close()
+
+
+def test_a_number_that_was_never_written_is_not_read(tmp_path: Path) -> None:
+    file, _ = written(tmp_path)
+    file.append(Frame(12, b"behind a gap"))
+    for number in (9, 11, 13):
+        with pytest.raises(DamagedError):
+            file.read(number)
+    assert file.read(12).data == b"behind a gap"
+    file.release(10)
+    assert file.read(12).data == b"behind a gap"
 
 
 @settings(max_examples=200, deadline=None)

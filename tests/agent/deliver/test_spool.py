@@ -33,7 +33,7 @@ def segments(spool: Spool) -> list[Path]:
 def test_what_was_put_in_comes_out_until_it_is_released(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "a", 100 * MIB)
     for number in range(1, 30):
-        assert spool.append(batch(number, MIB // 2))
+        assert spool.append(batch(number, MIB // 2), {})
     assert [spool.read(number) for number in (1, 17, 29)] == [batch(number, MIB // 2) for number in (1, 17, 29)]
     files = len(segments(spool))
     spool.release(15)
@@ -43,10 +43,24 @@ def test_what_was_put_in_comes_out_until_it_is_released(tmp_path: Path) -> None:
     assert segments(spool) == []
 
 
+def test_whose_bytes_wait_is_known_until_their_file_is_released(tmp_path: Path) -> None:
+    spool, one, other = Spool(tmp_path, "a", 100 * MIB), SessionId("one"), SessionId("other")
+    for number in range(1, 13):
+        spool.append(batch(number, MIB // 2), {one: 10} if number < 9 else {other: 20})
+    first = [number for number in range(1, 13) if spool.sessions_beside(number) == [one]]
+    assert first == [*range(1, 9)], "4 MiB a file"
+    waiting = spool.waiting
+    assert spool.release(3) == {} and spool.waiting < waiting - MIB
+    assert spool.release(9) == {one: 80} and spool.release(9) == {}
+    assert spool.release(12) == {other: 80} and spool.waiting == 0
+    spool.append(batch(13), {other: 1})
+    assert 0 < spool.waiting < 1000 and spool.release(13) == {other: 1}
+
+
 def test_on_disk_nothing_is_readable(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "a", MIB)
     spool.seal_to(public_of(PRIVATE))
-    spool.append(batch(1))
+    spool.append(batch(1), {})
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or SECRET not in path.read_bytes()
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 or path.name == "start.json"
@@ -57,7 +71,7 @@ def test_the_holder_of_the_private_key_reads_what_is_left(tmp_path: Path) -> Non
     spool = Spool(tmp_path, "a", MIB)
     spool.seal_to(public_of(PRIVATE))
     spool.begin(SessionId("s"))
-    spool.append(batch(1))
+    spool.append(batch(1), {})
     start = json.loads((tmp_path / "a" / "start.json").read_text())
     assert start["sessions"] == ["s"]
     key = open_key(base64.b64decode(start["sealed_key"]), "a", PRIVATE)
@@ -68,18 +82,18 @@ def test_the_holder_of_the_private_key_reads_what_is_left(tmp_path: Path) -> Non
 def test_past_the_limit_nothing_is_taken_until_there_is_room(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "a", 8 * MIB)
     numbers = iter(range(1, 100))
-    while spool.append(batch(number := next(numbers), MIB)):
+    while spool.append(batch(number := next(numbers), MIB), {}):
         continue
     assert number == 8 and "limit of 8 MiB" in spool.trouble
     spool.release(5)
-    assert spool.append(batch(number, MIB)) and not spool.trouble
+    assert spool.append(batch(number, MIB), {}) and not spool.trouble
     assert spool.read(8) == batch(8, MIB)
 
 
 def test_a_damaged_batch_is_none(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "a", MIB)
-    spool.append(batch(1))
-    spool.append(batch(2))
+    spool.append(batch(1), {})
+    spool.append(batch(2), {})
     path = segments(spool)[0]
     data = bytearray(path.read_bytes())
     data[40] ^= 1
@@ -90,7 +104,7 @@ def test_a_damaged_batch_is_none(tmp_path: Path) -> None:
 def test_nothing_stays_of_a_spool_that_ended_well(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "a", MIB)
     spool.begin(SessionId("s"))
-    spool.append(batch(1))
+    spool.append(batch(1), {})
     spool.end([SessionId("s")])
     spool.release(1)
     spool.close()
@@ -99,7 +113,7 @@ def test_nothing_stays_of_a_spool_that_ended_well(tmp_path: Path) -> None:
 
 def test_what_is_not_acknowledged_stays_and_can_be_locked(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "a", MIB)
-    spool.append(batch(1))
+    spool.append(batch(1), {})
     assert lock_of(spool.folder) is None
     spool.close()
     assert segments(spool) and lock_of(spool.folder) is not None
@@ -156,6 +170,6 @@ def test_a_start_that_could_not_be_described_is_before_the_next_batch(tmp_path: 
 
     monkeypatch.setattr(Path, "write_bytes", full)
     spool.begin(SessionId("s"))
-    assert spool.trouble == "No space left on device" and not spool.append(batch(1))
+    assert spool.trouble == "No space left on device" and not spool.append(batch(1), {})
     monkeypatch.undo()
-    assert spool.append(batch(1)) and json.loads((spool.folder / "start.json").read_text())["sessions"] == ["s"]
+    assert spool.append(batch(1), {}) and json.loads((spool.folder / "start.json").read_text())["sessions"] == ["s"]

@@ -13,7 +13,7 @@ def dead(root: Path, numbers: range) -> Path:
     spool = Spool(root, "a", 1 << 30, "boot")
     spool.begin(SessionId("s"))
     for number in numbers:
-        assert spool.append(wire.Batch(number=number, records=bytes(100), size=100))
+        assert spool.append(wire.Batch(number=number, records=bytes(100), size=100), {})
     os.close(spool._lock)
     return spool.folder
 
