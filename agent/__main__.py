@@ -90,6 +90,8 @@ def check(settings: Check) -> int:
         print(json.dumps([asdict(problem) for problem in missing]))  # noqa: T201
     for problem in missing if settings.output == "table" else []:
         print(f"{problem.what}: {problem.fix}")  # noqa: T201
+    if settings.output == "table" and not missing:
+        print("nothing is missing")  # noqa: T201
     return 1 if any(not problem.is_limit for problem in missing) else 0
 
 

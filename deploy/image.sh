@@ -8,8 +8,8 @@ out=$3
 here=$(cd "$(dirname "$0")/.." && pwd)
 
 case $role in
-agent) packages=python3-minimal,python3-bpfcc,libpython3-stdlib ;;
-collector) packages=python3-minimal,libpython3-stdlib,ca-certificates ;;
+agent) set -- --config.user 0:0 --config.entrypoint /usr/bin/python3 --config.entrypoint -m --config.entrypoint chaperone.agent ;;
+collector) set -- --config.user 65532:65532 --config.entrypoint /usr/local/bin/chaperone --config.entrypoint collector ;;
 *)
 	echo "image: $role is neither agent nor collector" >&2
 	exit 2
@@ -24,34 +24,13 @@ mkdir -p "$out"
 
 echo "image: installing Debian for the $role"
 # Nobody reads manuals in there, and what apt and dpkg keep would only go stale.
-mmdebstrap --quiet --variant=minbase --include="$packages" \
+mmdebstrap --quiet --variant=minbase --include="$(paste -sd, "$here/deploy/$role.packages")" \
 	--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 	--customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt "$1"/var/log/*' \
 	bookworm "$work/root"
 
 echo "image: installing Chaperone"
-"$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$work" "$here"
-"$python" "$here/deploy/requirements.py" "$role" "$here/pyproject.toml" >"$work/requirements.txt"
-install() { # as Debian's Python looks for it, whichever Python we are
-	"$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --ignore-installed --upgrade \
-		--target "$work/root/usr/local/lib/python3.11/dist-packages" "$@"
-}
-install --requirement "$work/requirements.txt"
-install --no-deps "$work"/kube_chaperone-*.whl
-find "$work/root/usr/local" -name __pycache__ -prune -exec rm -r {} +
-rm -rf "$work/root/usr/local/lib/python3.11/dist-packages/bin"
-if [ "$role" = agent ]; then # what is privileged has nothing in it that it does not run
-	rm -r "$work/root/usr/local/lib/python3.11/dist-packages/chaperone/collector"
-	printf '#!/bin/sh\n# chaperone break-glass … on a node without the command; all else is the agent.\n' >"$work/root/usr/local/bin/chaperone"
-	printf 'case $1 in break-glass) shift; exec python3 -m chaperone.agent.glass "$@" ;; esac\nexec python3 -m chaperone.agent "$@"\n' \
-		>>"$work/root/usr/local/bin/chaperone"
-	chmod 755 "$work/root/usr/local/bin/chaperone"
-	set -- --config.user 0:0 --config.entrypoint /usr/bin/python3 --config.entrypoint -m --config.entrypoint chaperone.agent
-else
-	printf '#!/usr/bin/python3\nfrom chaperone.collector.cli.start import main\n\nmain()\n' >"$work/root/usr/local/bin/chaperone"
-	chmod 755 "$work/root/usr/local/bin/chaperone"
-	set -- --config.user 65532:65532 --config.entrypoint /usr/local/bin/chaperone --config.entrypoint collector
-fi
+"$here/deploy/fill-root.sh" "$role" "$python" "$work/root"
 
 echo "image: packing"
 umoci init --layout "$work/layout"

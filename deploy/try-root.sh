@@ -12,7 +12,9 @@ exec unshare --mount --propagation private sh -eu -c '
 	mount --bind /dev "$2/dev"
 	if [ "$1" = agent ]; then
 		mount --rbind /sys/fs/cgroup "$2/sys/fs/cgroup"
-		chroot "$2" /usr/bin/python3 -m chaperone.agent --check
+		chroot "$2" /usr/local/bin/chaperone doctor
+		chroot "$2" /usr/local/bin/chaperone agent --check
+		chroot "$2" /usr/local/bin/chaperone break-glass --help >/dev/null
 		chroot "$2" /usr/bin/python3 -c "import chaperone.agent.health.front, chaperone.agent.health.port, chaperone.agent.health.speaker"
 		test -x "$2/usr/bin/sleep" # what the chart leaves running where it has cleaned up
 		echo "image: the agent finds all that it needs of this kernel"
