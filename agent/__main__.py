@@ -22,6 +22,7 @@ from chaperone.agent.deliver.backlog import backlog
 from chaperone.agent.deliver.cargo import load, state
 from chaperone.agent.deliver.leftovers import Leftovers
 from chaperone.agent.deliver.outbox import Limits, Outbox
+from chaperone.agent.deliver.sole import is_sole
 from chaperone.agent.deliver.uplink import CONTRACT, Cargo, Uplink
 from chaperone.agent.health.front import Front
 from chaperone.agent.health.probing import SelfProbe, own_place
@@ -78,7 +79,7 @@ def main() -> int:
         return fail(settings, missing[0])
     try:
         guard()
-        return record(settings)
+        return begin(settings)
     except (OSError, RuntimeError) as error:
         return fail(settings, refusal(error))
 
@@ -111,9 +112,16 @@ def refusal(error: OSError | RuntimeError) -> Problem:
     return Problem(f"the kernel refused: {getattr(error, 'strerror', None) or error}", "report it with the output of: uname -a")
 
 
-def record(settings: Settings) -> int:
-    """Govern, probe, say that it may begin, record, end."""
+def begin(settings: Settings) -> int:
+    """Record, where no other agent governs this node's pods."""
     stop = Stop(settings.control_fd)
+    if settings.pods and not is_sole(settings.storage.spool, stop.look, log):
+        return 0 if stop.is_set else fail(settings, Problem("another agent governs this node's pods", "end it first: a node has one"))
+    return record(settings, stop)
+
+
+def record(settings: Settings, stop: Stop) -> int:
+    """Govern, probe, say that it may begin, record, end."""
     hello = greeting(settings.node)
     cargo, trouble = load(settings, hello.agent, hello.boot_id)
     told, broken = deque[wire.Selection](), deque[wire.Glass]()

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from support.chart import CHART, DEPLOY, named, rendered
 
+ABSENT = {".global", ".agent.updateStrategy.rollingUpdate.maxSurge"}  # helm's own, and what may be 0 only
 NO_DISK = {"collector": {"persistence": {"enabled": False}}}
 
 
@@ -72,6 +73,64 @@ def test_every_pod_that_is_critical_has_a_quota_that_names_its_priority() -> Non
         assert not [one for one in rendered(without) if one["kind"] == "ResourceQuota"]
 
 
+def accounts(objects: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """Of pods that DaemonSets make, and of all others."""
+    found: dict[str, set[str]] = {"agents": set(), "others": set()}
+    for one in objects:
+        spec = one.get("spec", {})
+        if "template" in (spec := spec.get("jobTemplate", {}).get("spec", spec)):
+            whose = "agents" if one["kind"] == "DaemonSet" else "others"
+            found[whose].add(spec["template"]["spec"].get("serviceAccountName", "default"))
+    return found
+
+
+def privileged_pods(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the agents, and of the clean-up."""
+    return [named(objects, "DaemonSet", f"chaperone-{which}")["spec"]["template"]["spec"] for which in ("agent", "clean-up")]
+
+
+def contexts(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one["securityContext"] for one in (*pod.get("initContainers", []), *pod["containers"])]
+
+
+def test_what_openshift_allows_is_what_the_chart_asks_for() -> None:
+    allowed = {one["kind"]: one for one in yaml.safe_load_all((DEPLOY / "openshift.yaml").read_text())}
+    constraints, objects = allowed["SecurityContextConstraints"], rendered({})
+    asked = privileged_pods(objects)
+    assert set(constraints["allowedCapabilities"]) == {
+        name for pod in asked for one in contexts(pod) for name in one["capabilities"].get("add", [])
+    }
+    assert {"secret", "hostPath", "emptyDir"} <= {kind for pod in asked for one in pod["volumes"] for kind in one if kind != "name"}
+    assert {kind for pod in asked for one in pod["volumes"] for kind in one} - {"name"} <= set(constraints["volumes"])
+    for flag in ("hostPID", "hostNetwork", "hostIPC"):
+        assert constraints[f"allow{flag[0].upper()}{flag[1:]}"] is any(pod.get(flag, False) for pod in asked)
+    names = {"Unconfined": "unconfined", "RuntimeDefault": "runtime/default"}
+    assert {names[one["seccompProfile"]["type"]] for pod in asked for one in contexts(pod)} == set(constraints["seccompProfiles"])
+    made = accounts(objects)
+    assert constraints["users"] == [f"system:serviceaccount:chaperone:{name}" for name in sorted(made["agents"])]
+    assert {one["name"] for one in allowed["RoleBinding"]["subjects"]} == made["others"]
+
+
+def test_under_selinux_agents_and_clean_up_have_the_type_that_values_say() -> None:
+    for values, wanted in (
+        ({}, {"level": "s0", "type": "spc_t"}),
+        ({"agent": {"seLinuxOptions": {"type": "mine_t"}, "privileged": True}}, {"level": "s0", "type": "mine_t"}),
+        ({"agent": {"seLinuxOptions": None}}, None),
+    ):
+        for pod in privileged_pods(rendered(values)):
+            assert [one.get("seLinuxOptions") for one in contexts(pod) if one.get("runAsUser") == 0] == [wanted]
+
+
+@pytest.mark.parametrize("strategy", [{"rollingUpdate": {"maxSurge": 1}}, {"rollingUpdate": {"maxSurge": "10%"}}, {"type": "Recreate"}])
+def test_no_value_runs_two_agents_on_a_node(strategy: dict[str, Any]) -> None:
+    with pytest.raises(helm_python.HelmError, match="updateStrategy"):
+        rendered({"agent": {"updateStrategy": strategy}})
+    for allowed in ({"type": "OnDelete", "rollingUpdate": None}, {"rollingUpdate": {"maxUnavailable": "10%", "maxSurge": 0}}):
+        kubernetes_validate.validate(
+            named(rendered({"agent": {"updateStrategy": allowed}}), "DaemonSet", "chaperone-agent"), "1.30", strict=True
+        )
+
+
 def hours(text: str) -> timedelta:
     return timedelta(hours=int(text.removesuffix("h")))
 
@@ -115,7 +174,7 @@ def test_the_schema_has_every_value_of_every_depth() -> None:
         of = schema["$defs"][of["$ref"].rpartition("/")[2]] if "$ref" in of else of
         if not isinstance(values, dict) or of.get("additionalProperties", True) is not False:
             return []
-        own = [f"{at}.{name}" for name in of["properties"].keys() ^ values.keys() if f"{at}.{name}" != ".global"]
+        own = [f"{at}.{name}" for name in of["properties"].keys() ^ values.keys() if f"{at}.{name}" not in ABSENT]
         return own + [
             one for name in of["properties"].keys() & values.keys() for one in missing(values[name], of["properties"][name], f"{at}.{name}")
         ]
