@@ -85,7 +85,10 @@ class SessionEnded:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSeen:
-    """A process, when it started or when its program changed (exec): a later record replaces an earlier one's fields."""
+    """A process, when it started or when its program changed (exec): a later record replaces an earlier one's fields.
+
+    `argv_cut`: its command line was longer, and nobody could tell the rest; the last argument may be a part.
+    """
 
     process: ProcessId
     session: SessionId
@@ -96,6 +99,7 @@ class ProcessSeen:
     cwd: str = ""
     uid: int = -1
     parent: ProcessId | None = None
+    argv_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from chaperone.agent.deliver.shares import Shares
 from chaperone.agent.deliver.spool import Spool
 from chaperone.proto import capture_pb2 as wire
 from chaperone.proto.ids import SessionId
-from chaperone.proto.records import Cause, Chunk, Hold, Loss, NameAnswer, Note, Record, SessionEnded, SessionStarted, pack
+from chaperone.proto.records import Cause, Chunk, Hold, Loss, NameAnswer, Note, ProcessSeen, Record, SessionEnded, SessionStarted, pack
 
 STRICT = 2  # times the memory is what sessions may fill that are held before it is full (agent/strict): it isn't known what comes still
-FACT_SIZE = 200  # bytes that a record without payload is taken for
+FACT_SIZE = 200  # bytes that a record is taken for besides its payload or command line
 BATCH_SIZE = 1 << 10  # bytes that a batch in memory is taken for besides its records
 CACHE = 4 << 20  # bytes of batches that are kept in memory although they are on disk: a collector that is there gets these
 BATCH_LIMIT = 16 << 20  # bytes of records in one batch, whatever a collector asks for
@@ -91,7 +91,7 @@ class Outbox:
         """Take one record; never blocks but on the disk."""
         with self._changed:
             owner = self._shares.owner(record)
-            size = FACT_SIZE + (len(record.data) if isinstance(record, Chunk | Hold | NameAnswer) else 0)
+            size = size_of(record)
             if isinstance(record, Chunk) and not self._has_room(owner, size):
                 record, size = given_up(record), FACT_SIZE
                 self.lost += record.size
@@ -332,6 +332,13 @@ class Outbox:
         self._held -= closed.size
         if self.spool:
             self.spool.end(closed.ended)
+
+
+def size_of(record: Record) -> int:
+    """Bytes of memory that a record is taken for."""
+    if isinstance(record, Chunk | Hold | NameAnswer):
+        return FACT_SIZE + len(record.data)
+    return FACT_SIZE + (sum(map(len, record.argv)) if isinstance(record, ProcessSeen) else 0)
 
 
 def given_up(chunk: Chunk) -> Loss:

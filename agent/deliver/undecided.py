@@ -7,7 +7,7 @@ Bounded: past the limit payload is given up as in the outbox (outbox.py), and so
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from chaperone.agent.deliver.outbox import FACT_SIZE, given_up
+from chaperone.agent.deliver.outbox import FACT_SIZE, given_up, size_of
 from chaperone.agent.deliver.private import Sink
 from chaperone.agent.deliver.shares import Shares
 from chaperone.agent.workload.processes import now_ns
@@ -16,7 +16,6 @@ from chaperone.proto.records import (
     NO_SESSION,
     Chunk,
     Hold,
-    NameAnswer,
     Note,
     Outcome,
     ProcessEnded,
@@ -105,7 +104,7 @@ class Undecided:
         return owner
 
     def _add(self, owner: SessionId, kept: _Kept, record: Record) -> Record:
-        size, free = FACT_SIZE + (len(record.data) if isinstance(record, Chunk | NameAnswer | Hold) else 0), self.limit - self._size
+        size, free = size_of(record), self.limit - self._size
         if isinstance(record, Chunk) and not self._shares.is_within(owner, size, free):
             record, size = given_up(record), FACT_SIZE
         if not self._shares.is_within(owner, size, free + self.limit):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaperone.agent.trace.values import ProcessExec, ProcessExit, ProcessFork
-from chaperone.agent.workload.processes import TICK_NS, argv, describe, started_ns
+from chaperone.agent.workload.processes import TICK_NS, Described, argv, describe, started_ns
 from chaperone.proto.ids import ProcessId, SessionId, process_id
 from chaperone.proto.records import ProcessEnded, ProcessSeen
 
@@ -37,10 +37,10 @@ class Lineage:
         self._first.setdefault(self.sessions[value.workload], (value.pid, value.started))
         now = describe(value.pid)
         self._before.discard((value.pid, value.started))
-        arguments = (argv(value.pid) if value.argv_cut else ()) or value.argv
+        arguments, is_cut = _arguments(value)
         cwd = value.cwd or now.cwd
         exe = now.exe or str(Path(cwd) / value.exe)
-        return self._seen(value, ProcessSeen(*self._head(value), exe, arguments, cwd, value.uid, self.id_of(parent)))
+        return self._seen(value, ProcessSeen(*self._head(value), exe, arguments, cwd, value.uid, self.id_of(parent), is_cut))
 
     def forked(self, value: ProcessFork) -> ProcessSeen:
         """A process began as a copy of its parent."""
@@ -49,7 +49,7 @@ class Lineage:
             self._before.add((value.pid, value.started))  # it may have objects of its parent
         about = parent or describe(value.pid)
         parent_id = self.id_of((value.parent_pid, value.parent_started))
-        return self._seen(value, ProcessSeen(*self._head(value), about.exe, about.argv, about.cwd, value.uid, parent_id))
+        return self._seen(value, ProcessSeen(*self._head(value), about.exe, about.argv, about.cwd, value.uid, parent_id, about.argv_cut))
 
     def exited(self, value: ProcessExit) -> ProcessEnded:
         """The last thread of a process ended."""
@@ -67,8 +67,9 @@ class Lineage:
         pid, started = key
         now = describe(pid)
         if started_ns(pid) != started // TICK_NS * TICK_NS:  # gone, and its number may be another's
-            now = replace(now, exe="", argv=(), cwd="", uid=-1)
-        seen = ProcessSeen(self.id_of(key), self.sessions[workload], time, pid, now.exe, now.argv, now.cwd, now.uid)
+            now = Described()
+        head = self.id_of(key), self.sessions[workload], time, pid
+        seen = ProcessSeen(*head, now.exe, now.argv, now.cwd, now.uid, argv_cut=now.argv_cut)
         self._remember(key, seen)
         self._before.add(key)
         yield seen
@@ -114,3 +115,13 @@ class Lineage:
             self._before.discard(forgotten := next(iter(self.living)))
             del self.living[forgotten]
         self.living[key] = seen
+
+
+def _arguments(value: ProcessExec) -> tuple[tuple[str, ...], bool]:
+    """What a program was executed with: where that was too long for our copy as far as /proc still tells; and whether there was more.
+    A process that has become another program since has other arguments."""
+    if not value.argv_cut:
+        return value.argv, False
+    found, is_cut = argv(value.pid)
+    whole = value.argv[:-1]
+    return (found, is_cut) if found and found[: len(whole)] == whole else (value.argv, True)

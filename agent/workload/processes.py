@@ -13,13 +13,14 @@ ARGV_LIMIT = 64 * 1024  # bytes of a command line that are kept
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A process as far as /proc could still tell; empty fields where it could not."""
+    """A process as far as /proc could still tell; empty fields where it could not. `argv_cut`: there was more of it."""
 
     exe: str = ""
     argv: tuple[str, ...] = ()
     cwd: str = ""
     uid: int = -1
     parent: int = 0
+    argv_cut: bool = False
 
 
 def describe(pid: int) -> Described:
@@ -27,17 +28,19 @@ def describe(pid: int) -> Described:
     folder = PROC / str(pid)
     status = _status_or_nothing(pid)
     uid, parent = status.get("Uid", "-1").split()[0], status.get("PPid", "0")
-    return Described(_link(folder / "exe"), argv(pid), _link(folder / "cwd"), int(uid), int(parent))
+    arguments, is_cut = argv(pid)
+    return Described(_link(folder / "exe"), arguments, _link(folder / "cwd"), int(uid), int(parent), is_cut)
 
 
-def argv(pid: int) -> tuple[str, ...]:
-    """Its command line, cut at a limit; () for a kernel thread, a zombie or a process that is gone."""
+def argv(pid: int) -> tuple[tuple[str, ...], bool]:
+    """Its command line, and whether it was cut at the limit; () for a kernel thread, a zombie or a process that is gone."""
     try:
         with (PROC / str(pid) / "cmdline").open("rb") as file:
-            line = file.read(ARGV_LIMIT)
+            line = file.read(ARGV_LIMIT + 1)
     except OSError:
-        return ()
-    return tuple(part.decode(errors="replace") for part in line.removesuffix(b"\0").split(b"\0")) if line else ()
+        return (), False
+    kept = line[:ARGV_LIMIT].removesuffix(b"\0")
+    return tuple(part.decode(errors="backslashreplace") for part in kept.split(b"\0")) if line else (), len(line) > ARGV_LIMIT
 
 
 def started_ns(pid: int) -> int | None:

@@ -13,7 +13,7 @@ from chaperone.collector.cli.output import Form, document, documents, is_coloure
 from chaperone.collector.cli.show import activity
 from chaperone.collector.cli.show.activity import By
 from chaperone.collector.cli.show.body import amount
-from chaperone.collector.cli.show.call import short
+from chaperone.collector.cli.show.call import command_line, short
 from chaperone.collector.cli.show.details import place, session_facts
 from chaperone.collector.cli.show.table import Cell, table
 from chaperone.collector.cli.show.times import UNITS, age
@@ -94,7 +94,7 @@ def _state(session: dict[str, Any]) -> Cell:
 
 def _processes(processes: list[dict[str, Any]]) -> None:
     if processes:
-        rows = [[str(process.get("pid", "")), process.get("exe", ""), shlex.join(process.get("argv") or ())] for process in processes]
+        rows = [[str(process.get("pid", "")), process.get("exe", ""), command_line(process)] for process in processes]
         say(["", *table(PROCESS_COLUMNS, rows, is_coloured())])
 
 

@@ -181,7 +181,8 @@ def _who(found: Document, session: Document) -> Who:
 
 
 def _acting(process: Document) -> Acting:
-    command = cut(shlex.join(map(str, process.get("argv") or ())), LONG)
+    more = " …" if process.get("argvCut") else ""
+    command = cut(shlex.join(map(str, process.get("argv") or ())) + more, LONG)
     return Acting(process.get("pid"), cut(str(process.get("exe") or "")), command, cut(str(process.get("cwd") or "")))
 
 

@@ -132,3 +132,4 @@ class MaskedProcess:
     cwd: MaskedText
     uid: int
     parent: str | None
+    argv_cut: bool = False

@@ -131,6 +131,7 @@ class Masker:
             cwd=self.text(process.cwd),
             uid=process.uid,
             parent=process.parent,
+            argv_cut=process.argv_cut,
         )
 
     def argv(self, argv: tuple[str, ...]) -> tuple[MaskedText, ...]:

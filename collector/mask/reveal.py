@@ -115,6 +115,7 @@ class Revealer:
             cwd=MaskedText(process.cwd),
             uid=process.uid,
             parent=process.parent,
+            argv_cut=process.argv_cut,
         )
 
     def argv(self, argv: tuple[str, ...]) -> tuple[MaskedText, ...]:

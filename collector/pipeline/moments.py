@@ -178,6 +178,7 @@ class Moments:
     def _looked_up(self, row: Row) -> Document:
         process = self.process_of(row.session, row.document["process"])
         short = {"id": row.document["process"], "pid": process.get("pid"), "exe": process.get("exe", ""), "argv": process.get("argv", [])}
+        short |= {"argvCut": True} if process.get("argvCut") else {}
         return {"process": short, "authority": authority(row.document), "names": row.document.get("names", [])}
 
     def _is_new(self, event: Event) -> bool:

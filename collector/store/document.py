@@ -9,7 +9,7 @@ RFC 3339 with nanoseconds in UTC, or null. A call:
 | phase | "request", "response", "stream" or "end": how far it was known |
 | time requested answered ended | when its first byte was written, the request was complete, the head was there, it was over |
 | duration_ms | time to ended, else null |
-| process | {id, pid, exe, argv}; pid is null where unknown |
+| process | {id, pid, exe, argv}; pid is null where unknown; `argvCut`: true where argv was longer and the rest is not known |
 | protocol method requestURI authority | as on the wire, masked |
 | position | of its request's first byte on the stream |
 | verb isResource apiGroup apiVersion resource subresource namespace name | as the apiserver reads them; "" where absent |
@@ -104,7 +104,7 @@ def piece_document(piece: MaskedPiece, call: str, place: Place) -> dict[str, Any
 
 def process_document(process: MaskedProcess, offset: int) -> dict[str, Any]:
     """A process: {id, session, time, pid, exe, argv, cwd, uid, parent}; `ended` and `status` come with a later version."""
-    return {
+    document = {
         "id": process.process,
         "session": process.session,
         "time": rfc3339(process.time + offset),
@@ -115,10 +115,12 @@ def process_document(process: MaskedProcess, offset: int) -> dict[str, Any]:
         "uid": process.uid,
         "parent": process.parent,
     }
+    return document | ({"argvCut": True} if process.argv_cut else {})
 
 
 def _where(id_: str, place: Place) -> dict[str, Any]:
     process = place.process
+    cut = {"argvCut": True} if process.get("argvCut") else {}
     return {
         "id": id_,
         "session": place.session,
@@ -128,7 +130,8 @@ def _where(id_: str, place: Place) -> dict[str, Any]:
             "pid": process.get("pid"),
             "exe": process.get("exe", ""),
             "argv": process.get("argv", []),
-        },
+        }
+        | cut,
     }
 
 

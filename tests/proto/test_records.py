@@ -38,7 +38,7 @@ ONE_OF_EACH: list[Record] = [
         *("agents", "coder", "u", "main", "c0ffee", "i:1", "sa", "Job/coder", "kata"),
     ),
     SessionEnded(SESSION, 2, 137),
-    ProcessSeen(PROCESS, SESSION, 3, 42, "/bin/x", ("x",), "/", 0, ProcessId("q")),
+    ProcessSeen(PROCESS, SESSION, 3, 42, "/bin/x", ("x",), "/", 0, ProcessId("q"), True),
     ProcessEnded(PROCESS, 4, 1),
     StreamOpened(STREAM, PROCESS, SESSION, 5, "go", 2**63),
     Bound(STREAM, 6, 7, "a:1", "b:2", SESSION, True),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chaperone.collector.cli.show.body import amount, contents, described
-from chaperone.collector.cli.show.call import program, subject
+from chaperone.collector.cli.show.call import command_line, program, subject
 from chaperone.collector.cli.show.escape import escape, lines
 from chaperone.collector.cli.show.times import took
 from chaperone.collector.cli.show.verdict import line as verdict_line
@@ -107,7 +107,7 @@ def _call_facts(call: Document) -> dict[str, str]:
     return {
         "Call": call["id"],
         "Session": call["session"],
-        "Process": " ".join([program(call), shlex.join(call["process"]["argv"])]),
+        "Process": " ".join([program(call), command_line(call["process"])]),
         "Time": f"{call['time']}, took {took(call['duration_ms'])}",
         "Does": " ".join([call["verb"], subject(call), f"in {call['namespace']}" if call["namespace"] else ""]),
         "User": f"{call['user']} ({call['userSource']})" if call["user"] else call["userSource"],

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from chaperone.collector.cli.show.body import contents, described
-from chaperone.collector.cli.show.call import program, short, subject
+from chaperone.collector.cli.show.call import command_line, program, short, subject
 from chaperone.collector.cli.show.escape import escape, lines
 from chaperone.collector.cli.show.table import painted
 from chaperone.collector.cli.show.times import took
@@ -146,7 +146,7 @@ def _session(session: Document) -> list[str]:
 
 
 def _process(process: Document) -> list[str]:
-    return [escape(f"{_name(process)} starts: {shlex.join(process.get('argv') or ())}")]
+    return [escape(f"{_name(process)} starts: {command_line(process)}")]
 
 
 def _approval(found: Document) -> list[str]:

@@ -142,6 +142,13 @@ def test_facts_past_twice_the_limit_are_counted() -> None:
     assert outbox.left_out == 30
 
 
+def test_a_command_line_takes_the_room_it_needs() -> None:
+    outbox = Outbox(Limits(memory=20_000, batch=1 << 30))
+    for number in range(10):
+        outbox.put(ProcessSeen(ProcessId(str(number)), SessionId("s"), 1, number, "/bin/x", ("x" * 10_000,)))
+    assert outbox.missed[SessionId("s")] == 7
+
+
 def test_what_name_servers_sent_takes_the_room_it_needs() -> None:
     outbox = Outbox(Limits(memory=4000, batch=1 << 30))
     answers = [NameAnswer(ConnectionId("c"), SessionId("s"), time, 0, 1000, bytes(1000), "udp") for time in range(10)]

@@ -120,6 +120,17 @@ def test_facts_beyond_twice_the_limit_are_counted() -> None:
     assert note.text == "80 records did not fit into the agent's memory before it was known whose they were" and not note.complete
 
 
+def test_a_command_line_takes_the_room_it_needs() -> None:
+    outbox = Outbox(Limits())
+    undecided = Undecided(outbox, limit=20_000)
+    undecided.keep(started(ONE))
+    for number in range(10):
+        undecided.put(ProcessSeen(ProcessId(str(number)), ONE, 1, number, "/bin/x", ("x" * 10_000,)))
+    undecided.begin(ONE, [started(ONE)])
+    (note,) = [record for record in sent(outbox) if isinstance(record, Note)]
+    assert note.text.startswith("7 records did not fit")
+
+
 def test_a_hold_and_its_outcome_wait_with_their_session() -> None:
     """The outcome names the hold only."""
     outbox = Outbox(Limits())

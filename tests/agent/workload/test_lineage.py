@@ -58,7 +58,22 @@ def test_long_arguments_are_completed_from_proc() -> None:
         os.sched_yield()
         seen = lineage().executed(value)
         process.kill()
-    assert seen.argv in (("sleep", "100"), ("sl",))
+    assert (seen.argv, seen.argv_cut) in ((("sleep", "100"), False), (("sl",), True))
+
+
+def test_arguments_that_nobody_can_complete_are_said_to_be_cut_also_of_what_was_forked() -> None:
+    known = lineage()
+    seen = known.executed(replace(executed(GONE, argv=("kubectl", "ge")), argv_cut=True))
+    assert (seen.argv, seen.argv_cut) == (("kubectl", "ge"), True)
+    assert known.forked(ProcessFork(GONE + 1, 40, 41, 1, 1000, GONE, 10)).argv_cut
+    assert not known.executed(executed(GONE)).argv_cut
+
+
+def test_arguments_are_not_completed_with_those_of_a_later_program() -> None:
+    with subprocess.Popen(["sleep", "100"]) as process:
+        seen = lineage().executed(replace(executed(process.pid, argv=("kubectl", "get", "po")), argv_cut=True))
+        process.kill()
+    assert (seen.argv, seen.argv_cut) == (("kubectl", "get", "po"), True)
 
 
 def test_an_exit_has_a_status_and_ends_the_memory_of_it() -> None:

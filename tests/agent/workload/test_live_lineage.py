@@ -97,3 +97,20 @@ def test_of_one_that_is_too_deep_no_folder_is_told(tracer: Tracer, tmp_path: Pat
     shutil.copy("/bin/true", folder / "here" / "tool")
     [(one, *_)] = tools(tracer, [sys.executable, "-c", PARENT, folder])
     assert one.cwd == ""
+
+
+def behind_the_end_of_true(values: list[Value]) -> list[Value]:
+    deadline = time.monotonic() + 30
+    for value in values:
+        while isinstance(value, ProcessExec) and value.argv[:1] == ("/bin/true",) and Path(f"/proc/{value.pid}").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+    return values
+
+
+def test_a_command_line_that_was_gone_before_it_was_copied_whole_is_said_to_be_cut(tracer: Tracer) -> None:
+    script = '/bin/true "$0"; /bin/true short; true'
+    records = recorded(Altered(tracer, behind_the_end_of_true), ["/bin/sh", "-c", script, "x" * 6000], statuses=[0])
+    long, short = [one for one in of(records, ProcessSeen) if one.argv[:1] == ("/bin/true",)]
+    assert long.argv_cut and long.argv[1] == "x" * len(long.argv[1]) and 4000 < len(long.argv[1]) < 6000
+    assert (short.argv, short.argv_cut) == (("/bin/true", "short"), False)

@@ -2,12 +2,14 @@
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from chaperone.agent.workload.processes import (
+    ARGV_LIMIT,
     TICK_NS,
     Described,
     argv,
@@ -37,7 +39,19 @@ def test_empty_arguments_are_kept() -> None:
         time.sleep(0.02)
         seen = argv(process.pid)
         process.kill()
-    assert seen in (("sleep", "100", ""), ())
+    assert seen in ((("sleep", "100", ""), False), ((), False))
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_command_line_beyond_the_limit_is_cut_and_said_to_be(beyond: int) -> None:
+    begin = [sys.executable, "-c", "input()"]
+    rest = "x" * (ARGV_LIMIT - len("\0".join(begin)) - 2 + 2 * beyond)  # a 0 before it and one at its end
+    with subprocess.Popen([*begin, rest], stdin=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 30
+        while (seen := describe(process.pid)).argv[2:3] != ("input()",) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.kill()
+    assert (seen.argv == (*begin, rest), seen.argv_cut) == (not beyond, bool(beyond)), "of the last argument its end is missing"
 
 
 def test_a_process_that_is_gone_is_empty_and_no_error() -> None:

@@ -24,6 +24,13 @@ def test_an_alert_says_what_who_and_how_to_look_again() -> None:
     assert (found.replay, found.inspect) == (f"chaperone replay {'5' * 32}", f"chaperone calls show {0:032x}")
 
 
+def test_a_command_line_that_is_not_all_ends_with_an_ellipsis() -> None:
+    event = judged().event
+    event = replace(event, document={**event.document, "process": {**event.document["process"], "argvCut": True}})
+    (found,) = alerts_of(replace(judged(), event=event, verdicts=(verdict(event),)))
+    assert found.process.command == "kubectl get secrets …"
+
+
 def test_every_action_but_allow_is_told_with_its_mode() -> None:
     event = judged().event
     verdicts = [verdict(event, action, effective=Enforce.ENFORCE) for action in Action]

@@ -234,6 +234,7 @@ def test_a_process_keeps_its_command_but_not_its_passwords() -> None:
     seen = ProcessSeen(ProcessId("p"), SessionId("s"), 1, 2, "/usr/bin/mysql", ("mysql", "-pZq7xWv3p", "--host=db"), "/home/x", 1000)
     masked = Masker(KEY).process(seen)
     assert survivors(masked, b"Zq7xWv3p") == []
+    assert (masked.argv_cut, Masker(KEY).process(replace(seen, argv_cut=True)).argv_cut) == (False, True)
     assert (masked.exe, masked.argv[0], masked.argv[2], masked.cwd, masked.pid, masked.uid) == (
         "/usr/bin/mysql",
         "mysql",

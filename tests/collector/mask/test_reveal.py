@@ -65,6 +65,7 @@ def test_revealed_and_masked_values_have_the_same_shape() -> None:
 def test_processes_exchanges_and_texts_are_revealed() -> None:
     seen = ProcessSeen(ProcessId("p"), SessionId("s"), 1, 2, "/x", ("x", "--token=abc"), "/", 0)
     assert Revealer().process(seen).argv == ("x", "--token=abc")
+    assert Revealer().process(replace(seen, argv_cut=True)).argv_cut
     exchange = NotKubernetes(0, Phase.END, 1, 1, 2, "h2", "GET", "h:443", "/token=abc", 200, 1, 1, True, "another program")
     assert Revealer().exchange(exchange).path == "/token=abc"
     assert Revealer().argv(("--token=abc",)) == ("--token=abc",)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 from support.made_rows import OFFSET, PROCESS, SESSION, STREAM, json_body, made_call, masked
 
@@ -70,3 +71,13 @@ def test_a_process_names_its_session_and_parent() -> None:
     seen = ProcessSeen(ProcessId("p"), SessionId("s"), 1, 42, "/bin/sh", ("sh",), "/", 0, ProcessId("q"))
     document = process_document(Masker(b"k" * 32).process(seen), OFFSET)
     assert (document["id"], document["session"], document["pid"], document["parent"]) == ("p", "s", 42, "q")
+    assert "argvCut" not in document
+
+
+def test_a_command_line_that_is_not_all_is_marked_in_its_process_and_in_its_calls() -> None:
+    seen = ProcessSeen(ProcessId("p"), SessionId("s"), 1, 42, "/bin/sh", ("sh", "-c"), argv_cut=True)
+    process = process_document(Masker(b"k" * 32).process(seen), OFFSET)
+    assert process["argvCut"] is True
+    other = NotKubernetes(0, Phase.END, 9, 1, 2, "http/1.1", "GET", "pypi.org", "/simple", 200, 1, 2, True, "not kubernetes")
+    document = exchange_document(Masker(b"k" * 32).exchange(other), "id", replace(PLACE, process=process))
+    assert document["process"] == {"id": "p", "pid": 42, "exe": "/bin/sh", "argv": ["sh", "-c"], "argvCut": True}
