@@ -20,7 +20,6 @@
 #define LOCK_UPDATE 5       /* §4.6.3 */
 #define LOCK_HANDSHAKE 16384 /* encrypted bytes of a handshake with a certificate of the client's */
 #define LOCK_LEVELS 12      /* of cgroups */
-#define CLIENT_HELLO 1
 
 /* LOCK_LATE: it was there before, or moved while we looked away; it is not counted. */
 enum lock_kind { LOCK_NEW, LOCK_PLAIN, LOCK_TLS, LOCK_LATE };
@@ -69,7 +68,7 @@ static int is_record(struct __sk_buff *skb, u32 at) {
 
 static int is_client_hello(struct __sk_buff *skb, u32 at) {
   u8 head[6] = {};
-  return !bpf_skb_load_bytes(skb, at, head, 6) && head[0] == 22 && head[1] == 3 && head[5] == CLIENT_HELLO;
+  return !bpf_skb_load_bytes(skb, at, head, 6) && head[0] == HANDSHAKE && head[1] == 3 && head[5] == CLIENT_HELLO;
 }
 
 static int lock_drop(void) {
@@ -113,7 +112,7 @@ static struct lock_socket *lock_meet(struct __sk_buff *skb, struct span *span) {
   made = lock_sockets.lookup(&span->cookie);
   if (!made) return 0;
   made->workload = workload;
-  made->left.walk.next = span->sequence + 1;
+  made->left.walk.next = span->sequence;
   if (!(span->flags & SYN)) made->kind = is_record(skb, span->at) && !is_client_hello(skb, span->at) ? LOCK_LATE : LOCK_PLAIN;
   return made;
 }

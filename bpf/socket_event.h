@@ -6,7 +6,7 @@
 
 enum socket_kind { KIND_SOCKET_OPENED = 32, KIND_SOCKET_TIED, KIND_SOCKET_HELLO, KIND_SOCKET_CLOSING, KIND_SOCKET_ANSWER, KIND_SOCKET_DENIED };
 enum denied { DENIED_HELLO = 1, DENIED_BYTES, DENIED_BEYOND };
-enum broken { BROKEN_NOT, BROKEN_HOLE, BROKEN_LATE, BROKEN_CROWDED };
+enum broken { BROKEN_NOT, BROKEN_HOLE, BROKEN_LATE, BROKEN_CROWDED, BROKEN_UNMET };
 
 #define HELLO_LIMIT 2048 /* bytes of a hello that are kept; a power of two */
 #define ANSWER_LIMIT 4096 /* bytes of a packet from a name server that are kept; a power of two, as the next */
@@ -38,10 +38,11 @@ struct socket_tied {
   __u64 cookie;
 };
 
-/* The first payload of a direction, when it begins as a TLS handshake does. */
+/* TLS begins in a direction: `position` bytes were said before. */
 struct socket_hello {
   struct head head;
   __u64 cookie;
+  __u64 position;
   __u32 direction;
   __u32 kept;
   __u8 data[HELLO_LIMIT];
@@ -105,7 +106,7 @@ struct flow {
   __u16 first[SIZES]; /* the first sizes behind the handshake */
   __u16 last[SIZES];  /* the last sizes, as a ring: that of record n lies at n % SIZES */
   __u16 cipher;       /* OUT: the suite that its server chose, once that is known */
-  __u8 tls;           /* 1: begins with a TLS handshake */
+  __u8 tls;           /* 1: TLS has begun */
   __u8 broken;        /* enum broken: the counts of records are not whole */
   __u8 closing;
   __u8 answers; /* 1: TCP from a name server, which began with an answer */

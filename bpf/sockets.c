@@ -20,6 +20,7 @@ struct span {
 #define FIN 1
 #define SYN 2
 #define RST 4
+#define ACK 16
 
 static u32 slot_of(struct __sk_buff *skb) {
   u64 id = bpf_skb_cgroup_id(skb);
@@ -54,6 +55,7 @@ static int copy_payload(struct __sk_buff *skb, struct span *span, u8 *data, u64 
 #include "tls_records.h"
 #include "datagrams.h"
 #include "answers.h"
+#include "hellos.h"
 
 /* One with extension headers that transport_of does not follow is not seen. 0: not ours. */
 static int find_transport(struct __sk_buff *skb, struct span *span) {
@@ -74,7 +76,7 @@ static int find_payload(struct __sk_buff *skb, struct span *span) {
   bpf_skb_load_bytes(skb, transport + 4, &sequence, 4);
   bpf_skb_load_bytes(skb, transport + 12, &offset, 1);
   bpf_skb_load_bytes(skb, transport + 13, &span->flags, 1);
-  span->sequence = __builtin_bswap32(sequence);
+  span->sequence = __builtin_bswap32(sequence) + (span->flags & SYN ? 1 : 0); /* a SYN may bring payload (RFC 7413), and counts one itself */
   span->at = transport + (offset >> 4) * 4;
   return span->at <= span->end;
 }
@@ -119,34 +121,6 @@ static void tell_opened(struct __sk_buff *skb, struct span *span) {
   else count_event_lost(slot);
 }
 
-/* Only what begins as a TLS handshake is copied: of other protocols nothing leaves the node but name servers' answers. */
-static void tell_hello(struct __sk_buff *skb, struct span *span, struct flow *flow) {
-  u8 type = 0;
-  bpf_skb_load_bytes(skb, span->at, &type, 1);
-  if (type != 22) return;
-  flow->tls = 1;
-  struct socket_hello *hello = events.ringbuf_reserve(sizeof(*hello));
-  if (!hello) {
-    count_event_lost(slot_of(skb));
-    return;
-  }
-  hello->head = head_of_packet(KIND_SOCKET_HELLO, 0);
-  hello->cookie = span->cookie;
-  hello->direction = span->direction;
-  hello->kept = copy_payload(skb, span, hello->data, sizeof(hello->data));
-  events.ringbuf_submit(hello, wake());
-}
-
-#define SERVER_HELLO 2
-
-/* The suite in a ServerHello (RFC 8446 §4.1.3): record head 5, message head 4, version 2, random 32, a session id behind its size. */
-static void note_cipher(struct __sk_buff *skb, struct span *span, struct flow *out) {
-  u8 type = 0, size = 0, cipher[2] = {};
-  if (bpf_skb_load_bytes(skb, span->at + 5, &type, 1) || type != SERVER_HELLO) return;
-  if (bpf_skb_load_bytes(skb, span->at + 43, &size, 1) || bpf_skb_load_bytes(skb, span->at + 44 + size, cipher, 2)) return;
-  out->cipher = cipher[0] << 8 | cipher[1];
-}
-
 static void tell_closing(struct span *span, struct flow *out) {
   if (!out || out->closing) return;
   out->closing = 1;
@@ -177,7 +151,7 @@ static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
   struct flow *flow = flow_at(&key);
   if (flow || !slot_of(skb)) return flow;
   struct flow fresh = {};
-  fresh.walk.next = span->sequence + (span->flags & SYN ? 1 : 0);
+  fresh.walk.next = span->sequence;
   if (span->protocol == TCP && !(span->flags & SYN)) fresh.broken = BROKEN_LATE;
   begin_flow(&key, &fresh);
   if (span->direction == DIRECTION_OUT) tell_opened(skb, span);
@@ -185,8 +159,8 @@ static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
 }
 
 /* Whether there are records to count. */
-static int take_payload(struct __sk_buff *skb, struct span *span, struct flow *flow) {
-  if (!flow->wire && span->protocol == TCP) tell_hello(skb, span, flow);
+static int take_payload(struct __sk_buff *skb, struct span *span, struct flow *flow, struct flow *back) {
+  if (!flow->tls && span->protocol == TCP) look_for_hello(skb, span, flow, back);
   if (span->direction == DIRECTION_IN) look_for_answer(skb, span, flow);
   flow->wire += span->end - span->at;
   flow->walk.at = span->at;
@@ -203,12 +177,12 @@ static int look(struct __sk_buff *skb, u32 direction) {
   struct flow_key other = {span.cookie, span.peer, !direction};
   struct flow *back = flow_at(&other);
   if (direction == DIRECTION_IN && !back) return 0; /* nothing was sent there: a listening socket, or a packet to nobody */
+  if (direction == DIRECTION_OUT && (span.flags & (SYN | ACK)) == (SYN | ACK)) return 0; /* of no socket yet, in anybody's thread */
   struct flow *flow = flow_of(skb, &span);
   if (!flow) return 0;
   if (span.flags & (FIN | RST)) tell_closing(&span, direction == DIRECTION_OUT ? flow : back);
   if (span.at >= span.end || (span.protocol == TCP && !is_new(flow, &span))) return 0;
-  if (direction == DIRECTION_IN && back && !flow->wire && span.protocol == TCP) note_cipher(skb, &span, back);
-  return take_payload(skb, &span, flow);
+  return take_payload(skb, &span, flow, back);
 }
 
 int on_egress(struct __sk_buff *skb) {

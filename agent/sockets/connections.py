@@ -157,7 +157,7 @@ class Connections:
 
     def _hello(self, watched: Watched, value: SocketHello) -> None:
         if value.direction is Direction.OUT:
-            watched.server_name, watched.is_direct = server_name(value.data), True
+            watched.server_name, watched.clear = server_name(value.data), watched.opened.before[Direction.OUT] + value.position
             self._untied[value.cookie] = 0
             if not self._is_read(watched):
                 self._name_stack(watched)

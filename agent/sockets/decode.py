@@ -35,6 +35,7 @@ BROKEN = {
     Broken.NOT: "",
     Broken.HOLE: "packets came out of order across a record's head",
     Broken.LATE: "it was open before the recording began, or was accepted",
+    Broken.UNMET: "its client's records came before a hello of its server was found",
     Broken.CROWDED: "too many records in one packet to count",
 }
 
@@ -69,7 +70,7 @@ def _tied(record: bytes) -> SocketTied:
 
 def _hello(record: bytes) -> SocketHello:
     raw = HelloRecord.from_buffer_copy(record)
-    return SocketHello(raw.cookie, Direction(raw.direction), bytes(raw.data)[: raw.kept], raw.head.time)
+    return SocketHello(raw.cookie, Direction(raw.direction), bytes(raw.data)[: raw.kept], raw.head.time, raw.position)
 
 
 def _closing(record: bytes) -> SocketClosing:

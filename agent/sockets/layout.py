@@ -3,7 +3,7 @@
 struct socket_opened { struct head head; __u64 cookie, peer, before[2]; __u8 local[16], remote[16]; __u32 quic;
                        __u16 local_port, remote_port; __u8 family, protocol, late, pad[5]; };
 struct socket_tied   { struct head head; __u64 handle, cookie; };
-struct socket_hello  { struct head head; __u64 cookie; __u32 direction, kept; __u8 data[HELLO_LIMIT]; };
+struct socket_hello  { struct head head; __u64 cookie, position; __u32 direction, kept; __u8 data[HELLO_LIMIT]; };
 struct socket_closing { struct head head; __u64 cookie; };
 struct socket_answer { struct head head; __u64 cookie, peer, position; __u32 size, kept; };
 struct socket_denied { struct head head; __u64 cookie, size; __u32 why, pad; };
@@ -41,6 +41,7 @@ class Broken(IntEnum):
     HOLE = 1
     LATE = 2
     CROWDED = 3
+    UNMET = 4
 
 
 class OpenedRecord(ctypes.Structure):
@@ -72,7 +73,14 @@ class TiedRecord(ctypes.Structure):
 class HelloRecord(ctypes.Structure):
     """`struct socket_hello`."""
 
-    _fields_ = (("head", Head), ("cookie", c_uint64), ("direction", c_uint32), ("kept", c_uint32), ("data", c_uint8 * HELLO_LIMIT))
+    _fields_ = (
+        ("head", Head),
+        ("cookie", c_uint64),
+        ("position", c_uint64),
+        ("direction", c_uint32),
+        ("kept", c_uint32),
+        ("data", c_uint8 * HELLO_LIMIT),
+    )
 
 
 class ClosingRecord(ctypes.Structure):

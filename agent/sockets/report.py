@@ -1,7 +1,7 @@
 """What is said of one connection: a `Connection` record at its begin and end, notes where something is missing.
 
 Towards an apiserver, or where a stream was captured, a gap makes the recording incomplete. So does TLS of a process of which
-nothing is captured, unless the recording knows its apiservers and this is none of them.
+nothing is captured, unless the recording knows its apiservers and this is none of them, nor goes through a proxy.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Watched:
     suite: Suite = UNKNOWN
     unread_since: int = 0  # when it was certain that no probe reads it; 0: it is not
     stack: str = ""  # whose TLS it is, where no probe reads it
-    is_direct: bool = False  # it began with a ClientHello: TLS is with who is at its other end
+    clear: int = -1  # bytes that were said in the clear before a ClientHello; -1: there was none. 0: TLS is with who is at its other end
     was_nobodys: bool = False  # when it was named: whose it is became known later
 
     def record(self, ended: int = 0, result: "Result | None" = None) -> Connection:
@@ -69,10 +69,17 @@ class Watched:
         port = self.opened.remote.rpartition(":")[2]
         return not self.apiservers or bool({self.opened.remote, f"{self.server_name}:{port}"} & self.apiservers)
 
+    def may_be_passed_on(self) -> bool:
+        """Whether it said something before it spoke TLS: to a proxy, from which it may lead to anybody."""
+        return self.clear > 0
+
     def leads_elsewhere(self) -> bool:
-        """Whether this certainly leads to no apiserver. One that does not begin with TLS may go on to anybody from its peer, a proxy;
-        of one that was there before us nobody saw how it began."""
-        return not self.is_apiserver() and self.is_direct
+        """Whether this certainly leads to no apiserver. Of one without TLS, or that was there before us, nobody saw how it began."""
+        return not self.is_apiserver() and self.clear == 0
+
+    def matters(self) -> bool:
+        """Whether what is missing of it makes the recording incomplete."""
+        return self.is_apiserver() or self.may_be_passed_on()
 
     def joined(self) -> Iterator[Note]:
         """What it had carried before it was watched, if anything."""
@@ -88,7 +95,7 @@ class Watched:
         what = QUIC if self.opened.quic else f"TLS from an uninstrumented {by}"
         text = f"{what}: {self.who()} to {self.where()}; its plaintext is not recorded"
         yield self.record()
-        yield Note(self.session, time, "connection", text, complete=not self.is_apiserver())
+        yield Note(self.session, time, "connection", text, complete=not self.matters())
 
     def denied(self, value: SocketDenied) -> Note:
         """The second lock keeps it silent."""
@@ -160,7 +167,7 @@ def notes_of(watched: Watched, result: Result, time: int) -> Iterator[Note]:
         return
     parts = (f"{one.gap} bytes {way.name.lower()}" for way, one in zip(Direction, result.coverage, strict=True) if one and one.gap)
     text = f"{' and '.join(parts)} were carried and not captured: {watched.who()} to {watched.where()}"
-    is_known = any(result.captured) or watched.is_apiserver()
+    is_known = any(result.captured) or watched.matters()
     yield Note(watched.session, time, "connection", text, complete=not is_known)
 
 

@@ -41,12 +41,13 @@ class SocketTied:
 
 @dataclass(frozen=True, slots=True)
 class SocketHello:
-    """The first payload of a direction, which begins as a TLS handshake does, as far as it was kept."""
+    """TLS begins in a direction: its first packet, as far as it was kept. `position`: bytes that were said before, in the clear."""
 
     cookie: int
     direction: Direction
     data: bytes
     time: int
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,23 @@ def test_tls_of_a_process_without_streams_is_said_at_once_and_once(kept: Kept) -
     assert over.coverage_out == "gap: 100 bytes"
 
 
+@pytest.mark.parametrize(("before", "position", "elsewhere"), [(0, 0, True), (0, 80, False), (80, 0, False)])
+def test_what_was_said_before_tls_may_have_been_to_a_proxy(kept: Kept, before: int, position: int, elsewhere: bool) -> None:
+    """So a stream on it may lead to the API server, and what is not read of it is missing."""
+    for cookie in (9, 10):
+        kept.flows[cookie] = (SPOKEN, ANSWERED)
+        opened = replace(OPENED, cookie=cookie, remote="10.0.0.1:3128", before=(before, 0))
+        kept.take(opened, SocketHello(cookie, Direction.OUT, b"", 8, position))
+        kept.connections._open[cookie].suite = Suite("TLS 1.3", 17, 52)
+    kept.speak()
+    [bound] = kept.take(SocketTied(PID, STARTED, 8, 0x10, 9))
+    assert isinstance(bound, Bound)
+    assert bound.elsewhere is elsewhere
+    list(kept.connections.look(100))
+    [note] = [record for record in kept.connections.look(101 + SUSPECT_NS) if isinstance(record, Note)]
+    assert note.complete is elsewhere
+
+
 def test_an_uninstrumented_process_that_is_gone_before_we_look_is_said_at_the_end(kept: Kept) -> None:
     kept.take(OPENED, SocketHello(9, Direction.OUT, b"", 8))
     kept.encrypt()

@@ -41,9 +41,9 @@ def test_an_answer_is_as_long_as_it_was_kept() -> None:
 
 def test_a_tie_a_hello_and_a_closing() -> None:
     assert decode(bytes(TiedRecord(head(SocketKind.TIED), 1, 2))) == SocketTied(5, 6, 7, 1, 2)
-    hello = HelloRecord(head=head(SocketKind.HELLO), cookie=3, direction=1, kept=2)
+    hello = HelloRecord(head=head(SocketKind.HELLO), cookie=3, position=80, direction=1, kept=2)
     hello.data[:3] = (22, 3, 99)
-    assert decode(bytes(hello)) == SocketHello(3, Direction.IN, b"\x16\x03", 7)
+    assert decode(bytes(hello)) == SocketHello(3, Direction.IN, b"\x16\x03", 7, 80)
     assert decode(bytes(ClosingRecord(head(SocketKind.CLOSING), 4))) == SocketClosing(4, 7)
 
 

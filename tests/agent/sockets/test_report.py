@@ -49,14 +49,15 @@ def test_a_connection_at_its_begin_and_end() -> None:
 
 def test_what_certainly_leads_to_no_apiserver() -> None:
     """A connection that does not begin with TLS may lead on through its peer, a proxy."""
-    for one, is_direct, leads_elsewhere in (
-        (watched("10.0.0.1:443"), True, True),
-        (watched("10.0.0.1:443"), False, False),
-        (watched("127.0.0.1:6443"), True, False),
-        (watched("api.test:6443"), True, False),
-        (watched(), True, False),
+    for one, clear, leads_elsewhere in (
+        (watched("10.0.0.1:443"), 0, True),
+        (watched("10.0.0.1:443"), -1, False),
+        (watched("10.0.0.1:443"), 80, False),
+        (watched("127.0.0.1:6443"), 0, False),
+        (watched("api.test:6443"), 0, False),
+        (watched(), 0, False),
     ):
-        one.is_direct = is_direct
+        one.clear = clear
         assert one.leads_elsewhere() is leads_elsewhere
 
 
@@ -100,8 +101,10 @@ def test_tls_that_cannot_be_read_is_named() -> None:
     who = "/usr/bin/wget (pid 42, NSS) to 127.0.0.1:6443 (api.test)"
     assert note.text == f"TLS from an uninstrumented process: {who}; its plaintext is not recorded"
     assert not note.complete
-    elsewhere = [record for record in watched("10.0.0.1:443").unread(8) if isinstance(record, Note)]
-    assert [note.complete for note in elsewhere] == [True]
+    for clear, is_complete in ((0, True), (80, False)):  # a proxy passes it on to anybody
+        elsewhere = watched("10.0.0.1:443")
+        elsewhere.clear = clear
+        assert [note.complete for note in elsewhere.unread(8) if isinstance(note, Note)] == [is_complete]
 
 
 def test_quic_is_named_and_proves_nothing() -> None:
