@@ -124,9 +124,14 @@ def test_a_second_collector_is_told_who_has_the_store(tmp_path: Path) -> None:
 def test_a_store_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> None:
     with collector(tmp_path):
         pass
+    ours = (tmp_path / "version").read_text()
     (tmp_path / "version").write_text("99\n")
     done = run(tmp_path)
     assert done.returncode == 1 and "has layout 99" in done.stderr and "upgrade Chaperone" in done.stderr
+    assert (tmp_path / "version").read_text() == "99\n"
+    (tmp_path / "version").write_text(ours)
+    with collector(tmp_path):
+        assert ask(tmp_path, "sessions.list") == []
 
 
 def test_it_ends_when_nobody_needs_it(tmp_path: Path) -> None:
