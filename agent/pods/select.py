@@ -96,6 +96,12 @@ class Selection:
         return Terms(any(one.denies for one in several), *shortest, covers=any(one.covers for one in several))
 
 
+def labels_of(pod: PodFacts, namespace: Mapping[str, str]) -> dict[str, str]:
+    """A pod's, with the one that governs at its strictest: as the pod's or as its namespace's. The collector knows of no other."""
+    said = [labels[GOVERN] for labels in (pod.labels, namespace) if labels.get(GOVERN) in MODES]
+    return dict(pod.labels) | ({GOVERN: max(said, key=MODES.__getitem__)} if said else {})
+
+
 def _labelled(labels: Mapping[str, str]) -> list[Mode]:
     return [MODES[labels[GOVERN]]] if labels.get(GOVERN) in MODES else []
 

@@ -22,7 +22,7 @@ from chaperone.agent.pods.areas import Atlas, is_group, populated, top_of
 from chaperone.agent.pods.census import Census
 from chaperone.agent.pods.facts import PodFacts
 from chaperone.agent.pods.paths import Place
-from chaperone.agent.pods.select import Mode, Selection, Selector
+from chaperone.agent.pods.select import Mode, Selection, Selector, labels_of
 from chaperone.agent.pods.sessions import following, session_of, unnamed
 from chaperone.agent.trace.governed import group_id
 from chaperone.agent.workload.sessions import Session
@@ -291,8 +291,8 @@ class Workloads:
     def _begin(self, workload: Workload, pod: PodFacts) -> None:
         mode = (workload.mode or Mode.RECORD).name.lower()
         named = session_of(workload.session, pod, workload.place.container, self.census.servers.addresses(workload.session.started.time))
-        node = pod.node or self.node
-        workload.session = replace(named, mode=mode, started=replace(named.started, node=node))
+        node, labels = pod.node or self.node, labels_of(pod, self.census.namespaces.get(pod.namespace, {}))
+        workload.session = replace(named, mode=mode, started=replace(named.started, node=node, labels=labels))
         workload.has_begun = True
         self._tell(workload)
         self.recorder.begin(workload.session)

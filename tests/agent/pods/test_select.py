@@ -4,7 +4,7 @@ import pytest
 
 from chaperone.agent.hold.terms import Terms
 from chaperone.agent.pods.facts import Container, PodFacts
-from chaperone.agent.pods.select import Mode, Selection, Selector, selectors_of
+from chaperone.agent.pods.select import Mode, Selection, Selector, labels_of, selectors_of
 from chaperone.proto import capture_pb2 as wire
 
 LABEL = "chaperone.dev/govern"
@@ -124,3 +124,19 @@ def test_pods_that_governed_workloads_made_are_known_by_their_owner() -> None:
     assert {mode("Job/a"), mode("ReplicaSet/web-5d8"), mode("", "tool")} == {Mode.ENFORCE}
     assert {mode("Job/b"), mode("ReplicaSet/web-x-5d8"), mode("ReplicaSet/web"), mode(""), mode("Job/a", namespace="x")} == {Mode.OFF}
     assert selection.terms_of(PodFacts(("u",), "demo", "p", owner="Job/a")).denies
+
+
+@pytest.mark.parametrize(
+    ("said", "namespace", "told"),
+    [
+        ({"govern": "record"}, {LABEL: "enforce"}, {LABEL: "enforce"}),
+        ({"govern": "enforce"}, {LABEL: "record"}, {LABEL: "enforce"}),
+        ({"app": "a"}, {LABEL: "enforce", "team": "b"}, {"app": "a", LABEL: "enforce"}),
+        ({"govern": "nonsense"}, {}, {LABEL: "nonsense"}),
+        ({"app": "a"}, {}, {"app": "a"}),
+    ],
+)
+def test_the_collector_is_told_how_a_namespace_has_its_pods_governed(
+    said: dict[str, str], namespace: dict[str, str], told: dict[str, str]
+) -> None:
+    assert labels_of(pod(**said), namespace) == told

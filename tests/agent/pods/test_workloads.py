@@ -137,6 +137,13 @@ def test_one_of_a_known_pod_begins_at_once(here: Here) -> None:
     assert here.recorder.said == [("begin", "main")]
 
 
+def test_its_session_says_what_the_label_of_its_namespace_says(here: Here) -> None:
+    here.census.take(NamespaceTold("demo", {"chaperone.dev/govern": "enforce"}), 5)
+    here.pod(govern="record")
+    here.enter(1, here.container())
+    assert here.recorder.sessions[1].started.labels == {"chaperone.dev/govern": "enforce"}
+
+
 def test_one_that_is_not_selected_is_dropped(here: Here) -> None:
     here.pod()
     here.enter(1, here.container())
