@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from chaperone.collector.rules.acting import ACTING, acting
+from chaperone.collector.rules.acting import acting
 from chaperone.collector.rules.event import Document, Subject
 from chaperone.collector.rules.judged import Judged
-from chaperone.collector.rules.verdict import Action, How, Moment, Verdict
+from chaperone.collector.rules.verdict import ACTING, Action, How, Moment, Verdict
 from chaperone.proto.refusals import MESSAGE_LIMIT, Refusal
 
 Key = tuple[str, int]  # a stream, and the OUT position of a request's first byte

@@ -6,9 +6,7 @@ from dataclasses import replace
 from chaperone.collector.rules import terms
 from chaperone.collector.rules.document import Policy, Rule
 from chaperone.collector.rules.terms import Keeping, Mode, Terms
-from chaperone.collector.rules.verdict import Action, Enforce, Verdict
-
-ACTING = (Action.DENY, Action.APPROVE, Action.KILL, Action.MASK)  # what has an effect on the workload
+from chaperone.collector.rules.verdict import ACTING, Enforce, Verdict
 
 
 def acts(rule: Rule) -> bool:

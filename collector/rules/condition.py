@@ -37,12 +37,14 @@ class ConditionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`words`: those it mentions, in order of appearance. `guards`: what rules it out without asking CEL."""
+    """`words`: those it mentions, in order of appearance. `guards`: what rules it out without asking CEL. `texts`: all literal ones, in
+    their quotes."""
 
     text: str
     words: tuple[str, ...]
     program: Any = field(repr=False, compare=False)
     guards: tuple[Guard, ...] = field(default=(), repr=False, compare=False)
+    texts: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ def compiled(text: str, macros: Mapping[str, str]) -> Condition:
         raise ConditionError(_reason(str(error))) from None
     if kind not in ("BOOL", "DYN"):
         raise ConditionError(f"expected a condition that is true or false, found one of type {kind}")
-    return Condition(text, _words(whole), program, guards(whole, _TEXTS))
+    texts = frozenset(token[1] for token in _TOKEN.finditer(whole) if token[1])
+    return Condition(text, _words(whole), program, guards(whole, _TEXTS), texts)
 
 
 def expanded(text: str, macros: Mapping[str, str]) -> str:

@@ -13,15 +13,16 @@ from chaperone.collector.rules.literals import refuse_literals, without_secrets
 from chaperone.collector.rules.memory import ENTRIES
 from chaperone.collector.rules.message import Message, MessageError, message
 from chaperone.collector.rules.selector import EVERYTHING, Selector, selector
+from chaperone.collector.rules.spared import Spared, named_by, spares
 from chaperone.collector.rules.terms import DEFAULT, Mode, Scan, Terms, effective, terms
 from chaperone.collector.rules.terms import KEYS as TERMS
-from chaperone.collector.rules.verdict import Action, Ends, Enforce, How, Moment, Severity
+from chaperone.collector.rules.verdict import ACTING, Action, Ends, Enforce, How, Moment, Severity
 from chaperone.collector.rules.words import WORDS, first_moment
 
 API_VERSION = "chaperone.dev/v1"
 COUNT_LIMIT = ENTRIES
 RULE_LIMIT = 2_000
-POLICY_KEYS = ("apiVersion", "kind", "metadata", "selector", *TERMS, "macros", "lists", "rules")
+POLICY_KEYS = ("apiVersion", "kind", "metadata", "selector", *TERMS, "spares", "macros", "lists", "rules")
 RULE_KEYS = (
     "name", "description", "phase", "when", "count", "countOf", "within", "by", "distinct", "then", "do", "enforce", "severity",
     "mitre", "message", "exceptions", "onUnknown", "kill", "how", *CONSENT,
@@ -111,6 +112,7 @@ class Rule:
     consent: Consent | None = None  # of a rule that asks for approval
     ends: Ends = Ends.CONNECTION  # of a rule that kills
     how: How = How.REFUSE  # of a rule that denies
+    spares: frozenset[Spared] = frozenset()  # what a rule that has an effect leaves alone
 
     @property
     def effective(self) -> Enforce:
@@ -156,7 +158,7 @@ def _policy(place: Place) -> Policy:
     _fixed(keys["apiVersion"], API_VERSION)
     _fixed(keys["kind"], "Policy")
     name = keys["metadata"].mapping(("name",), ("name",))["name"].text()
-    macros, said = _macros(keys), terms(keys)
+    macros, said, spared = _macros(keys), terms(keys), spares(keys.get("spares"))
     rules = tuple(_rule(entry, name, macros, said) for entry in keys["rules"].entries())
     names = [rule.name for rule in rules]
     for entry, rule in zip(keys["rules"].entries(), rules, strict=True):
@@ -165,11 +167,13 @@ def _policy(place: Place) -> Policy:
     if len(rules) > RULE_LIMIT:
         raise keys["rules"].error(f"expected at most {RULE_LIMIT} rules, found {len(rules)}")
     chosen = selector(keys["selector"]) if "selector" in keys else EVERYTHING
-    return Policy(name, tuple(_under(rule, said) for rule in rules), place.file, said, chosen)
+    return Policy(name, tuple(_under(rule, said, spared) for rule in rules), place.file, said, chosen)
 
 
-def _under(rule: Rule, said: Terms) -> Rule:
-    return replace(rule, mode=said.mode, scan=said.egress_scan is Scan.ON)
+def _under(rule: Rule, said: Terms, spared: frozenset[Spared]) -> Rule:
+    conditions = (rule.when, rule.then.when) if rule.then else (rule.when,)
+    left = spared - named_by(conditions) if rule.do in ACTING else frozenset()
+    return replace(rule, mode=said.mode, scan=said.egress_scan is Scan.ON, spares=left)
 
 
 def _fixed(place: Place, wanted: str) -> None:

@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from chaperone.collector.rules import memory as remember
-from chaperone.collector.rules.condition import Answer, Condition, answer
+from chaperone.collector.rules.condition import NO, Answer, Condition, answer
 from chaperone.collector.rules.document import By, CountOf, OnUnknown, Rule
 from chaperone.collector.rules.event import Event, Subject
 from chaperone.collector.rules.memory import Key, Memory, Tick
 from chaperone.collector.rules.message import shown
+from chaperone.collector.rules.spared import kind_of
 from chaperone.collector.rules.verdict import Action, Evidence, Moment, Verdict
 from chaperone.collector.rules.words import WORDS, UnknownError, read
 from chaperone.collector.times import time_ns
@@ -63,10 +64,12 @@ def evaluate(rules: Iterable[Rule], memory: Memory, event: Event) -> tuple[tuple
 
 def explain(rules: Iterable[Rule], memory: Memory, event: Event) -> tuple[list[Finding], Memory]:
     """As `evaluate`, with every rule that is judged now, and why."""
-    facts, found = Facts(event), []
+    facts, found, spared = Facts(event), [], kind_of(event)
     for rule in rules:
         concerned = concerns(rule, event)
-        if rule.then and (told := _followed(rule, memory, facts)):
+        if spared in rule.spares:
+            found += [Finding(rule, f"{spared} are spared: the rule does not name them", NO)] if concerned else []
+        elif rule.then and (told := _followed(rule, memory, facts)):
             found.append(told)
             memory = remember.disarmed(memory, _key(rule, facts))
         elif concerned:

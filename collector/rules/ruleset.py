@@ -112,7 +112,8 @@ def joined(rules: Rules, more: Iterable[Policy]) -> tuple[Rules, tuple[str, ...]
 
 def print_of(rule: Rule) -> str:
     """Of all that decides what a rule matches and remembers. What it says or does when it matched is not in it."""
-    return _digest(repr((rule.name, rule.when, rule.moment, rule.window, rule.then, rule.exceptions, rule.on_unknown)))
+    about = (rule.name, rule.when, rule.moment, rule.window, rule.then, rule.exceptions, rule.on_unknown, sorted(rule.spares))
+    return _digest(repr(about))
 
 
 def _raised(policy: Policy, session: Document, inherited: Mode | None) -> Policy:

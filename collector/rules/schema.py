@@ -21,6 +21,7 @@ from chaperone.collector.rules.document import (
     PhaseName,
 )
 from chaperone.collector.rules.selector import KEYS as SELECTOR
+from chaperone.collector.rules.spared import Spared
 from chaperone.collector.rules.terms import Bodies, Keeping, ModeName, OnFailure, Scan, Uncovered
 from chaperone.collector.rules.verdict import Action, Ends, Enforce, How, Severity
 
@@ -85,6 +86,7 @@ POLICY: dict[str, Schema] = {
     "record": _choice(Keeping),
     "bodies": _choice(Bodies),
     "egress": _object({"scan": _choice(Scan)}, "scan"),
+    "spares": _list(_choice(Spared)),
     "macros": _list(_object({"name": TEXT, "when": TEXT}, "name", "when")),
     "lists": _list(_object({"name": TEXT, "items": NAMES}, "name", "items")),
     "rules": _list(_object(RULE, "name", "when", "do")) | {"maxItems": RULE_LIMIT},

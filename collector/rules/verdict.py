@@ -17,6 +17,9 @@ class Action(StrEnum):
     ALLOW = "allow"
 
 
+ACTING = (Action.DENY, Action.APPROVE, Action.KILL, Action.MASK)  # what has an effect on the workload
+
+
 class Ends(StrEnum):
     """What a kill ends."""
 

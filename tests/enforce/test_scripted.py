@@ -61,6 +61,17 @@ def test_what_no_rule_denies_works_as_ever(denying: Held) -> None:
     assert {"pass"} >= set(denying.agent.orders) - {"skip", "write"}
 
 
+def test_leases_and_health_are_left_alone_by_a_rule_about_all_writes_and_reads(tmp_path: Path, apiserver: ApiServer) -> None:
+    every = POLICY.replace('call.verb == "delete" || call.resource == "configmaps" && call.verb == "create"', 'call.method != ""')
+    lease = "/apis/coordination.k8s.io/v1/namespaces/default/leases/leader"
+    with held(tmp_path, apiserver, every) as found:
+        form = ["-A", "kubectl", "-o", "/dev/null", "-w", "%{http_code}\n"]
+        put = ["-X", "PUT", "-H", "Content-Type: application/json", "--data-binary", "{}"]
+        told = [found.curl(*form, f"{found.url}{uri}", *more).stdout for uri, more in (("/readyz", []), (lease, put), ("/version", []))]
+        assert found.asked() == [("GET", "/readyz"), ("PUT", lease)]
+    assert "403" not in "".join(told[:2]) and told[2] == "403\n"
+
+
 def test_a_denied_request_of_http2_leaves_its_connection_usable(denying: Held) -> None:
     pods, pod = f"{denying.url}/api/v1/namespaces/default/pods", f"{denying.url}/api/v1/namespaces/default/pods/agent"
     form = ["-w", "%{http_version} %{http_code} %{num_connects}\n", "-o", str(denying.store / "body")]
