@@ -66,7 +66,8 @@ test-cluster: image ## the chart on a real kubelet, containerd and kube-apiserve
 fuzz: setup ## the parsers' properties on every recording, for FUZZ_SECONDS
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
-soak: setup ## REQUESTS under verdicts; READS of secrets, masked; CLIENTS short-lived clients of fresh files, agent and collector killed at random, nothing lost in silence; as root
+soak: setup ## REQUESTS under verdicts; READS of secrets, masked; CLIENTS short-lived clients of fresh files, all recorded; again with agent and collector killed at random, nothing lost in silence; as root
+	PYTHONPATH=tests $(BIN)/python -m soak.run --clients $(CLIENTS) --deaths 0
 	PYTHONPATH=tests $(BIN)/python -m soak.run --clients $(CLIENTS)
 	PYTHONPATH=tests $(BIN)/python -m soak.denials --count $(REQUESTS)
 	PYTHONPATH=tests $(BIN)/python -m soak.masked --count $(READS)

@@ -5,24 +5,28 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
+from time import time
 from typing import Any
 
-from soak.clients import Client, path_of
+from soak.clients import Client, now, path_of
 from soak.node import Life, Node
 from support.collectors import ask
 
 from chaperone.agent.deliver.leftovers import DIED
+from chaperone.collector.times import time_ns
 
-BEFORE_DEATH_S = 2.0  # what an agent had taken from the kernel, or not yet, and not put into its spool when it was killed
+UNTIED_S = 1.0  # what a client said may wait so long for its connection to be known, while its end is told
 
 
 @dataclass(slots=True)
 class Account:
-    """`in_gap`: not recorded, around an agent's death that its session states; `unlooked`: not recorded, and the session counts at
-    least as many that it could not look into. `said`: what sessions say is missing. `faults`: whatever must not be."""
+    """`in_gap`: not recorded, behind the last word of an agent whose death its session states; `behind_s`: at most so long before its
+    death that was; `unlooked`: not recorded, and the session that recorded when it was there counts it among those that it could not
+    look into; of whom that was, a session knows no more. `said`: what sessions say is missing. `faults`: whatever must not be."""
 
     recorded: int = 0
     in_gap: int = 0
+    behind_s: float = 0.0
     unlooked: int = 0
     silent: list[int] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -37,25 +41,31 @@ def account(node: Node, clients: Iterable[Client]) -> Account:
         rows = ask(node.store, "calls.list", session=life.session, limit=100_000)
         found.update(row["requestURI"] for row in rows)
         result.faults += [f"{row['requestURI']} has no answer" for row in rows if row.get("code") != 200 and not life.died]
-    allowed = sum(_counted(sentence) for life in node.lives for sentence in summaries[life.session]["missing"])
-    died = {session for session, row in summaries.items() if any(DIED in sentence for sentence in row["missing"])}
-    for client in clients:
-        _count(client, found[path_of(client.number)], _is_in_gap(client, node.lives, died), result)
-    while result.silent and result.unlooked < allowed:
-        result.unlooked += 1
-        result.silent.pop()
+    unlooked = {life.session: sum(map(_counted, summaries[life.session]["missing"])) for life in node.lives}
+    last_words = {
+        life.session: min(_last_word(node, life), life.ended)
+        for life in node.lives
+        if any(DIED in sentence for sentence in summaries[life.session]["missing"])
+    }
+    result.behind_s = max((life.ended - last_words[life.session] for life in node.lives if life.session in last_words), default=0.0)
+    for client in sorted(clients, key=lambda client: client.ended):
+        if times := found[path_of(client.number)]:
+            result.recorded += 1
+            result.faults += [f"client {client.number} was recorded {times} times"] if times > 1 else []
+        elif _is_in_gap(client, node.lives, last_words):
+            result.in_gap += 1
+        elif (session := _counting(client, node.lives, unlooked)) is not None:
+            unlooked[session] -= 1
+            result.unlooked += 1
+        else:
+            result.silent.append(client.number)
     return result
 
 
-def _count(client: Client, times: int, is_in_gap: bool, result: Account) -> None:
-    if times > 1:
-        result.faults.append(f"client {client.number} was recorded {times} times")
-    elif times:
-        result.recorded += 1
-    elif is_in_gap:
-        result.in_gap += 1
-    else:
-        result.silent.append(client.number)
+def _counting(client: Client, lives: list[Life], unlooked: dict[str, int]) -> str | None:
+    """The session that recorded while a client was there, if it counts more that it could not look into than others were."""
+    there = (life.session for life in lives if client.ended > life.began and client.began < life.ended)
+    return next((session for session in there if unlooked[session]), None)
 
 
 def _summary(node: Node, life: Life, result: Account) -> dict[str, Any]:
@@ -72,9 +82,16 @@ def _counted(sentence: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _is_in_gap(client: Client, lives: list[Life], died: set[str]) -> bool:
-    """It was there when an agent died, shortly before, or before the next one had begun."""
+def _last_word(node: Node, life: Life) -> float:
+    """Up to when a session tells of processes that began and ended: boot-time seconds. What is behind it was not in the spool yet."""
+    (row,) = ask(node.store, "sessions.show", session=life.session)
+    told = (process[key] for process in row["processes"] for key in ("time", "ended") if process.get(key))
+    return max((time_ns(moment) / 1e9 for moment in told), default=0.0) - (time() - now())
+
+
+def _is_in_gap(client: Client, lives: list[Life], last_words: dict[str, float]) -> bool:
+    """It was there behind the last word of an agent that died, and before the next one had begun."""
     return any(
-        life.session in died and client.ended > life.ended - BEFORE_DEATH_S and client.began < following.began
+        life.session in last_words and client.ended > last_words[life.session] - UNTIED_S and client.began < following.began
         for life, following in pairwise(lives)
     )

@@ -3,7 +3,7 @@
     python run.py [--clients 10000] [--deaths 20] [--at-once 3] [--seed N]
 
 Each client is a fresh file, asks one thing that nobody else asks, and is gone. Ends with 1 if one was silently lost, or recorded
-twice, or if the agent's memory or descriptors grew beyond what is bounded.
+twice, or if the agent's memory or descriptors grew beyond what is bounded; with `--deaths 0` also if any was not recorded.
 """
 
 import argparse
@@ -40,6 +40,8 @@ def soak(clients: int, deaths: int, at_once: int, seed: int) -> tuple[Account, N
             node.close()
     if report["status"] or report["unconfirmed"]:
         found.faults.append(f"the agent ended with {report}")
+    if not deaths and found.recorded < clients:
+        found.faults.append(f"nothing died, and of {clients} clients {clients - found.recorded} were not recorded")
     found.faults += [f"{what}: {node.most[what]} of {bound}" for what, bound in BOUNDS.items() if node.most[what] > bound]
     return found, node, done
 
@@ -76,8 +78,9 @@ def main() -> int:
     found, node, done = soak(options.clients, options.deaths, options.at_once, options.seed)
     print(f"{len(done)} clients: {dict(Counter(client.kind for client in done))}")
     print(f"killed: {dict(Counter(node.deaths))}; at most {node.most}")
-    in_gap = f"in a stated gap {found.in_gap}, stated as not looked into {found.unlooked}"
-    print(f"recorded {found.recorded}, {in_gap}, silently lost {len(found.silent)}")
+    in_gap = f"in a stated gap {found.in_gap} (from at most {found.behind_s:.1f} s before a death on)"
+    rest = f"stated as not looked into {found.unlooked}, silently lost {len(found.silent)}"
+    print(f"recorded {found.recorded} ({found.recorded / len(done):.2%}), {in_gap}, {rest}")
     for sentence, times in Counter(found.said).items():
         print(f"said {times} times: {sentence}")
     for fault in [*(f"client {number} was silently lost" for number in found.silent), *found.faults]:
