@@ -13,7 +13,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from cel_expr_python import cel
+from support.admission import GOVERN, asked, evaluated, is_allowed, is_matched
 from support.chart import CHART, DEPLOY, named, rendered
 
 from chaperone.agent.settings import Settings, parse
@@ -287,31 +287,65 @@ def test_collectors_of_one_database_get_its_login_and_keys_where_they_look_for_t
     assert (secrets[mounted[str(shared.login)]], secrets[mounted[str(shared.keys)]]) == ("login", "keys")
 
 
+ADMIN = (("chaperone.dev", "policies", "admin"),)
+
+
+def labels_policy() -> dict[str, Any]:
+    return dict(named(rendered({}), "ValidatingAdmissionPolicy", "chaperone-labels")["spec"])
+
+
+EVERYWHERE = ("pods", "pods/status", "namespaces", "namespaces/status", "namespaces/finalize")
+
+
+@pytest.mark.parametrize("where", EVERYWHERE)
 @pytest.mark.parametrize(
-    ("before", "after", "groups", "is_allowed"),
+    ("before", "after", "groups", "expected"),
     [
         ({}, {}, [], True),
-        ({}, {"chaperone.dev/govern": "record"}, [], True),
-        ({"chaperone.dev/govern": "record"}, {"chaperone.dev/govern": "enforce"}, [], True),
-        ({"chaperone.dev/govern": "record"}, {"chaperone.dev/govern": "record", "x": "y"}, [], True),
-        ({"chaperone.dev/govern": "enforce"}, {"chaperone.dev/govern": "record"}, [], False),
-        ({"chaperone.dev/govern": "record"}, {}, ["system:authenticated"], False),
-        ({"chaperone.dev/govern": "record"}, None, [], False),
-        ({"chaperone.dev/govern": "record"}, {}, ["system:masters"], True),
+        ({}, {GOVERN: "record"}, [], True),
+        ({GOVERN: "record"}, {GOVERN: "enforce"}, [], True),
+        ({GOVERN: "record"}, {GOVERN: "record", "x": "y"}, [], True),
+        ({GOVERN: "enforce"}, {GOVERN: "record"}, [], False),
+        ({GOVERN: "record"}, {}, ["system:authenticated"], False),
+        ({GOVERN: "record"}, None, [], False),
+        ({GOVERN: "record"}, {}, ["system:masters"], True),
     ],
 )
-def test_nobody_frees_a_governed_pod(before: Any, after: Any, groups: list[str], is_allowed: bool) -> None:
-    """The admission policy's own expressions, evaluated."""
-    spec = named(rendered({}), "ValidatingAdmissionPolicy", "chaperone-labels")["spec"]
-    facts = {
-        "oldObject": {"metadata": {"labels": before}},
-        "object": {"metadata": {} if after is None else {"labels": after}},
-        "request": {"userInfo": {"groups": groups}},
-    }
-    concerned = all(evaluated(condition["expression"], facts) for condition in spec["matchConditions"])
-    variables = {one["name"]: evaluated(one["expression"], facts) for one in spec["variables"]} if concerned else {}
-    allowed = not concerned or all(evaluated(one["expression"], facts | {"variables": variables}) for one in spec["validations"])
-    assert allowed is is_allowed
+def test_nobody_frees_a_governed_pod(where: str, before: Any, after: Any, groups: list[str], expected: bool) -> None:
+    assert is_allowed(labels_policy(), asked(where, before, after, groups)) is expected
+
+
+@pytest.mark.parametrize(
+    ("rights", "expected"),
+    [
+        ((), False),
+        ((("chaperone.dev", "policies", "update"),), False),
+        ((("", "pods", "admin"),), False),
+        (ADMIN, True),
+    ],
+)
+def test_an_administrator_of_chaperone_may(rights: Any, expected: bool) -> None:
+    """As `admins` of the chart and kubeadm's, EKS' and GKE's administrators are, who are not in system:masters."""
+    assert is_allowed(labels_policy(), asked("pods", {GOVERN: "enforce"}, {}, ["kubeadm:cluster-admins"]), rights) is expected
+    rules = named(rendered({}), "ClusterRole", "chaperone-admin")["rules"]
+    assert [(*rule["apiGroups"], *rule["resources"], *rule["verbs"]) for rule in rules if "policies" in rule["resources"]] == [*ADMIN]
+
+
+@pytest.mark.parametrize("where", ["bindings", "pods/binding"])
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [(None, True), ({"zone": "a"}, True), ({GOVERN: "enforce"}, True), ({GOVERN: "record"}, False), ({GOVERN: ""}, False)],
+)
+def test_a_binding_frees_nobody(where: str, labels: Any, expected: bool) -> None:
+    assert is_allowed(labels_policy(), asked(where, None, labels, operation="CREATE")) is expected
+
+
+@pytest.mark.parametrize(
+    ("where", "operation"),
+    [("pods/ephemeralcontainers", "UPDATE"), ("pods", "CREATE"), ("services", "UPDATE"), ("pods/eviction", "CREATE")],
+)
+def test_what_changes_no_label_of_a_pod_that_is_there_is_not_looked_at(where: str, operation: str) -> None:
+    assert not is_matched(labels_policy(), asked(where, {}, {}, operation=operation))
 
 
 READY = "chaperone.dev/agent-not-ready"
@@ -350,12 +384,6 @@ def test_nothing_that_a_tainted_node_waits_for_waits_for_the_node() -> None:
     assert rules == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}]
     others = [rule for one in rendered({}) if one["kind"] == "ClusterRole" for rule in one["rules"] if "patch" in rule["verbs"]]
     assert [rule["resources"] for rule in others] == [["policies/status"]]
-
-
-def evaluated(expression: str, facts: dict[str, Any]) -> Any:
-    kinds = dict.fromkeys(facts, cel.Type.DYN)
-    program = cel.NewEnv(variables=kinds).compile(expression)
-    return program.eval(data=facts).plain_value()
 
 
 def test_the_images_are_those_of_the_archives_as_a_kubelet_names_them() -> None:
