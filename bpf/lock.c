@@ -219,6 +219,7 @@ int lock_more(struct __sk_buff *skb) {
 
 /* Nobody decides, and that means allow; or the glass is broken: what passes is not counted, then or later. */
 static int look_away(struct __sk_buff *skb, struct span *span, struct lock_socket *socket) {
+  if (span->unfollowed) socket->kind = LOCK_LATE;
   if (socket->kind == LOCK_TLS || is_record(skb, span->at)) socket->kind = LOCK_LATE;
   else if (socket->kind == LOCK_NEW) socket->kind = LOCK_PLAIN;
   return LOCK_PASS;
@@ -273,11 +274,19 @@ static int lock_look(struct __sk_buff *skb, struct span *span, struct lock_socke
   return -1;
 }
 
+/* Whether a packet is of TCP. One of a TCP socket whose header is not found counts as payload, which does not leave. */
+static int lock_finds(struct __sk_buff *skb, struct span *span) {
+  if (span->protocol == TCP) return find_payload(skb, span);
+  span->unfollowed = span->protocol != UDP && tcp_socket(skb);
+  span->end = span->unfollowed;
+  return span->unfollowed;
+}
+
 int lock_egress(struct __sk_buff *skb) {
   struct span span = {};
   u32 zero = 0;
   struct lock_state *state = lock_state.lookup(&zero);
-  if (!state || !find_transport(skb, &span) || span.protocol != TCP || !find_payload(skb, &span)) return LOCK_PASS;
+  if (!state || !find_transport(skb, &span) || !lock_finds(skb, &span)) return LOCK_PASS;
   span.cookie = bpf_get_socket_cookie(skb);
   struct lock_socket *socket = lock_sockets.lookup(&span.cookie);
   if (!socket) socket = lock_meet(skb, &span);
@@ -286,6 +295,7 @@ int lock_egress(struct __sk_buff *skb) {
   u64 now = bpf_ktime_get_boot_ns();
   int is_stale = now >= state->beat + LOCK_STALE_NS;
   if (now < state->open || (is_stale && !workload->is_strict)) return look_away(skb, &span, socket);
+  if (span.unfollowed) return lock_deny(skb, socket, DENIED_HEADERS);
   if (is_stale) return keep_silent(skb, &span, socket);
   int verdict = lock_look(skb, &span, socket, workload);
   if (verdict >= 0) return verdict;

@@ -5,7 +5,7 @@
 #include "event.h"
 
 enum socket_kind { KIND_SOCKET_OPENED = 32, KIND_SOCKET_TIED, KIND_SOCKET_HELLO, KIND_SOCKET_CLOSING, KIND_SOCKET_ANSWER, KIND_SOCKET_DENIED };
-enum denied { DENIED_HELLO = 1, DENIED_BYTES, DENIED_BEYOND };
+enum denied { DENIED_HELLO = 1, DENIED_BYTES, DENIED_BEYOND, DENIED_HEADERS };
 enum broken { BROKEN_NOT, BROKEN_HOLE, BROKEN_LATE, BROKEN_CROWDED, BROKEN_UNMET };
 
 #define HELLO_LIMIT 2048 /* bytes of a hello that are kept; a power of two */
@@ -55,7 +55,7 @@ struct socket_closing {
 };
 
 /* A packet did not leave, nor will any later one of that socket (lock.c). DENIED_HELLO: TLS of nobody whose calls are known; DENIED_BYTES:
- * TLS that no call is known of; DENIED_BEYOND: more than was let go of the calls that are. */
+ * TLS that no call is known of; DENIED_BEYOND: more than was let go of the calls that are; DENIED_HEADERS: TCP whose header was not found. */
 struct socket_denied {
   struct head head;
   __u64 cookie;
@@ -110,7 +110,8 @@ struct flow {
   __u8 broken;        /* enum broken: the counts of records are not whole */
   __u8 closing;
   __u8 answers; /* 1: TCP from a name server, which began with an answer */
-  __u8 pad[2];
+  __u8 unfollowed; /* OUT: 1: in some packets of either direction no TCP header was found */
+  __u8 pad;
 };
 
 #endif

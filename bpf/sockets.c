@@ -3,24 +3,11 @@
 
 #include "packet.h"
 
-/* One packet: where its payload is, and whose. */
-struct span {
-  u64 cookie;
-  u64 peer; /* as in flow_key */
-  u32 at;
-  u32 end;
-  u32 direction;
-  u32 sequence;
-  u8 flags;
-  u8 protocol;
-  u8 family;
-  u8 transport; /* where the TCP or UDP header begins */
-};
-
 #define FIN 1
 #define SYN 2
 #define RST 4
 #define ACK 16
+#define SYN_SENT 2 /* include/net/tcp_states.h */
 
 static u32 slot_of(struct __sk_buff *skb) {
   u64 id = bpf_skb_cgroup_id(skb);
@@ -57,12 +44,6 @@ static int copy_payload(struct __sk_buff *skb, struct span *span, u8 *data, u64 
 #include "answers.h"
 #include "hellos.h"
 
-/* One with extension headers that transport_of does not follow is not seen. 0: not ours. */
-static int find_transport(struct __sk_buff *skb, struct span *span) {
-  span->transport = transport_of(skb, &span->family, &span->protocol);
-  return span->family == 4 || span->family == 6;
-}
-
 static int find_payload(struct __sk_buff *skb, struct span *span) {
   u32 sequence = 0, transport = span->transport;
   u8 offset = 0;
@@ -72,7 +53,7 @@ static int find_payload(struct __sk_buff *skb, struct span *span) {
     span->peer = peer_of(skb, span);
     return span->at <= span->end;
   }
-  if (span->protocol != TCP) return 0;
+  if (span->protocol != TCP || span->unfollowed) return 0;
   bpf_skb_load_bytes(skb, transport + 4, &sequence, 4);
   bpf_skb_load_bytes(skb, transport + 12, &offset, 1);
   bpf_skb_load_bytes(skb, transport + 13, &span->flags, 1);
@@ -94,6 +75,23 @@ static void count_before(struct __sk_buff *skb, struct span *span, struct socket
   opened->before[1] = tcp->bytes_received;
 }
 
+/* Behind a routing header lies where it really goes, which its socket knows, as it does the ports of a packet that is not followed. */
+static void name_ports(struct __sk_buff *skb, struct span *span, struct socket_opened *opened) {
+  struct bpf_sock *sk = span->routed || span->unfollowed ? tcp_socket(skb) : 0;
+  if (!sk) {
+    bpf_skb_load_bytes(skb, span->transport, &opened->local_port, 2);
+    bpf_skb_load_bytes(skb, span->transport + 2, &opened->remote_port, 2);
+    opened->local_port = __builtin_bswap16(opened->local_port);
+    opened->remote_port = __builtin_bswap16(opened->remote_port);
+    return;
+  }
+  opened->local_port = sk->src_port;
+  opened->remote_port = __builtin_bswap16(sk->dst_port);
+  if (span->family == 4) return;
+  u32 remote[4] = {sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3]};
+  __builtin_memcpy(opened->remote, remote, sizeof(remote));
+}
+
 /* A socket's first packet out (UDP: to a peer) leaves in the thread that called connect or send. */
 static void tell_opened(struct __sk_buff *skb, struct span *span) {
   struct socket_opened opened = {};
@@ -106,10 +104,7 @@ static void tell_opened(struct __sk_buff *skb, struct span *span) {
     bpf_skb_load_bytes(skb, 8, opened.local, 16);
     bpf_skb_load_bytes(skb, 24, opened.remote, 16);
   }
-  bpf_skb_load_bytes(skb, span->transport, &opened.local_port, 2);
-  bpf_skb_load_bytes(skb, span->transport + 2, &opened.remote_port, 2);
-  opened.local_port = __builtin_bswap16(opened.local_port);
-  opened.remote_port = __builtin_bswap16(opened.remote_port);
+  name_ports(skb, span, &opened);
   opened.peer = span->peer;
   if (span->protocol == UDP) opened.quic = quic_version(skb, span);
   opened.family = span->family;
@@ -158,6 +153,21 @@ static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
   return flow_at(&key);
 }
 
+/* A TCP socket's packet whose TCP header was not found: more extension headers than are followed, or another protocol (IPsec) around it.
+ * That there was one is all that is known. */
+static void note_unfollowed(struct __sk_buff *skb, struct span *span) {
+  struct bpf_sock *sk = tcp_socket(skb);
+  struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : 0;
+  if (!tcp) return;
+  span->flags = sk->state == SYN_SENT ? SYN : 0;
+  span->sequence = tcp->snd_nxt;
+  span->protocol = TCP;
+  span->unfollowed = 1;
+  struct flow_key out = {span->cookie, 0, DIRECTION_OUT};
+  struct flow *flow = span->direction == DIRECTION_OUT ? flow_of(skb, span) : flow_at(&out);
+  if (flow) flow->unfollowed = 1;
+}
+
 /* Whether there are records to count. */
 static int take_payload(struct __sk_buff *skb, struct span *span, struct flow *flow, struct flow *back) {
   if (!flow->tls && span->protocol == TCP) look_for_hello(skb, span, flow, back);
@@ -172,8 +182,10 @@ static int take_payload(struct __sk_buff *skb, struct span *span, struct flow *f
 static int look(struct __sk_buff *skb, u32 direction) {
   struct span span = {};
   span.direction = direction;
-  if (!is_concerned(skb) || !find_transport(skb, &span) || !find_payload(skb, &span)) return 0;
+  if (!is_concerned(skb) || !find_transport(skb, &span)) return 0;
   span.cookie = bpf_get_socket_cookie(skb);
+  if (span.protocol != TCP && span.protocol != UDP) note_unfollowed(skb, &span);
+  if (!find_payload(skb, &span)) return 0;
   struct flow_key other = {span.cookie, span.peer, !direction};
   struct flow *back = flow_at(&other);
   if (direction == DIRECTION_IN && !back) return 0; /* nothing was sent there: a listening socket, or a packet to nobody */

@@ -51,7 +51,7 @@ def flow_of(raw: FlowRecord) -> Flow:
     last = tuple(raw.last[number % SIZES] for number in range(max(0, count - SIZES), count))
     first = tuple(raw.first)[: min(count, SIZES)]
     counts = (raw.wire, raw.bytes, raw.records, raw.handshake, raw.handshake_records)
-    return Flow(*counts, first, last, bool(raw.tls), BROKEN[Broken(raw.broken)])
+    return Flow(*counts, first, last, bool(raw.tls), BROKEN[Broken(raw.broken)], bool(raw.unfollowed))
 
 
 def _opened(record: bytes) -> SocketOpened:

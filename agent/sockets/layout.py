@@ -10,7 +10,7 @@ struct socket_denied { struct head head; __u64 cookie, size; __u32 why, pad; };
 struct flow_key      { __u64 cookie, peer; __u32 direction, pad; };
 struct walk          { __u32 next, remain, at, end; __u8 header[5], have, pad[2]; };
 struct flow          { __u64 wire, bytes, handshake, awaited; __u32 records, handshake_records; struct walk walk;
-                       __u16 first[SIZES], last[SIZES], cipher; __u8 tls, broken, closing, answers, pad[2]; };
+                       __u16 first[SIZES], last[SIZES], cipher; __u8 tls, broken, closing, answers, unfollowed, pad; };
 """
 
 import ctypes
@@ -108,6 +108,7 @@ class Denied(IntEnum):
     HELLO = 1
     BYTES = 2
     BEYOND = 3
+    HEADERS = 4
 
 
 class DeniedRecord(ctypes.Structure):
@@ -154,7 +155,8 @@ class FlowRecord(ctypes.Structure):
         ("broken", c_uint8),
         ("closing", c_uint8),
         ("answers", c_uint8),
-        ("pad", c_uint8 * 2),
+        ("unfollowed", c_uint8),
+        ("pad", c_uint8),
     )
 
 

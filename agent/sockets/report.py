@@ -21,9 +21,11 @@ DISPLACED = Coverage("unproven", 0, why="the kernel's counts were displaced by t
 DENIED = {
     Denied.HELLO: "TLS from an uninstrumented process or library was not let begin (uncovered: deny)",
     Denied.BYTES: "TLS that no probe reads was not let out (uncovered: deny), its connection ended",
+    Denied.HEADERS: "TCP whose headers cannot be followed was not let out",
     Denied.BEYOND: "more than was let go was kept from leaving, its connection ended",
 }
 QUIC = "QUIC"
+UNFOLLOWED = Coverage("unproven", 0, why="its packets have headers that are not followed")
 NOT_READ = Coverage("unproven", 0, why="QUIC is not read")
 
 
@@ -150,6 +152,8 @@ def counted(watched: Watched, flows: tuple[Flow, Flow] | None, counts: Counted) 
     wire = tuple(flow.wire for flow in flows)
     if watched.opened.quic:
         return Result(wire, (NOT_READ, NOT_READ), captured)
+    if any(flow.unfollowed for flow in flows):
+        return Result(wire, (UNFOLLOWED, UNFOLLOWED), captured)
     if not any(flow.tls for flow in flows):
         return Result(wire, captured=captured)
     if counts.strays:
@@ -163,6 +167,9 @@ def counted(watched: Watched, flows: tuple[Flow, Flow] | None, counts: Counted) 
 
 def notes_of(watched: Watched, result: Result, time: int) -> Iterator[Note]:
     """What a reader must know; what was said when it happened is not repeated."""
+    if UNFOLLOWED in result.coverage:
+        text = f"what was said cannot be known, since its packets' headers are not followed: {watched.who()} to {watched.where()}"
+        yield Note(watched.session, time, "connection", text, complete=False)
     if not result.gap() or watched.unread_since:
         return
     parts = (f"{one.gap} bytes {way.name.lower()}" for way, one in zip(Direction, result.coverage, strict=True) if one and one.gap)

@@ -87,7 +87,7 @@ class Flow:
     """What one direction carried. `wire`: payload; `bytes`, `records`: application-type records, bodies only, all of them.
 
     `handshake…`: of these what came before the client's first. `first`, `last`: sizes of the others, in order, as far as they were kept.
-    `broken`: why records were not all counted; "" if they were.
+    `broken`: why records were not all counted; "" if they were. `unfollowed`: some of its packets could not be read at all.
     """
 
     wire: int = 0
@@ -99,3 +99,4 @@ class Flow:
     last: tuple[int, ...] = ()
     tls: bool = False
     broken: str = ""
+    unfollowed: bool = False

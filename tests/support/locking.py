@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.ip6_options import OPTIONS
 
 from chaperone.agent.hold.layout import STALE_NS
 
 HELLO, RECORD = b"\x16\x03\x01\x00\x05hello", b"\x17\x03\x03\x00\x05bytes"
-TALKER = """
+TALKER = f"""
 import socket, sys
-peer = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+{OPTIONS}
+peer = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+if sys.argv[3:]: options(peer)
+peer.connect((sys.argv[1], int(sys.argv[2])))
 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 for line in sys.stdin:
     peer.sendall(bytes.fromhex(line))
@@ -77,10 +81,11 @@ class Talk:
 
 
 @contextmanager
-def talking(path: Path, host: str = "127.0.0.1") -> Iterator[Talk]:
+def talking(path: Path, host: str = "127.0.0.1", *options: str) -> Iterator[Talk]:
+    """`options`: its packets have some (ip6_options.py)."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as server:
-        argv = [sys.executable, "-c", TALKER, host, str(server.getsockname()[1])]
+        argv = [sys.executable, "-c", TALKER, host, str(server.getsockname()[1]), *options]
         enter = f'echo 0 > {path / "cgroup.procs"} && exec "$@"'
         with subprocess.Popen(["sh", "-c", enter, "sh", *argv], stdin=subprocess.PIPE, text=True) as talker:
             server.settimeout(SOON_S)

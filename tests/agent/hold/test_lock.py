@@ -60,9 +60,9 @@ def agent(path: Path, tracer: Tracer) -> Iterator[Agent]:
     beating.join()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_while_nobody_lives_no_tls_leaves_and_afterwards_all_of_it(path: Path, agent: Agent, host: str) -> None:
-    with talking(path, host) as talk:
+@pytest.mark.parametrize("way", [["127.0.0.1"], ["::1"], ["::1", "options"]])
+def test_while_nobody_lives_no_tls_leaves_and_afterwards_all_of_it(path: Path, agent: Agent, way: list[str]) -> None:
+    with talking(path, *way) as talk:
         talk.say(HELLO)
         talk.comes(HELLO)
         agent.falls_silent()

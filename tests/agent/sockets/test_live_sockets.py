@@ -8,6 +8,7 @@ import pytest
 from support import tls_clients
 from support.apiserver import running
 from support.c_peer import built
+from support.ip6_options import OPTIONS
 from support.kernel import skip_without_kernel
 from support.live_recording import Altered, of, recorded
 from support.tls_server import TlsServer, libssl, tls_server
@@ -89,6 +90,36 @@ def test_ipv6_is_tied_and_counted_to_the_byte(tracer: Tracer, tmp_path: Path) ->
         records = recorded(tracer, argv, "--attach", libssl())
         assert_exact(records, server)
     assert [one.remote for one in over(records)] == [f"[::1]:{server.port}"]
+
+
+def test_packets_with_options_are_tied_and_counted_to_the_byte(tracer: Tracer, tmp_path: Path) -> None:
+    """Hop-by-hop and destination options, larger than what one byte counts."""
+    program = """
+plain = options(socket.socket(socket.AF_INET6))
+plain.connect(("::1", PORT))
+tls = ssl.create_default_context(cafile=CERT).wrap_socket(plain, server_hostname="localhost")
+for size, answer in {sizes}: ask(tls, size, answer)
+tls.unwrap()
+"""
+    with tls_server(tmp_path, "::1") as server:
+        records = recorded(tracer, client(server, OPTIONS + program.format(sizes=SIZES)), "--attach", libssl(), statuses=[0])
+        assert_exact(records, server)
+
+
+def test_a_routing_header_hides_nothing(tracer: Tracer, tmp_path: Path) -> None:
+    """Segment routing (RFC 8754), which needs no right: the packets go to ::2 first, which is a stop, and then to who is connected to."""
+    program = """
+segments = bytes([0, 4, 4, 1, 1, 0, 0, 0]) + socket.inet_pton(socket.AF_INET6, "::3") + socket.inet_pton(socket.AF_INET6, "::2")
+plain = socket.socket(socket.AF_INET6)
+plain.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RTHDR, segments)
+plain.setblocking(False)
+plain.connect_ex(("::3", 443))
+"""
+    enabled = "for one in /proc/sys/net/ipv6/conf/*/seg6_enabled; do echo 1 > $one; done"
+    inside = f'ip link set lo up && ip addr add ::2 dev lo && ip addr add ::3 dev lo && {enabled} && exec "$@"'
+    argv = ["unshare", "-n", "sh", "-c", inside, "sh", sys.executable, "-c", f"import socket{program}"]
+    [one] = over(recorded(tracer, argv, statuses=[0]))
+    assert (one.remote, one.protocol) == ("[::3]:443", "tcp")
 
 
 def test_a_child_that_goes_on_with_a_connection_counts_for_it(tracer: Tracer, server: TlsServer) -> None:

@@ -1,7 +1,8 @@
 from dataclasses import replace
 
 from chaperone.agent.sockets.coverage import Coverage, Plaintext
-from chaperone.agent.sockets.report import Counted, Result, Watched, counted, is_speaking, notes_of
+from chaperone.agent.sockets.layout import Denied
+from chaperone.agent.sockets.report import DENIED, UNFOLLOWED, Counted, Result, Watched, counted, is_speaking, notes_of
 from chaperone.agent.sockets.suite import Suite, quic
 from chaperone.agent.sockets.values import Flow, SocketOpened
 from chaperone.proto.ids import ProcessId, SessionId
@@ -70,6 +71,21 @@ def test_counts_that_are_gone_or_ambiguous_prove_nothing() -> None:
     whole = (Plaintext(100, 100), Plaintext(20, 20))
     for result in (counted(watched(), None, Counted(whole)), counted(watched(), FLOWS, Counted(whole, strays=1))):
         assert {one.state for one in result.coverage if one} == {"unproven"}
+
+
+def test_what_is_not_followed_proves_nothing_wherever_it_leads() -> None:
+    elsewhere = watched("10.0.0.1:443")
+    elsewhere.clear = 0
+    result = counted(elsewhere, (Flow(unfollowed=True), Flow()), Counted((Plaintext(9, 9), Plaintext(9, 9))))
+    assert result.coverage == (UNFOLLOWED, UNFOLLOWED)
+    [note] = notes_of(elsewhere, result, 8)
+    why, who = "since its packets' headers are not followed", "/usr/bin/wget (pid 42) to 127.0.0.1:6443 (api.test)"
+    assert note.text == f"what was said cannot be known, {why}: {who}"
+    assert not note.complete
+
+
+def test_each_reason_to_deny_is_said() -> None:
+    assert set(DENIED) == set(Denied)
 
 
 def test_late_probes_do_not_take_data_for_tickets() -> None:
