@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.api_double import Answer, ApiDouble, api_double
-from support.chart import named, rendered
+from support.chart import CHART, DEPLOY, named, rendered
 from support.collectors import batch, collector, hello, send
 from support.conversations import Conversation
 from support.daemon_sets_api import daemon_sets_api
@@ -148,3 +149,15 @@ def test_a_right_that_is_missing_not_needed_or_too_wide_is_seen() -> None:
     assert len(list(problems({need, need._replace(verb="list")}, {need}))) == 1
     assert len(list(problems({Right("get", "", "pods")}, {need}))) == 2
     assert not list(problems({Right("get", "", "pods")}, {need, Right("get", "", "pods", "other", "db")}))
+
+
+def test_every_account_and_every_secret_is_in_the_list_of_keys() -> None:
+    """docs/keys.md: who holds it, how it is changed, what a leak exposes."""
+    page = (DEPLOY.parent / "docs" / "keys.md").read_text()
+    accounts = {one["metadata"]["name"] for one in rendered({"startupTaint": True}) if one["kind"] == "ServiceAccount"}
+    collector = yaml.safe_load((CHART / "values.yaml").read_text())["collector"]
+    secrets = {f"collector.{name}" for name in collector if name.endswith("Secret")}
+    secrets |= {f"collector.clickhouse.{name}" for name in collector["clickhouse"] if name.endswith("Secret")}
+    assert accounts == {f"chaperone-{who}" for who in ("agent", "collector", "certificates", "removal")} and len(secrets) == 3
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    assert [name for name in sorted(accounts | secrets) if not any(f"`{name}`" in row for row in rows)] == []
