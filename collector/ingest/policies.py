@@ -10,6 +10,7 @@ from chaperone.collector.rules.document import Policy, distinct, policies
 from chaperone.collector.settings import version
 
 DEFAULT = Path("default")  # names the pack that comes with Chaperone
+MOUNTED = "whoever changed the mounted ConfigMap or Secret (the API server's audit log knows)"
 
 
 def read_policies(paths: list[Path]) -> tuple[Policy, ...]:
@@ -65,12 +66,18 @@ def _named(path: Path, file: Path) -> str:
 
 
 def _source(path: Path, file: Path, read: tuple[Policy, ...]) -> Source:
-    author = f"chaperone {version()}" if _is_pack(path) else _owner(file)
+    author = f"chaperone {version()}" if _is_pack(path) else MOUNTED if _is_mounted(file) else _owner(file)
     return Source(text_of(file), author, tuple(policy.name for policy in read if policy.file == str(file)))
 
 
 def _is_pack(path: Path) -> bool:
     return path == DEFAULT and not path.exists()
+
+
+def _is_mounted(file: Path) -> bool:
+    """Whether a kubelet wrote it, who links each file into the folder that it exchanges (kubernetes pkg/volume/util/atomic_writer.go). Its
+    owner is root, whoever changed the object."""
+    return file.is_symlink() and (file.parent / "..data").is_symlink() and file.readlink().parts[:1] == ("..data",)
 
 
 def _owner(file: Path) -> str:
