@@ -50,7 +50,7 @@ def explanation(rules: Rules, events: Iterable[Event], call: Document) -> Iterat
 def effective_mode(rule: Rule) -> str:
     """How seriously a rule is taken, and why not more."""
     if rule.enforce is Enforce.ENFORCE and rule.mode is not Mode.ENFORCE:
-        return f"{rule.effective}: its policy says mode: {rule.mode}"
+        return f"{rule.effective}: its policy's mode is {rule.mode} here"
     return str(rule.effective) if rule.effective is Enforce.ENFORCE else f"{rule.effective}: the rule says so"
 
 

@@ -68,7 +68,7 @@ def explain(rules: Iterable[Rule], memory: Memory, event: Event) -> tuple[list[F
     for rule in rules:
         concerned = concerns(rule, event)
         if spared in rule.spares:
-            found += [Finding(rule, f"{spared} are spared: the rule does not name them", NO)] if concerned else []
+            found += [Finding(rule, f"spared ({spared}): the rule does not name it", NO)] if concerned else []
         elif rule.then and (told := _followed(rule, memory, facts)):
             found.append(told)
             memory = remember.disarmed(memory, _key(rule, facts))

@@ -43,7 +43,7 @@ def test_a_moment_that_has_not_come_is_said() -> None:
 
 def test_the_effective_mode_has_its_reason() -> None:
     recording = HEAD + "mode: record\nrules:\n- {name: a, when: 'true', do: deny, enforce: enforce}\n"
-    assert effective_mode(rules(recording)[0]) == "observe: its policy says mode: record"
+    assert effective_mode(rules(recording)[0]) == "observe: its policy's mode is record here"
     assert [effective_mode(rule) for rule in rules(EXAMPLE)] == ["enforce", "observe: the rule says so"]
 
 

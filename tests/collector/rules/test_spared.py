@@ -76,7 +76,7 @@ def test_a_rule_that_has_an_effect_says_nothing_of_them() -> None:
     for event in (call(**LEASE, verb="update"), health("/readyz")):
         assert evaluate(loaded, Memory(), event)[0] == ()
         [finding], _ = explain(loaded, Memory(), event)
-        assert finding.why.endswith("spared: the rule does not name them")
+        assert finding.why == f"spared ({kind_of(event)}): the rule does not name it"
     assert [verdict.rule for verdict in evaluate(loaded, Memory(), call(verb="update"))[0]] == ["a"]
 
 
