@@ -114,7 +114,7 @@ static void close_stream(u64 handle, u32 slot) {
   closed.positions[0] = stream->positions[0];
   closed.positions[1] = stream->positions[1];
   closed.library = stream->library;
-  if (events.ringbuf_output(&closed, sizeof(closed), BPF_RB_NO_WAKEUP)) set_aside(&key, stream);
+  if (!tell(&closed, sizeof(closed), slot)) set_aside(&key, stream);
   if (!streams.delete(&key)) count_stream(slot, 1);
   hold_positions.delete(&key);
 }

@@ -49,8 +49,15 @@ static s64 share_left(u32 slot) {
   return 2 * free - (s64)(count->sent - back->bytes);
 }
 
-/* A record of a process: whole ring but for the share. */
+/* What says that something happened: whole ring but for the share. */
 static int may_tell(u32 slot) { return share_left(slot) > 0 || has_left(RING_SIZE / 2); }
+
+/* Such a record, of that workload; 0: it was not told. */
+static int tell(void *record, u64 size, u32 slot) {
+  if (!may_tell(slot) || events.ringbuf_output(record, size, wake())) return 0;
+  count_sent(slot, size);
+  return 1;
+}
 
 /* Half of the table is for the others. */
 static int may_begin(u32 slot) {

@@ -16,17 +16,19 @@ static u32 hello_at(struct __sk_buff *skb, u32 at) {
 
 /* Only what begins as a TLS handshake is copied: of other protocols nothing leaves the node but name servers' answers. */
 static void tell_hello(struct __sk_buff *skb, struct span *span, struct flow *flow) {
-  struct socket_hello *hello = events.ringbuf_reserve(sizeof(*hello));
+  u32 slot = slot_of(skb);
+  struct socket_hello *hello = may_tell(slot) ? events.ringbuf_reserve(sizeof(*hello)) : 0;
   if (!hello) {
-    count_event_lost(slot_of(skb));
+    count_event_lost(slot);
     return;
   }
-  hello->head = head_of_packet(KIND_SOCKET_HELLO, 0);
+  hello->head = head_of_packet(KIND_SOCKET_HELLO, slot);
   hello->cookie = span->cookie;
   hello->position = flow->wire;
   hello->direction = span->direction;
   hello->kept = copy_payload(skb, span, hello->data, sizeof(hello->data));
   events.ringbuf_submit(hello, wake());
+  count_sent(slot, sizeof(*hello));
 }
 
 /* The suite in a ServerHello (RFC 8446 §4.1.3): record head 5, message head 4, version 2, random 32, a session id behind its size. */

@@ -85,7 +85,7 @@ static int lock_deny(struct __sk_buff *skb, struct lock_socket *socket, u32 why)
     denied.cookie = bpf_get_socket_cookie(skb);
     denied.size = skb->len;
     denied.why = why;
-    if (events.ringbuf_output(&denied, sizeof(denied), wake())) count_event_lost(denied.head.workload);
+    if (!tell(&denied, sizeof(denied), denied.head.workload)) count_event_lost(denied.head.workload);
     socket->denied = why;
   }
   return lock_drop();

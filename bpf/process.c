@@ -10,9 +10,8 @@ static struct process process_of(u64 task, u32 kind, u32 slot) {
   return process;
 }
 
-static void tell(struct process *process, u32 slot) {
-  if (may_tell(slot) && !events.ringbuf_output(process, sizeof(*process), wake())) count_sent(slot, sizeof(*process));
-  else count_event_lost(slot);
+static void tell_process(struct process *process, u32 slot) {
+  if (!tell(process, sizeof(*process), slot)) count_event_lost(slot);
 }
 
 #define DEPTH 64 /* folders and mounts of a path */
@@ -78,7 +77,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx) {
   if (read_kernel_u32(child, TASK_PID) != read_kernel_u32(child, TASK_TGID)) return 0;
   inherit_look(ctx->args[0], child);
   struct process process = process_of(child, KIND_FORK, slot);
-  tell(&process, slot);
+  tell_process(&process, slot);
   return 0;
 }
 
@@ -92,6 +91,6 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx) {
   struct process process = process_of(task, KIND_EXIT, slot);
   process.status = read_kernel_u32(signal, SIGNAL_GROUP_EXIT_CODE);
   if (!process.status) process.status = read_kernel_u32(task, TASK_EXIT_CODE);
-  tell(&process, slot);
+  tell_process(&process, slot);
   return 0;
 }

@@ -112,17 +112,16 @@ static void tell_opened(struct __sk_buff *skb, struct span *span) {
   opened.late = span->protocol == TCP && !(span->flags & SYN);
   if (opened.late) count_before(skb, span, &opened);
   u32 slot = opened.head.workload;
-  if (may_tell(slot) && !events.ringbuf_output(&opened, sizeof(opened), wake())) count_sent(slot, sizeof(opened));
-  else count_event_lost(slot);
+  if (!tell(&opened, sizeof(opened), slot)) count_event_lost(slot);
 }
 
-static void tell_closing(struct span *span, struct flow *out) {
+static void tell_closing(struct __sk_buff *skb, struct span *span, struct flow *out) {
   if (!out || out->closing) return;
   out->closing = 1;
   struct socket_closing closing = {};
-  closing.head = head_of_packet(KIND_SOCKET_CLOSING, 0);
+  closing.head = head_of_packet(KIND_SOCKET_CLOSING, slot_of(skb));
   closing.cookie = span->cookie;
-  if (events.ringbuf_output(&closing, sizeof(closing), wake())) count_event_lost(0);
+  if (!tell(&closing, sizeof(closing), closing.head.workload)) count_event_lost(closing.head.workload);
 }
 
 /* Move `at` behind what was counted before. A hole inside a body leaves the records' count whole; 0: nothing new. */
@@ -192,7 +191,7 @@ static int look(struct __sk_buff *skb, u32 direction) {
   if (direction == DIRECTION_OUT && (span.flags & (SYN | ACK)) == (SYN | ACK)) return 0; /* of no socket yet, in anybody's thread */
   struct flow *flow = flow_of(skb, &span);
   if (!flow) return 0;
-  if (span.flags & (FIN | RST)) tell_closing(&span, direction == DIRECTION_OUT ? flow : back);
+  if (span.flags & (FIN | RST)) tell_closing(skb, &span, direction == DIRECTION_OUT ? flow : back);
   if (span.at >= span.end || (span.protocol == TCP && !is_new(flow, &span))) return 0;
   return take_payload(skb, &span, flow, back);
 }
@@ -211,7 +210,7 @@ int on_records_out(struct __sk_buff *skb) {
   struct flow *flow = flows.lookup(&key);
   if (!flow) return 1;
   int more = take_records(skb, flow, 0);
-  if (flow->awaited == MET) tell_tied(key.cookie);
+  if (flow->awaited == MET) tell_tied(key.cookie, slot_of(skb));
   if (!more) return 1;
   records.call(skb, DIRECTION_OUT);
   flow->broken = BROKEN_CROWDED;

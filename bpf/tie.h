@@ -44,7 +44,7 @@ static u64 awaited(void) {
 #define MET (1ULL << 63) /* the size of no write */
 
 /* A record of that write left on this socket. */
-static void tell_tied(u64 cookie) {
+static void tell_tied(u64 cookie, u32 slot) {
   u64 task = bpf_get_current_task();
   struct pending *pending = writing.lookup(&task);
   if (!pending) return;
@@ -52,10 +52,10 @@ static void tell_tied(u64 cookie) {
   pending->cookie = cookie;
   if (ties.lookup(&tie)) return;
   struct socket_tied tied = {};
-  tied.head = head_of_task(task, KIND_SOCKET_TIED, 0);
+  tied.head = head_of_task(task, KIND_SOCKET_TIED, slot);
   tied.handle = tie.handle;
   tied.cookie = cookie;
   u8 one = 1;
-  if (events.ringbuf_output(&tied, sizeof(tied), wake())) count_event_lost(0);
-  else ties.update(&tie, &one);
+  if (tell(&tied, sizeof(tied), slot)) ties.update(&tie, &one);
+  else count_event_lost(slot);
 }

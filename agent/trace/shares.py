@@ -6,7 +6,7 @@ from chaperone.agent.sockets.layout import SocketKind
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Head, Kind, Taken
 
-COUNTED = frozenset({Kind.BYTES, Kind.LOST, Kind.EXEC, Kind.FORK, Kind.EXIT, SocketKind.OPENED, SocketKind.ANSWER})  # as the kernel counts
+COUNTED = frozenset({*Kind, *SocketKind})  # as the kernel counts; not what is told of cgroups
 
 
 class Shares:

@@ -1,7 +1,11 @@
 """One workload floods while nobody looks into the ring: it alone loses, and says how much; nine others are whole."""
 
+import socket
+import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from support import tls_clients
 from support.kernel import Seen, Workload, governed, skip_without_kernel
 from support.tls_server import TlsServer, libssl, tls_server
 
+from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied
 from chaperone.agent.trace.layout import Governed
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 from chaperone.agent.trace.values import Lost, ProcessExit, TlsLost
@@ -18,6 +23,13 @@ pytestmark = pytest.mark.kernel
 OTHERS = 9
 FLOOD = [(60_000, 10)] * 100
 LITTLE = [(150, 200)] * 12
+# TLS that never comes further than a hello of 2 KiB.
+HELLOS = """
+import socket, sys
+hello = bytes.fromhex("16030107fb010007f70303") + bytes(2037)
+for _ in range(3000):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as one: one.sendall(hello)
+"""
 RING = TracerSettings(ring_pages=512)  # 2 MiB
 
 
@@ -84,3 +96,41 @@ def test_what_was_read_is_room_again(server: TlsServer) -> None:
         seen = hog.rest(seen)
         lost = sum(value.size for value in seen.of(TlsLost))
     assert lost < 4_000_000, "six megabytes went through a share of less than two"
+
+
+def test_a_flood_of_hellos_costs_nobody_else_anything(server: TlsServer) -> None:
+    with Tracer(RING) as tracer, ExitStack() as stack:
+        workloads = [stack.enter_context(governed(tracer)) for _ in range(1 + OTHERS)]
+        tracer.attach(libssl())
+        with swallowing() as port:
+            assert workloads[0].start([sys.executable, "-c", HELLOS, str(port)]).wait(60) == 0
+        command = tls_clients.command(tls_clients.SYNC.format(sizes=LITTLE), server.port, server.certificate)
+        processes = [workload.start(command) for workload in workloads[1:]]
+        assert [process.wait(60) for process in processes] == [0] * OTHERS
+        seen = workloads[0].rest()
+        lost = [tracer.lost_of(number) for number in range(2 + OTHERS)]
+    assert lost[1].events and [lost[0], *lost[2:]] == [Lost()] * (1 + OTHERS)
+    assert {process.pid for process in processes} <= {value.pid for value in seen.of(ProcessExit)}
+    cookies = {value.cookie for value in seen.of(SocketOpened) if value.workload > 1}
+    told = Counter(value.cookie for value in seen.of(SocketHello) if value.cookie in cookies)
+    assert (len(cookies), set(told.values())) == (OTHERS, {2})
+    assert cookies == {value.cookie for value in seen.of(SocketTied)} == cookies & {value.cookie for value in seen.of(SocketClosing)}
+
+
+@contextmanager
+def swallowing() -> Iterator[int]:
+    """A port that takes whatever comes."""
+
+    def take() -> None:
+        with suppress(OSError):
+            while True:
+                with listener.accept()[0] as one:
+                    while one.recv(65536):
+                        pass
+
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        threading.Thread(target=take, daemon=True).start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)

@@ -1,5 +1,6 @@
 import ctypes
 
+from chaperone.agent.groups.layout import GroupKind
 from chaperone.agent.trace.layout import Head, Kind, Taken
 from chaperone.agent.trace.shares import Shares
 
@@ -38,7 +39,7 @@ def test_the_kernel_is_told_once_for_all_that_was_taken() -> None:
 def test_what_the_kernel_does_not_count_is_not_counted() -> None:
     kernel = Kernel()
     shares = Shares(kernel)  # type: ignore[arg-type]
-    took(shares, Kind.CLOSED, 3, 100)
+    took(shares, GroupKind.ENTERED, 3, 100)
     took(shares, 99, 3, 100)
     shares.tell()
     assert kernel.stored == []
