@@ -23,6 +23,7 @@ OF_KERNEL = {
     "events": "events of processes and connections did not fit into the kernel's ring",
     "streams": "TLS calls belong to streams beyond the kernel's table",
     "calls": "TLS calls had begun before the probes were in place",
+    "packets": "packets belong to connections beyond the kernel's table",
     "connects": "connects were told to nobody, too many at once",
 }
 

@@ -66,6 +66,25 @@ static int may_begin(u32 slot) {
   return is_alone() || !count || !back || (s64)(count->begun - count->ended - back->streams) < STREAMS / 2;
 }
 
+#define FLOWS 65536
+
+/* As may_begin, of connections. */
+static int may_watch(u32 slot) {
+  struct counters *count = counters.lookup(&slot);
+  struct taken *back = taken.lookup(&slot);
+  return is_alone() || !count || !back || (s64)(count->flows - back->flows) < FLOWS / 2;
+}
+
+static void count_flow(u32 slot, s64 number) {
+  struct counters *count = counters.lookup(&slot);
+  if (count) __sync_fetch_and_add(&count->flows, number);
+}
+
+static void count_packet_lost(u32 slot) {
+  struct counters *count = counters.lookup(&slot);
+  if (count) __sync_fetch_and_add(&count->packets, 1);
+}
+
 /* What we would like: `bpf_probe_read_user(data, tls->kept, from)`. The verifier: "R2 min value is negative" or
  * "unbounded memory access": it forgets a bound that was compared in another register. The mask keeps the bound in
  * the register that is passed, minus one so that a full record does not become an empty one (5.10, 6.1, 6.12, 6.18). */

@@ -21,9 +21,17 @@ static u64 peer_of(struct __sk_buff *skb, struct span *span) {
 
 static struct flow *flow_at(struct flow_key *key) { return key->peer ? datagrams.lookup(key) : flows.lookup(key); }
 
-static void begin_flow(struct flow_key *key, struct flow *fresh) {
-  if (key->peer) datagrams.update(key, fresh);
-  else flows.update(key, fresh);
+/* 0: there is no place for it. */
+static int begin_flow(struct flow_key *key, struct flow *fresh) {
+  if (key->peer) return !datagrams.update(key, fresh);
+  if (!may_watch(fresh->workload) || flows.update(key, fresh)) return 0;
+  count_flow(fresh->workload, 1);
+  return 1;
+}
+
+/* It could not be told: its next packet is its first once more. Of UDP, one datagram is often all there is. */
+static void drop_flow(struct flow_key *key, u32 slot) {
+  if (!key->peer && !flows.delete(key)) count_flow(slot, -1);
 }
 
 #define QUIC_SMALLEST 1200 /* RFC 9000 §14.1: of a datagram with a client's Initial */

@@ -90,22 +90,25 @@ struct stream {
 #define CLOSED (1ULL << 63) /* no address of user space */
 
 /* Of one workload. What could not be done, counted: see `Lost` in agent/trace/values.py; what it has used of the ring and of the
- * table of streams, all in all. */
+ * tables of streams and flows, all in all. */
 struct counters {
   __u64 chunks;
   __u64 events;
   __u64 streams;
   __u64 calls;
   __u64 connects;
+  __u64 packets;
   __u64 sent;  /* bytes of records */
   __u64 begun; /* streams */
   __u64 ended; /* of these, by a program here */
+  __u64 flows; /* directions of TCP connections, put into their table */
 };
 
 /* Of one workload: what user space has taken out again. */
 struct taken {
   __u64 bytes;
   __u64 streams;
+  __u64 flows;
 };
 
 struct governed {

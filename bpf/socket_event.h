@@ -112,6 +112,7 @@ struct flow {
   __u8 answers; /* 1: TCP from a name server, which began with an answer */
   __u8 unfollowed; /* OUT: 1: in some packets of either direction no TCP header was found */
   __u8 pad;
+  __u64 workload; /* slot */
 };
 
 #endif

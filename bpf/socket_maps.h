@@ -6,9 +6,9 @@ BPF_TABLE("lru_hash", u64, struct pending, writing, 16384);
 /* A tie that user space knows. LRU, so that one is told again at worst. */
 BPF_TABLE("lru_hash", struct tie, u8, ties, 65536);
 
-/* Cookie and direction of TCP -> what it carried; from the first packet (here) until user space has counted it. LRU: beyond the limit the
- * connection quiet longest loses its counts, which user space finds missing. */
-BPF_TABLE("lru_hash", struct flow_key, struct flow, flows, 65536);
+/* Cookie and direction of TCP -> what it carried; from the first packet (here) until user space has counted it, or its beginning could not be
+ * told. A workload has half of it at most (copy.h): more connections are not looked at, which is counted. */
+BPF_HASH(flows, struct flow_key, struct flow, FLOWS);
 
 /* The same of UDP, by peer too. One socket may have any number of peers: they displace each other and no TCP. */
 BPF_TABLE("lru_hash", struct flow_key, struct flow, datagrams, 16384);

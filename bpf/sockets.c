@@ -93,7 +93,7 @@ static void name_ports(struct __sk_buff *skb, struct span *span, struct socket_o
 }
 
 /* A socket's first packet out (UDP: to a peer) leaves in the thread that called connect or send. */
-static void tell_opened(struct __sk_buff *skb, struct span *span) {
+static int tell_opened(struct __sk_buff *skb, struct span *span) {
   struct socket_opened opened = {};
   opened.head = head_of_task(bpf_get_current_task(), KIND_SOCKET_OPENED, slot_of(skb));
   opened.cookie = span->cookie;
@@ -111,8 +111,9 @@ static void tell_opened(struct __sk_buff *skb, struct span *span) {
   opened.protocol = span->protocol;
   opened.late = span->protocol == TCP && !(span->flags & SYN);
   if (opened.late) count_before(skb, span, &opened);
-  u32 slot = opened.head.workload;
-  if (!tell(&opened, sizeof(opened), slot)) count_event_lost(slot);
+  if (tell(&opened, sizeof(opened), opened.head.workload)) return 1;
+  count_event_lost(opened.head.workload);
+  return 0;
 }
 
 static void tell_closing(struct __sk_buff *skb, struct span *span, struct flow *out) {
@@ -143,12 +144,17 @@ static int is_new(struct flow *flow, struct span *span) {
 static struct flow *flow_of(struct __sk_buff *skb, struct span *span) {
   struct flow_key key = {span->cookie, span->peer, span->direction};
   struct flow *flow = flow_at(&key);
-  if (flow || !slot_of(skb)) return flow;
+  u32 slot = slot_of(skb);
+  if (flow || !slot) return flow;
   struct flow fresh = {};
+  fresh.workload = slot;
   fresh.walk.next = span->sequence;
   if (span->protocol == TCP && !(span->flags & SYN)) fresh.broken = BROKEN_LATE;
-  begin_flow(&key, &fresh);
-  if (span->direction == DIRECTION_OUT) tell_opened(skb, span);
+  if (!begin_flow(&key, &fresh)) {
+    count_packet_lost(slot);
+    return 0;
+  }
+  if (span->direction == DIRECTION_OUT && !tell_opened(skb, span)) drop_flow(&key, slot);
   return flow_at(&key);
 }
 

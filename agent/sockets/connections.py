@@ -5,6 +5,7 @@ A connection is counted a moment after its first FIN or RST, when what was still
 a packet shows: it is over when it was quiet for a while.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ from chaperone.proto.records import Direction, NameAnswer, Record
 SETTLE_NS = 300_000_000  # behind a FIN, for the rest to come
 SUSPECT_NS = 200_000_000  # between a record and its tie lies one poll of the ring
 QUIET_NS = 10_000_000_000
-LIMIT = 65536  # connections at once, as the kernel's tables
+LIMIT = 16_000  # TCP connections at once of one session, a few less than the kernel lets one workload have (bpf/copy.h)
 DATAGRAMS = 16384  # of these UDP
 
 
@@ -44,6 +45,7 @@ class Connections:
         self.lineage, self.kernel, self.apiservers = lineage, kernel, apiservers
         self.ties = Ties(self._addresses, self._leads_elsewhere)
         self._open: dict[int, Watched] = {}
+        self._tcp: defaultdict[SessionId, dict[int, None]] = defaultdict(dict)  # cookies, the oldest first
         self._closing: dict[int, int] = {}  # cookie → time of the first FIN or RST
         self._untied: dict[int, int] = {}  # cookie of TLS without a stream → since when it speaks; 0: not yet
         self._quiet: dict[int, tuple[int, int]] = {}  # cookie of UDP → since when, at how many bytes; the longest first
@@ -113,6 +115,7 @@ class Connections:
                 table.pop(cookie, None)
             self.ties.forget(cookie)
             self.kernel.forget(cookie)
+        self._tcp.pop(session, None)
         self.ties.forget_session(session, self.lineage.forget(session))
 
     def _of(self, session: SessionId | None) -> list[int]:
@@ -121,8 +124,6 @@ class Connections:
     def _begin(self, value: SocketOpened) -> Iterator[Record]:
         if value.protocol == "udp" and len(self._quiet) >= DATAGRAMS:
             yield from self._finish(next(iter(self._quiet)), value.time)
-        elif len(self._open) >= LIMIT:
-            yield from self._finish(next(iter(self._open)), value.time)
         key = (value.pid, value.started)
         if not value.late and key not in self.lineage.living and value.workload in self.lineage.sessions:
             yield from self.lineage.met(key, value.workload, value.time)
@@ -131,6 +132,9 @@ class Connections:
         if value.late and process and process.session != session:
             process = None
         session = process.session if process else session
+        if value.protocol == "tcp":
+            yield from self._make_room(session, value.time)
+            self._tcp[session][value.cookie] = None
         watched = self._open[value.cookie] = Watched(value, session, process, self.apiservers.get(session, frozenset()))
         if value.protocol == "udp":
             self._quiet[value.cookie] = (value.time, 0)
@@ -140,6 +144,11 @@ class Connections:
         else:
             yield watched.record()
             yield from watched.joined()
+
+    def _make_room(self, session: SessionId, time: int) -> Iterator[Record]:
+        """One that has too many loses its own oldest; where that goes on, it is joined late."""
+        if len(self._tcp[session]) >= LIMIT:
+            yield from self._finish(next(iter(self._tcp[session])), time)
 
     def _adopt(self, cookie: int, key: tuple[int, int]) -> None:
         """A packet of a connection that was open before may leave in anybody's thread; who writes TLS to it is whose it is."""
@@ -208,7 +217,7 @@ class Connections:
             sent = client_bytes(flows[Direction.OUT], watched.suite) - (known.reached - known.early)
             yield from self.ties.match(Untied(cookie, watched.process.process, watched.opened.time, sent), time)
         del self._open[cookie]
-        for table in (self._closing, self._untied, self._quiet):
+        for table in (self._closing, self._untied, self._quiet, self._tcp.get(watched.session, {})):
             table.pop(cookie, None)
         if untied and flows and is_speaking(flows[Direction.OUT], watched.suite) and not self.ties.on(cookie) and self._is_certain(watched):
             yield from self._unread(watched, time)

@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chaperone.agent.sockets.decode import flow_of
@@ -51,10 +51,17 @@ class SocketHooks:
         out, into = (self.kernel.entry(_table(key), FlowRecord, key) for key in _keys(cookie))
         return (flow_of(out), flow_of(into or FlowRecord())) if out else None
 
-    def forget(self, cookie: int) -> None:
-        """The connection is over and counted."""
+    def forget(self, cookie: int) -> Iterator[int]:
+        """The connection is over and counted: the workload of each direction of TCP that there was."""
         for key in _keys(cookie):
-            self.kernel.remove(_table(key), key)
+            found = self.kernel.entry(_table(key), FlowRecord, key)
+            if self.kernel.remove(_table(key), key) and found and not key.peer:
+                yield found.workload
+
+    def of_workload(self, workload: int) -> list[int]:
+        """The TCP sockets of which the kernel counts something for a workload."""
+        found = ((key.cookie, self.kernel.entry("flows", FlowRecord, key)) for key in self.kernel.entries("flows", FlowKey))
+        return [cookie for cookie, flow in found if flow and flow.workload == workload]
 
 
 def _table(key: FlowKey) -> str:

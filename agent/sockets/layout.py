@@ -10,7 +10,8 @@ struct socket_denied { struct head head; __u64 cookie, size; __u32 why, pad; };
 struct flow_key      { __u64 cookie, peer; __u32 direction, pad; };
 struct walk          { __u32 next, remain, at, end; __u8 header[5], have, pad[2]; };
 struct flow          { __u64 wire, bytes, handshake, awaited; __u32 records, handshake_records; struct walk walk;
-                       __u16 first[SIZES], last[SIZES], cipher; __u8 tls, broken, closing, answers, unfollowed, pad; };
+                       __u16 first[SIZES], last[SIZES], cipher; __u8 tls, broken, closing, answers, unfollowed, pad;
+                       __u64 workload; };
 """
 
 import ctypes
@@ -157,6 +158,7 @@ class FlowRecord(ctypes.Structure):
         ("answers", c_uint8),
         ("unfollowed", c_uint8),
         ("pad", c_uint8),
+        ("workload", c_uint64),
     )
 
 

@@ -1,4 +1,4 @@
-"""What user space has taken out of the kernel's ring and table of streams, by workload: bpf/copy.h bounds each workload by it."""
+"""What user space has taken out of the kernel's ring and its tables of streams and flows, by workload: bpf/copy.h bounds each by it."""
 
 from collections import Counter
 
@@ -16,6 +16,7 @@ class Shares:
         self.kernel = kernel
         self._bytes: Counter[int] = Counter()
         self._streams: Counter[int] = Counter()
+        self._flows: Counter[int] = Counter()
         self._changed: set[int] = set()
 
     def took(self, address: int, size: int) -> None:
@@ -30,8 +31,16 @@ class Shares:
         self._streams[workload] += 1
         self._changed.add(workload)
 
+    def forgot(self, workload: int) -> None:
+        """A direction of a connection was taken out of the table."""
+        self._flows[workload] += 1
+        self._changed.add(workload)
+
     def tell(self) -> None:
         """Let the kernel know, once for all that was taken."""
         for workload in self._changed:
-            self.kernel.store("taken", Taken(self._bytes[workload], self._streams[workload]), workload)
+            self.kernel.store("taken", self._taken(workload), workload)
         self._changed.clear()
+
+    def _taken(self, workload: int) -> Taken:
+        return Taken(self._bytes[workload], self._streams[workload], self._flows[workload])

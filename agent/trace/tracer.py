@@ -159,6 +159,8 @@ class Tracer:
         self.gaps.forget_workload(workload)
         for key, stream in self._streams_of(workload):
             self._remove(key, stream)
+        for cookie in self.sockets.of_workload(workload):
+            self.forget(cookie)
 
     def govern_area(self, cgroup: Path) -> int:
         """Record each cgroup in this one as a workload of its own, from its first process on: see `cgroups`. A number below 0."""
@@ -187,7 +189,8 @@ class Tracer:
 
     def forget(self, cookie: int) -> None:
         """The connection is over and counted."""
-        self.sockets.forget(cookie)
+        for workload in self.sockets.forget(cookie):
+            self.shares.forgot(workload)
 
     def attach(self, file: str | Path | int) -> Attached | NotCovered:
         """Probe the TLS functions of an ELF file, by path or open descriptor (which stays the caller's). Idempotent."""
@@ -243,7 +246,7 @@ class Tracer:
 
     def _counted(self, slot: int) -> Lost:
         raw = self.kernel.entry("counters", Counters, slot) or Counters()
-        return Lost(raw.chunks, raw.events, raw.streams, raw.calls, raw.connects)
+        return Lost(raw.chunks, raw.events, raw.streams, raw.calls, raw.connects, raw.packets)
 
     def _begin(self) -> None:
         self.kernel.check_layout()

@@ -157,7 +157,8 @@ class Lost:
     `chunks`: records that did not fit or could not be copied (each is also a TlsLost with its bytes);
     `events`: process and close records that did not fit; `streams`: calls on TLS objects beyond the map's limit;
     `calls`: returns whose entry was not seen (the call began before the probes were there);
-    `connects`: of processes that were not looked into, of which nobody at the gate could be told.
+    `connects`: of processes that were not looked into, of which nobody at the gate could be told;
+    `packets`: of TCP connections beyond the map's limit, which are not looked at.
     """
 
     chunks: int = 0
@@ -165,3 +166,4 @@ class Lost:
     streams: int = 0
     calls: int = 0
     connects: int = 0
+    packets: int = 0

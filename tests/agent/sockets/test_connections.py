@@ -180,6 +180,20 @@ def test_peers_without_number_displace_each_other_and_no_tcp(kept: Kept, monkeyp
     assert set(kept.connections._open) == {9, of_peer(9, 13), of_peer(9, 14)}
 
 
+def test_one_session_with_too_many_connections_loses_its_own_oldest(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIMIT", 2)
+    kept.lineage.sessions[2] = SessionId("other")
+    kept.flows[10] = (Flow(40), Flow())
+    kept.take(replace(OPENED, workload=2, started=8, late=True))
+    loud = [replace(OPENED, cookie=cookie, time=cookie) for cookie in range(10, 14)]
+    over = [record for record in kept.take(*loud) if isinstance(record, Connection) and record.ended]
+    assert [(one.cookie, one.ended, one.wire_out) for one in over] == [(10, 12, 40), (11, 13, 0)]
+    assert set(kept.connections._open) == {9, 12, 13}
+    kept.take(SocketClosing(12, 20))
+    assert [one.cookie for one in kept.connections.look(21 + SETTLE_NS) if isinstance(one, Connection)] == [12]
+    assert not [one for one in kept.take(replace(OPENED, cookie=14)) if isinstance(one, Connection) and one.ended]
+
+
 def test_the_peer_that_was_quiet_longest_goes_first(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DATAGRAMS", 2)
     first, second, third = (replace(OPENED, cookie=of_peer(9, peer), time=peer, protocol="udp") for peer in (10, 11, 12))
