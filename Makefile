@@ -42,6 +42,7 @@ lint: setup ## ruff, mypy, import contracts
 bench: setup $(PEER)/.ready ## ratios taken side by side in one run; as root, the probes' cost too
 	$(BIN)/python bench/decode.py --peer $(PEER)
 	$(BIN)/python bench/capture.py
+	$(BIN)/python bench/node.py
 	$(BIN)/python bench/rules.py
 	$(BIN)/python bench/verdicts.py --peer $(PEER)
 

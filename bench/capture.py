@@ -10,12 +10,12 @@ Of each program one process runs in a governed cgroup and one outside; they take
     unmonitored    a process outside every governed cgroup while capture runs
 
 Times are the program's CPU time, system time included; ratios are to "no probe" of the same size, best of the rounds,
-since other work disturbs. Every call must have come out of the ring, and none been lost; so too at a steady 1,000 calls
-a second, and when 200 MB are written and read in a second.
+since other work disturbs. Every call must have come out of the ring, and none been lost. Here nobody does more with what comes
+out of it: what the whole agent costs, and what it loses at given rates, is what bench/node.py measures.
 """
 
 import sys
-import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -34,7 +34,6 @@ from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, TlsBytes, TlsLost
 
 SIZES = {100: 10_000, 16_384: 2_000}  # bytes → pairs in a round
-LOADS = {"1,000 calls/s": (100, 2_500, 500), "200 MB/s": (16_384, 12_200, 6_100)}  # a pair is two calls: size, pairs, pairs a second
 CONNECTS = 2_000
 EMPTY = "".join(f"int {name}(void *ctx) {{ return 0; }}\n" for name in sorted({n for pair in (OPENSSL | GO).values() for n in pair if n}))
 
@@ -45,27 +44,22 @@ class Count:
 
     tracer: Tracer
     calls: int = 0
-    size: int = 0
     lost: int = 0
-    cpu_s: float = 0.0  # of this process
-    parts: dict[int, tuple[int, float]] = field(default_factory=dict)  # size → calls, cpu_s
+    parts: Counter[int] = field(default_factory=Counter)  # calls by size
 
-    def capture(self, program: Measured, size: int, pairs: int, rate: int = 0) -> float:
-        """One round, and what reading it took of the processor here."""
-        calls, before = self.calls, time.process_time()
-        found = program.measure(size, pairs, self.poll, rate)
+    def capture(self, program: Measured, size: int, pairs: int) -> float:
+        """One round."""
+        calls = self.calls
+        found = program.measure(size, pairs, self.poll)
         for _ in range(3):
             self.poll()
-        had, used_s = self.parts.get(size, (0, 0.0))
-        self.parts[size] = had + self.calls - calls, used_s + time.process_time() - before
+        self.parts[size] += self.calls - calls
         return found
 
     def poll(self) -> None:
         """As the agent does."""
         for value in self.tracer.poll(2):
-            if isinstance(value, TlsBytes):
-                self.calls += 1
-                self.size += len(value.data)
+            self.calls += isinstance(value, TlsBytes)
             self.lost += isinstance(value, TlsLost)
 
 
@@ -109,20 +103,7 @@ def report(name: str, found: dict[str, dict[int, float]], count: Count, rounds: 
         for variant, times in found.items():
             bare = found["no probe"][size]
             print(f"  {variant:14} {times[size] / 1000:8.2f} us  x{times[size] / bare:.2f}  {(times[size] - bare) / 1000:+.2f} us")
-        calls, used_s = count.parts[size]
-        each = used_s / max(1, calls)
-        print(f"  captured {calls} of {2 * pairs * rounds} calls; to take them from the ring, processor time of the agent:")
-        print(f"  {each * 1e6:.1f} ms per 1000 calls, {each * 1e9 / size:.1f} ms per MB; lost {count.lost}")
-
-
-def loaded(name: str, program: Measured, tracer: Tracer) -> None:
-    """Nothing may be lost at these rates."""
-    for load, (size, pairs, rate) in LOADS.items():
-        count, began = Count(tracer), time.monotonic()
-        count.capture(program, size, pairs, rate)
-        took = time.monotonic() - began
-        print(f"{name} at {load}: {count.calls / took:,.0f} calls/s and {count.size / took / 1e6:,.1f} MB/s for {took:.1f} s, ", end="")
-        print(f"captured {count.size:,} of {2 * size * pairs:,} bytes, lost {count.lost}")
+        print(f"  captured {count.parts[size]} of {2 * pairs * rounds} calls; lost {count.lost}")
 
 
 def connecting(rounds: int) -> None:
@@ -145,12 +126,6 @@ def connecting(rounds: int) -> None:
             one.end()
 
 
-def rss_anon() -> int:
-    """KiB of this process's own memory."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
-
-
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with TemporaryDirectory() as directory:
@@ -160,8 +135,7 @@ def main() -> None:
                 for one in (inside, outside):
                     one.measure(100, 10)
                 report(name, *compared(tracer, inside, outside, rounds), rounds)
-                loaded(name, inside, tracer)
-                print(f"kernel {tracer.lost}; agent RssAnon {rss_anon() / 1024:.1f} MiB")
+                print(f"kernel {tracer.lost}")
                 for one in (inside, outside):
                     one.end()
     connecting(rounds)

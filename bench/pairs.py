@@ -13,7 +13,7 @@ from support.go_peer import STRIPPED, built
 from support.kernel import entering
 
 OPENSSL = """
-import socket, ssl, sys, threading, time
+import os, socket, ssl, sys, threading, time
 left, right = socket.socketpair()
 server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); server.load_cert_chain(sys.argv[1], sys.argv[2])
 ends = []
@@ -21,14 +21,14 @@ thread = threading.Thread(target=lambda: ends.append(server.wrap_socket(right, s
 thread.start()
 tls = ssl._create_unverified_context().wrap_socket(left)
 thread.join()
-peer = ends[0]
+peer, text = ends[0], os.urandom(1 << 19).hex().encode()
 for line in sys.stdin:
     size, pairs, rate = map(int, line.split())
-    data = b"x" * size
     begun, began = time.monotonic(), time.process_time_ns()
     for number in range(pairs):
         if rate and (early := begun + number / rate - time.monotonic()) > 0: time.sleep(early)
-        tls.send(data); left_to_read = size
+        at = number * 4099 % (len(text) - size)
+        tls.send(text[at : at + size]); left_to_read = size
         while left_to_read: left_to_read -= len(peer.recv(left_to_read))
     print((time.process_time_ns() - began) / pairs, flush=True)
 """
