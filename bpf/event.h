@@ -90,7 +90,7 @@ struct stream {
 #define CLOSED (1ULL << 63) /* no address of user space */
 
 /* Of one workload. What could not be done, counted: see `Lost` in agent/trace/values.py; what it has used of the ring and of the
- * tables of streams and flows, all in all. */
+ * tables of streams, flows and calls, all in all. */
 struct counters {
   __u64 chunks;
   __u64 events;
@@ -102,6 +102,8 @@ struct counters {
   __u64 begun; /* streams */
   __u64 ended; /* of these, by a program here */
   __u64 flows; /* directions of TCP connections, put into their table */
+  __u64 entered;  /* calls, put into theirs */
+  __u64 returned; /* of these, taken out by a program here */
 };
 
 /* Of one workload: what user space has taken out again. */
@@ -109,6 +111,7 @@ struct taken {
   __u64 bytes;
   __u64 streams;
   __u64 flows;
+  __u64 calls;
 };
 
 struct governed {

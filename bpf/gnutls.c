@@ -33,7 +33,7 @@ static int gnutls_enter(struct pt_regs *ctx, u32 direction) {
   if (direction == DIRECTION_OUT) about_to_write(ctx->di, ctx->dx);
   struct call_key key = openssl_call(ctx, ctx->sp);
   struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, ctx->dx, ctx->sp, slot, direction, ctx->dx, ctx->ip};
-  calls.update(&key, &call);
+  begin_call(&key, &call);
   begin_handshake(slot, ctx->di);
   if (direction == DIRECTION_OUT) {
     struct stream_key at = stream_key_of(call.handle);

@@ -22,7 +22,7 @@ static int go_enter(struct pt_regs *ctx, u32 direction) {
   if (direction == DIRECTION_OUT) about_to_write(ctx->ax, ctx->cx);
   struct call_key key = go_call(ctx, goroutine_depth(ctx));
   struct call call = {bpf_ktime_get_boot_ns(), ctx->ax, ctx->bx, 0, ctx->sp, slot, direction, ctx->cx, ctx->ip};
-  calls.update(&key, &call);
+  begin_call(&key, &call);
   begin_handshake(slot, ctx->ax);
   hold_entry(&key, &call, LIBRARY_GO);
   return 0;

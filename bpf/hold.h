@@ -91,7 +91,7 @@ static int hold(struct call_key *key, struct call *call, struct stream *stream, 
   return 1;
 }
 
-/* At an entry, behind calls.update. */
+/* At an entry, behind begin_call. One that the table has no place for cannot be held. */
 static void hold_entry(struct call_key *key, struct call *call, u32 library) {
   struct enforcing *how = enforced(call->slot);
   if (!how || !call->size || !call->buffer) return;
@@ -107,12 +107,13 @@ static void hold_entry(struct call_key *key, struct call *call, u32 library) {
   u64 position = is_in ? stream->positions[1] : stream->positions[0];
   if (!is_in && from && position + call->size <= from->positions[0]) return;
   struct place place = {position, call->size, is_in ? SITE_OWED : SITE_WRITE, library};
+  struct call *entry = calls.lookup(key);
   call->held = 1;
-  if (calls.update(key, call) || !hold(key, call, stream, &place)) {
-    call->held = 0;
-    calls.update(key, call);
-    not_held_at_entry(how, call);
-  }
+  if (entry) entry->held = 1;
+  if (entry && hold(key, call, stream, &place)) return;
+  call->held = 0;
+  if (entry) entry->held = 0;
+  not_held_at_entry(how, call);
 }
 
 /* At a return that moved `size` bytes, before they are counted. Whether they are held. */

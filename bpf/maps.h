@@ -28,9 +28,11 @@ BPF_ARRAY(governed, struct governed, 1);
  * another program (Tracer, which learns of it by an exit or exec record). */
 BPF_HASH(streams, struct stream_key, struct stream, 65536);
 
-/* A call between its entry and its return; written by the entry, deleted by the return. LRU, because a thread killed
- * inside a call never returns. */
-BPF_TABLE("lru_hash", struct call_key, struct call, calls, 65536);
+#define CALLS 65536
+
+/* A call between its entry and its return; written by the entry, deleted by the return. A thread killed inside a call never returns:
+ * agent/trace/abandoned.py takes those of ended processes out. A workload has half of it at most (account.h). */
+BPF_HASH(calls, struct call_key, struct call, CALLS);
 
 /* slot (0: not known whose) -> what could not be done and what was used; written by all, read by Tracer.lost. */
 BPF_ARRAY(counters, struct counters, SLOTS + 1);

@@ -16,7 +16,7 @@ static int openssl_enter(struct pt_regs *ctx, u32 direction, u64 length) {
   if (direction == DIRECTION_OUT) about_to_write(ctx->di, size);
   struct call_key key = openssl_call(ctx, ctx->sp);
   struct call call = {bpf_ktime_get_boot_ns(), ctx->di, ctx->si, length, ctx->sp, slot, direction, size, ctx->ip};
-  calls.update(&key, &call);
+  begin_call(&key, &call);
   begin_handshake(slot, ctx->di);
   hold_entry(&key, &call, LIBRARY_OPENSSL);
   return 0;
@@ -94,7 +94,7 @@ int on_ssl_sendfile_entry(struct pt_regs *ctx) {
   about_to_write(ctx->di, ctx->cx);
   struct call_key key = openssl_call(ctx, ctx->sp);
   struct call call = {bpf_ktime_get_boot_ns(), ctx->di, 0, 0, ctx->sp, slot, DIRECTION_OUT};
-  calls.update(&key, &call);
+  begin_call(&key, &call);
   return 0;
 }
 

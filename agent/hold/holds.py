@@ -402,7 +402,7 @@ class Holds:
     def _unmark(self, raw: HeldRecord) -> None:
         if raw.site in ENTRIES:
             raw.call.held = 0
-            self.world.kernel.store("calls", raw.call, raw.key)
+            self.world.kernel.replace("calls", raw.call, raw.key)
         if raw.site == Site.WRITE:
             leaving = raw.call.sent or raw.call.size
             pending = Pending(raw.call.handle, leaving, now_ns() + RESUMED_NS, pid=raw.head.pid)

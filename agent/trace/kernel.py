@@ -61,7 +61,7 @@ MAP_LAYOUTS = {  # map of bpf/maps.h → the structs of its key and value
     "spent": ("object", "spent"),
 }
 MIRRORS = layout.MIRRORS | sockets.MIRRORS | gate.MIRRORS | groups.MIRRORS | hold.MIRRORS
-NO_EXIST = 1  # BPF_NOEXIST
+NO_EXIST, EXIST = 1, 2  # BPF_NOEXIST, BPF_EXIST
 RECORD = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)  # as bcc calls back: context, address, size
 Plain = ctypes.Structure | ctypes.c_uint32 | ctypes.c_uint64
 Struct = TypeVar("Struct", bound=ctypes.Structure)
@@ -192,6 +192,13 @@ class Kernel:
         """Set the value of a new key; False when there is one already."""
         done = self.lib.bpf_update_elem(self.maps[name], ctypes.byref(key), ctypes.byref(value), NO_EXIST)
         if done and ctypes.get_errno() != errno.EEXIST:
+            raise OSError(ctypes.get_errno(), f"cannot set {name}[{key}]")
+        return not done
+
+    def replace(self, name: str, value: ctypes.Structure, key: ctypes.Structure) -> bool:
+        """Set the value of a key that is there; False when it is not."""
+        done = self.lib.bpf_update_elem(self.maps[name], ctypes.byref(key), ctypes.byref(value), EXIST)
+        if done and ctypes.get_errno() != errno.ENOENT:
             raise OSError(ctypes.get_errno(), f"cannot set {name}[{key}]")
         return not done
 

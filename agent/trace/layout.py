@@ -7,8 +7,8 @@ struct process { struct head head; __u64 parent_started; __u32 parent, uid; __s3
 struct exec    { struct process process; char file[FILE_LIMIT], argv[ARGV_LIMIT], folder[FOLDER_LIMIT + NAME_LIMIT]; };
 struct stream_key { __u64 started, handle; __u32 pid, image; };
 struct stream  { __u64 born, handle, positions[2]; __u16 library, workload; __u32 closed; };
-struct counters { __u64 chunks, events, streams, calls, connects, packets, sent, begun, ended, flows; };
-struct taken   { __u64 bytes, streams, flows; };
+struct counters { __u64 chunks, events, streams, calls, connects, packets, sent, begun, ended, flows, entered, returned; };
+struct taken   { __u64 bytes, streams, flows, calls; };
 struct governed { __u64 count; };
 """
 
@@ -135,13 +135,15 @@ class Counters(ctypes.Structure):
         ("begun", c_uint64),
         ("ended", c_uint64),
         ("flows", c_uint64),
+        ("entered", c_uint64),
+        ("returned", c_uint64),
     )
 
 
 class Taken(ctypes.Structure):
     """`struct taken`."""
 
-    _fields_ = (("bytes", c_uint64), ("streams", c_uint64), ("flows", c_uint64))
+    _fields_ = (("bytes", c_uint64), ("streams", c_uint64), ("flows", c_uint64), ("calls", c_uint64))
 
 
 class Governed(ctypes.Structure):

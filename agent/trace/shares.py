@@ -1,4 +1,4 @@
-"""What user space has taken out of the kernel's ring and its tables of streams and flows, by workload: bpf/copy.h bounds each by it."""
+"""What user space has taken out of the kernel's ring and its tables of streams, flows and calls, by workload: each is bounded by it."""
 
 from collections import Counter
 
@@ -17,6 +17,7 @@ class Shares:
         self._bytes: Counter[int] = Counter()
         self._streams: Counter[int] = Counter()
         self._flows: Counter[int] = Counter()
+        self._calls: Counter[int] = Counter()
         self._changed: set[int] = set()
 
     def took(self, address: int, size: int) -> None:
@@ -36,6 +37,15 @@ class Shares:
         self._flows[workload] += 1
         self._changed.add(workload)
 
+    def abandoned(self, workload: int) -> None:
+        """A call was taken out of the table that will not return."""
+        self._calls[workload] += 1
+        self._changed.add(workload)
+
+    def calls_of(self, workload: int) -> int:
+        """How many such calls there were."""
+        return self._calls[workload]
+
     def tell(self) -> None:
         """Let the kernel know, once for all that was taken."""
         for workload in self._changed:
@@ -43,4 +53,4 @@ class Shares:
         self._changed.clear()
 
     def _taken(self, workload: int) -> Taken:
-        return Taken(self._bytes[workload], self._streams[workload], self._flows[workload])
+        return Taken(self._bytes[workload], self._streams[workload], self._flows[workload], self._calls[workload])

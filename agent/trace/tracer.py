@@ -30,6 +30,7 @@ from chaperone.agent.hold.layout import STALE_NS, Enforcing
 from chaperone.agent.probe.apart import Parser
 from chaperone.agent.sockets.hooks import SocketHooks
 from chaperone.agent.sockets.values import Flow
+from chaperone.agent.trace.abandoned import Abandoned
 from chaperone.agent.trace.btf import Btf
 from chaperone.agent.trace.files import ProbedFiles
 from chaperone.agent.trace.flatten import flatten
@@ -94,6 +95,7 @@ class Tracer:
         self.cgroups = GovernedCgroups(self.kernel)
         self.files, self.kept_files = ProbedFiles(self.kernel, self.parser), KeptFiles(self.kernel.closer)
         self.shares = Shares(self.kernel)
+        self.abandoned = Abandoned(self.kernel, self.shares)
         self.sockets = SocketHooks(self.kernel)
         try:
             self._begin()
@@ -161,6 +163,7 @@ class Tracer:
             self._remove(key, stream)
         for cookie in self.sockets.of_workload(workload):
             self.forget(cookie)
+        self.abandoned.forget(workload)
 
     def govern_area(self, cgroup: Path) -> int:
         """Record each cgroup in this one as a workload of its own, from its first process on: see `cgroups`. A number below 0."""
@@ -207,6 +210,7 @@ class Tracer:
             look = min(2 * look, LOOK_MS[1])
         self.exited = None
         values = list(self._values())
+        self.abandoned.step(time.monotonic())
         self.shares.tell()
         return values
 
@@ -275,8 +279,10 @@ class Tracer:
 
     def _end_objects(self, of: ProcessExec | ProcessExit) -> Iterator[Value]:
         """The TLS objects of a process image that is gone: what is missing of them, and that they are closed."""
-        if isinstance(of, ProcessExit) and self.lost_of(of.workload) != Lost():
-            yield from self._unseen_objects(of)
+        if isinstance(of, ProcessExit):
+            self.abandoned.saw_end(of.workload)
+            if self.lost_of(of.workload) != Lost():
+                yield from self._unseen_objects(of)
         for tls in self.gaps.of_process(of.pid, of.started):
             key = StreamKey(tls.started, tls.handle, tls.pid, tls.image)
             stream = self.kernel.entry("streams", Stream, key)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support.tls_server import libssl
 
+from chaperone.agent.groups.layout import Group, GroupKey
 from chaperone.agent.trace import kernel as module
 from chaperone.agent.trace.kernel import Kernel
 from chaperone.agent.trace.layout import Counters, Governed, Head
@@ -62,5 +63,9 @@ def test_maps_are_read_and_written() -> None:
         counters = kernel.entry("counters", Counters)
         assert counters is not None
         assert list(kernel.entries("streams", Head)) == []
+        key, group = GroupKey(7), Group(3, 1)
+        assert not kernel.replace("groups", group, key) and kernel.entry("groups", Group, key) is None
+        assert kernel.insert("groups", group, key) and not kernel.insert("groups", group, key)
+        assert kernel.replace("groups", Group(4, 1), key) and kernel.entry("groups", Group, key).slot == 4
         with pytest.raises(OSError, match=r"cannot set governed\[5\]"):
             kernel.store("governed", Governed(), key=5)

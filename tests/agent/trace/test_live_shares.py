@@ -1,6 +1,7 @@
 """One workload floods while nobody looks into the ring: it alone loses, and says how much; nine others are whole."""
 
 import socket
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -14,6 +15,7 @@ from support.kernel import Seen, Workload, governed, skip_without_kernel
 from support.tls_server import TlsServer, libssl, tls_server
 
 from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied
+from chaperone.agent.trace.flatten import flatten
 from chaperone.agent.trace.layout import Governed
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 from chaperone.agent.trace.values import Lost, ProcessExit, TlsLost
@@ -30,6 +32,38 @@ hello = bytes.fromhex("16030107fb010007f70303") + bytes(2037)
 for _ in range(3000):
     with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as one: one.sendall(hello)
 """
+# Waits in a read until it is told to ask; says when it does.
+WAITING = """
+tls = connect()
+ask(tls, 10, 10)
+reader = threading.Thread(target=lambda: print(tls.recv(100)))
+reader.start()
+state = lambda: open(f"/proc/self/task/{reader.native_id}/stat").read().rpartition(")")[2].split()[0]
+while state() != "S": pass
+print("waiting", flush=True)
+sys.stdin.readline()
+tls.sendall(b"0 20\\n")
+reader.join()
+"""
+# A hundred children that are inside of a read, killed there.
+ABANDONING = """
+import signal, time
+tls = connect()
+ask(tls, 10, 10)
+children = []
+for _ in range(100):
+    mine, theirs = os.pipe()
+    if not (child := os.fork()):
+        os.write(theirs, b"x")
+        tls.recv(1)
+    children.append(child)
+    os.read(mine, 1)
+    os.close(mine), os.close(theirs)
+    while open(f"/proc/{child}/stat").read().rpartition(")")[2].split()[0] != "S": time.sleep(0.001)
+for child in children: os.kill(child, signal.SIGKILL)
+for child in children: os.waitpid(child, 0)
+"""
+TABLE = "#define CALLS 65536"
 RING = TracerSettings(ring_pages=512)  # 2 MiB
 
 
@@ -115,6 +149,31 @@ def test_a_flood_of_hellos_costs_nobody_else_anything(server: TlsServer) -> None
     told = Counter(value.cookie for value in seen.of(SocketHello) if value.cookie in cookies)
     assert (len(cookies), set(told.values())) == (OTHERS, {2})
     assert cookies == {value.cookie for value in seen.of(SocketTied)} == cookies & {value.cookie for value in seen.of(SocketClosing)}
+
+
+def test_calls_that_never_return_displace_none_of_others_and_are_taken_out(server: TlsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a table of 64: one workload abandons 100, and is then whole as before."""
+    text = flatten("chaperone.c")
+    assert TABLE in text
+    monkeypatch.setattr("chaperone.agent.trace.tracer.flatten", lambda _name: text.replace(TABLE, "#define CALLS 64"))
+    monkeypatch.setattr("chaperone.agent.trace.abandoned.MANY", 1)
+    monkeypatch.setattr("chaperone.agent.trace.abandoned.PAUSE_S", 0)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with Tracer() as tracer, governed(tracer) as quiet, governed(tracer) as hog:
+        tracer.attach(libssl())
+        waiting = quiet.start(tls_clients.command(WAITING, server.port, server.certificate), **pipes)
+        assert waiting.stdout is not None and waiting.stdout.readline() == b"waiting\n"
+        seen = hog.run(tls_clients.command(ABANDONING, server.port, server.certificate))
+        waiting.communicate(b"go\n", timeout=60)
+        first = tracer.lost_of(2).calls
+        again = hog.run(tls_clients.command(tls_clients.SYNC.format(sizes=LITTLE), server.port, server.certificate))
+        seen.values += again.values
+        lost = [tracer.lost_of(number) for number in (1, 2)]
+    assert (lost[0], lost[1].calls) == (Lost(), first)
+    assert len(of_workload(again, 2).conversations()) == 1
+    assert sorted(of_workload(seen, 1).conversations() + of_workload(again, 2).conversations()) == sorted(
+        (out, into) for out, into in server.finished() if len(out) != len(b"10 10\n") + 10
+    )
 
 
 @contextmanager
