@@ -5,6 +5,7 @@ Its last line on stdout says what was recorded.
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -39,7 +40,9 @@ from chaperone.agent.trace.requirements import Problem, limits, problems
 from chaperone.agent.trace.tracer import SLICE, TAKE, Tracer, TracerSettings
 from chaperone.agent.workload.processes import boot_id, hierarchy
 from chaperone.proto import capture_pb2 as wire
+from chaperone.proto.log import speaking
 
+LOG = logging.getLogger("chaperone.agent")
 WELCOME_S = 10.0
 LAST_ACK_S = 10.0
 
@@ -69,6 +72,12 @@ class Stop:
 def main() -> int:
     """Run until told to stop; 0 if everything recorded was confirmed."""
     settings = parse()
+    with speaking("agent", settings.log):
+        return done(settings)
+
+
+def done(settings: Settings | Check | Deliver | CleanUp) -> int:
+    """What was asked for; the exit status."""
     if isinstance(settings, Check):
         return check(settings)
     if isinstance(settings, Deliver):
@@ -115,7 +124,7 @@ def refusal(error: OSError | RuntimeError) -> Problem:
 def begin(settings: Settings) -> int:
     """Record, where no other agent governs this node's pods."""
     stop = Stop(settings.control_fd)
-    if settings.pods and not is_sole(settings.storage.spool, stop.look, log):
+    if settings.pods and not is_sole(settings.storage.spool, stop.look, LOG.warning):
         return 0 if stop.is_set else fail(settings, Problem("another agent governs this node's pods", "end it first: a node has one"))
     return record(settings, stop)
 
@@ -144,17 +153,17 @@ def record(settings: Settings, stop: Stop) -> int:
                 recording.step()
             recording.step()  # whom the kernel met before we looked stands in its ring
         if settings.health and settings.tls:
-            front = Front(settings.health, settings.tls, log)
-            recording.watch = Watch(SelfProbe(recording, own_place(), settings.self_probe_s), front, partial(backlog, cargo), log)
+            front = Front(settings.health, settings.tls, LOG.warning)
+            recording.watch = Watch(SelfProbe(recording, own_place(), settings.self_probe_s), front, partial(backlog, cargo), LOG.log)
         set_aside()
         tell(settings, {"session": next((session.id for session in recording.sessions.values()), "")})
         while not stop.look():
             recording.step()
-            state(cargo, log)
+            state(cargo, LOG.warning)
             throttle.rest()
         if stop.is_abandoned:
             recording.strict.end_all("whoever started the recording is gone")
-        state(cargo, log)
+        state(cargo, LOG.warning)
         recording.end(stop.ended)
         return report(recording, uplink)  # first: nobody should wait for probes to be taken off
 
@@ -163,12 +172,6 @@ def node_of(recording: Recording, settings: Settings, pods: PodSettings, told: d
     """Who knows of this node's pods."""
     where = Where(*pods.api, settings.node, pods.account)
     return Node(recording, where, Selection(own=pods.own, is_known=False), Here(pods.root or hierarchy(), pods.servers, told))
-
-
-def log(text: str) -> None:
-    """One line."""
-    sys.stderr.write(f"chaperone agent: {text}\n")
-    sys.stderr.flush()
 
 
 def greeting(node: str) -> wire.Hello:
@@ -187,7 +190,7 @@ def deliver(settings: Deliver) -> int:
         time.sleep(0.02)
     uplink.finish(0)
     for text in leftovers.news():
-        log(text)
+        LOG.warning(text)
     leftovers.close()
     refusals = [start.refusal for start in leftovers.starts.values() if start.refusal]
     trouble = "; ".join(dict.fromkeys(refusals)) or (uplink.trouble if leftovers.starts else "")
@@ -200,7 +203,7 @@ def clean_up(settings: CleanUp) -> int:
     try:
         print(json.dumps({"unlocked": unlock(settings.cgroups or (hierarchy(),))}))  # noqa: T201
     except OSError as error:
-        sys.stderr.write(f"chaperone agent: cannot unlock: {error}: run this as root\n")
+        LOG.error("cannot unlock: %s: run this as root", error)
         return 1
     return 0
 
@@ -240,7 +243,7 @@ def tell(settings: Settings, message: dict[str, object]) -> None:
 def fail(settings: Settings, problem: Problem) -> int:
     """Say why nothing is recorded."""
     tell(settings, {"failed": problem.what, "fix": problem.fix})
-    log(f"{problem.what}: {problem.fix}")
+    LOG.error("%s: %s", problem.what, problem.fix)
     return 1
 
 

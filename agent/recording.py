@@ -22,6 +22,7 @@ from chaperone.agent.glass.watch import GlassWatch
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade, GroupValue
 from chaperone.agent.hold.allowance import share_of
 from chaperone.agent.hold.enforcement import Enforcement, terms_of
+from chaperone.agent.hold.logged import logged
 from chaperone.agent.hold.orders import Name
 from chaperone.agent.probe.stack import Stacks
 from chaperone.agent.ready import readable
@@ -155,7 +156,7 @@ class Recording:
         self.apiservers = apiservers = {session.id: frozenset(session.started.apiservers) for session in sessions}
         stacks = Stacks(self._is_probed, tracer.kept_files.of)
         self.connections = Connections(self.lineage, Kernel(tracer.flows, tracer.forget, stacks.of), apiservers)
-        self.endings = Endings(self.going_on, self.lineage, self.connections, outbox.put)
+        self.endings = Endings(self.going_on, self.lineage, self.connections, lambda outcome: outbox.put(logged(outcome)))
         for session in sessions:
             self.shortcomings.begin(session.id)
             self.put(session.begin())

@@ -13,6 +13,7 @@ from typing import Any
 from chaperone.agent.cluster.source import ACCOUNT
 from chaperone.agent.deliver.drops import Drops, drops_of
 from chaperone.proto import glass
+from chaperone.proto.log import PLAIN, Log, add_options, log_of
 from chaperone.proto.sealed import KEY_SIZE
 
 DEFAULT_SOCKET = Path("/var/lib/chaperone/collector.sock")
@@ -91,6 +92,7 @@ class Settings:
     self_probe_s: float = SELF_PROBE_S
     glass: Path = glass.FILE  # while it says so, nothing is enforced
     allows_edits: bool = False  # the collector may have bytes of its own written and read
+    log: Log = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class Deliver:
     storage: Storage
     ended: Mapping[str, Ended]
     tls: Path | None = None
+    log: Log = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class Check:
     """`--check`: say what is missing and end."""
 
     output: str = "table"
+    log: Log = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +127,18 @@ class CleanUp:
     """`--clean-up`: take off what agents left in the kernel, then end. `cgroups`: where; empty: everywhere."""
 
     cgroups: tuple[Path, ...] = ()
+    log: Log = PLAIN
 
 
 def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver | CleanUp:
     """The command line as values; usage errors end the process with status 2."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    log = log_of(options)
     if options.check:
-        return Check(options.output)
+        return Check(options.output, log)
     if options.clean_up:
-        return CleanUp(tuple(options.cgroup))
+        return CleanUp(tuple(options.cgroup), log)
     if options.target and not options.target.startswith("unix:") and not options.tls:
         parser.error("--target needs --tls: nothing is said on TCP without certificates")
     target = options.target or _target(options.socket)
@@ -140,7 +146,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver 
     if options.health and not options.tls:
         parser.error("--health needs --tls: nothing is said on TCP without certificates")
     if options.deliver:
-        return Deliver(target, storage, dict(options.ended), options.tls)
+        return Deliver(target, storage, dict(options.ended), options.tls, log)
     if not options.cgroup and not options.pods:
         parser.error("name at least one --cgroup, or --pods")
     if options.pods and not options.api[0]:
@@ -164,6 +170,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | Check | Deliver 
         options.self_probe,
         options.break_glass,
         options.allow_edits,
+        log,
     )
 
 
@@ -282,6 +289,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--deliver", action="store_true", help="deliver what dead agents left in the spool, then end")
     add("--ended", type=_ended, action="append", default=[], metavar="SESSION=STATUS:WHY", help="with --deliver: how a session ended")
     add("--node", default=platform.node(), help="name of this node")
+    add_options(parser)
     add("--control-fd", type=int, default=-1, help='end when this is closed; may say {"status": N, "left": N} before')
     add("--ready-fd", type=int, default=-1, help="write one JSON line here when the probes are in place, or why not")
     about = f"JSON file about a run, - for stdin: texts {', '.join(sorted(TEXTS))}; lists of texts {', '.join(sorted(LISTS))}"

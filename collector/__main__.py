@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import ctypes
 import gc
+import logging
 import os
 import signal
 import sys
@@ -82,11 +83,13 @@ from chaperone.collector.taints import Taints
 from chaperone.collector.times import rfc3339
 from chaperone.collector.together import Together, glass_of_others, kills_of_others
 from chaperone.proto import capture_pb2_grpc, query_pb2_grpc
+from chaperone.proto.log import add_options, log_of, speaking
 from chaperone.proto.records import BreakGlass, Outcome, Record
 
 if TYPE_CHECKING:
     from chaperone.collector.identity.reviews import ClusterReviews
 
+LOG = logging.getLogger("chaperone.collector")
 MESSAGE_LIMIT = 256 << 20  # a batch of the largest size, badly compressed
 IN_CLUSTER = "in-cluster"
 RENEW_S = 600  # a certificate in use is looked at so often
@@ -104,8 +107,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a collector; the exit status."""
     settings = _settings(arguments)
     leave_no_dump()
+    with speaking("collector", settings.log):
+        return _done(settings)
+
+
+def _done(settings: CollectorSettings) -> int:
     try:
-        policies = PolicyFiles(settings.policies, settings.default_policy, _log)
+        policies = PolicyFiles(settings.policies, settings.default_policy, LOG.warning)
         text = settled_text(settings.mask) if settings.mask else None
         if settings.alerts:
             read_alerting(settings.alerts)  # a bad one is said before anything starts
@@ -117,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
             with _looking_up(settings.lookup) as pods:
                 asyncio.run(_run(directory, settings, policies, pods))
     except (AccessError, DirectoryError, PolicyError, SchemaError, StoreError, OutboxError, DoorError) as error:
-        print(f"chaperone collector: {error}", file=sys.stderr)  # noqa: T201 - the command's own error line
+        LOG.error(str(error))
         return 1
     return 0
 
@@ -156,6 +164,7 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
     add("--this-collector", default="", metavar="HOST:PORT", help="which of --collectors this one is")
     add("--policy-objects", default="", metavar="KUBECONFIG|in-cluster", help="judge by this API's policies.chaperone.dev, too")
     add("--own-namespace", default="", metavar="NAME", help="Chaperone's, which rules protect [default, with --listen: the account's]")
+    add_options(parser)
     given = parser.parse_args(arguments)
     place = store_directory(given.store, os.environ, os.getuid())
     default = not (given.no_default_policy or os.environ.get("CHAPERONE_NO_DEFAULT_POLICY"))
@@ -174,6 +183,7 @@ def _settings(arguments: list[str] | None) -> CollectorSettings:
         shared=_shared(parser, given, os.environ),
         lookup=given.lookup,
         policy_objects=given.policy_objects,
+        log=log_of(given),
         own_namespace=given.own_namespace or (own_namespace() if given.listen else ""),
     )
 
@@ -197,17 +207,13 @@ def _listening(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Li
     return Listening(given.tls or Path(), given.listen, given.listen_tokens, given.reviews, given.metrics)
 
 
-def _log(text: str) -> None:
-    print(f"chaperone collector: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the collector's log
-
-
 @contextmanager
 def _looking_up(where: str) -> Iterator[Pods | None]:
     """Who is asked about pods. AccessError when nobody can be."""
     if not where:
         yield None
         return
-    with closing(Pods(Client(access(where, os.environ)), _log)) as pods:
+    with closing(Pods(Client(access(where, os.environ)), LOG.warning)) as pods:
         yield pods
 
 
@@ -346,12 +352,14 @@ async def _serving(directory: StoreDirectory, settings: CollectorSettings, parts
     select()
     watching, inheriting = asyncio.create_task(policies.watch(use)), asyncio.create_task(_tell_heirs(judge, select))
     api = parts.pods.access if parts.pods else None
-    kept = policing.Outside(store.known_policies, store.keep_policies, new_gate().text, capture.nodes, Everywhere(peers), _log)
+    kept = policing.Outside(store.known_policies, store.keep_policies, new_gate().text, capture.nodes, Everywhere(peers), LOG.warning)
     police = Policing(policies, kept)
     alone = Alone(capture.nodes, store.process, modes.of, parts.office, kills, glasses, alerter.ask, police.rows)
     together = Together(peers, alone, store.is_shared)
     people = People(together, kills, glasses)
-    survey = Survey(Sources(store.ask, together.nodes, lambda: policies.rules.policies, api, settings.own_namespace), alerter.tell, _log)
+    survey = Survey(
+        Sources(store.ask, together.nodes, lambda: policies.rules.policies, api, settings.own_namespace), alerter.tell, LOG.warning
+    )
     surveying, lifting = asyncio.create_task(survey.watch()), _lifting(settings.startup, settings.own_namespace)
     objects = _policing(settings, police)
     capture_pb2_grpc.add_CaptureServicer_to_server(capture, server)
@@ -404,7 +412,7 @@ def _policing(settings: CollectorSettings, police: Policing) -> ExitStack:
         loop = asyncio.get_running_loop()
         then = loop.call_soon_threadsafe
         found = PolicyObjects(
-            access(where, os.environ), lambda objects: then(police.give, objects), _log, lambda statuses: then(police.note, statuses)
+            access(where, os.environ), lambda objects: then(police.give, objects), LOG.warning, lambda statuses: then(police.note, statuses)
         )
         police.objects = found
         found.start()
@@ -417,7 +425,7 @@ def _policing(settings: CollectorSettings, police: Policing) -> ExitStack:
 
 def _lifting(where: str, own: str) -> "asyncio.Task[None]":
     """Takes the startup taint off nodes of this API, until cancelled."""
-    taints = Taints(access(where, os.environ), own or DEFAULT_NAMESPACE, _log) if where else None
+    taints = Taints(access(where, os.environ), own or DEFAULT_NAMESPACE, LOG.warning) if where else None
     return asyncio.create_task(taints.watch() if taints else asyncio.sleep(0))
 
 

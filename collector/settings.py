@@ -5,6 +5,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaperone.proto.log import PLAIN, Log
+
 SYSTEM_STORE = Path("/var/lib/chaperone")
 
 
@@ -77,3 +79,4 @@ class CollectorSettings:
     lookup: str = ""  # the API to ask about pods: in-cluster, or a kubeconfig; "" for none
     own_namespace: str = ""  # Chaperone's, in a cluster; "" elsewhere
     policy_objects: str = ""  # the API whose policies.chaperone.dev are policies, too; "" for none
+    log: Log = PLAIN

@@ -146,9 +146,11 @@ def conversed(folder: Path, server: Server) -> tuple[dict[str, bytes], list[dict
         calls = [json.loads(line) for line in ask(store, "calls", "list", "-o", "jsonl", "--limit", "1000").splitlines()]
         outputs |= {" ".join(question): ask(store, *question) for question in questions(folder, calls)}
         outputs["a bad policy"] = refused(folder)
-        process.terminate()
+        (folder / "policy.yaml").write_text(misplaced())
         assert process.stderr
-        outputs["log"] = process.stderr.read()
+        said = process.stderr.readline()  # that this is not taken
+        process.terminate()
+        outputs["log"] = said + process.stderr.read()
         assert process.wait(60) == 0
     outputs["webhook"] = json.dumps(server.documents(), ensure_ascii=False).encode()
     outputs["lines"] = (folder / "alerts.jsonl").read_bytes()
@@ -163,7 +165,8 @@ def options(folder: Path, server: Server, port: int) -> list[str]:
     tls_directory(folder / "tls", parent, SERVER)
     tls_directory(folder / "client", parent, Subject("scraper"))
     listening = ["--tls", str(folder / "tls"), "--metrics", f"127.0.0.1:{port}"]
-    return ["--policy", str(folder / "policy.yaml"), "--alerts", str(folder / "alerts.yaml"), *listening]
+    told = ["--policy", str(folder / "policy.yaml"), "--alerts", str(folder / "alerts.yaml")]
+    return [*told, *listening, "--log-format", "json", "--log-level", "debug"]
 
 
 def scraped(folder: Path, port: int) -> bytes:
@@ -194,9 +197,14 @@ def ask(store: Path, *question: str) -> bytes:
     return (done.stdout + done.stderr).encode()
 
 
+def misplaced() -> str:
+    """A file that names a canary where it must not."""
+    return POLICY.replace("do: alert", f"do: alert\n  mitre: password={CANARY}\n")
+
+
 def refused(folder: Path) -> bytes:
-    """What is said of a file that names a canary where it must not."""
-    (folder / "bad.yaml").write_text(POLICY.replace("do: alert", f"do: alert\n  mitre: password={CANARY}\n"))
+    """What is said of it."""
+    (folder / "bad.yaml").write_text(misplaced())
     done = subprocess.run([CHAPERONE, "rules", "check", folder / "bad.yaml"], capture_output=True, timeout=60, check=False)
     return done.stdout + done.stderr
 
@@ -218,9 +226,15 @@ def test_nothing_is_in_the_store(said: Said) -> None:
 
 def test_nothing_is_in_what_it_says_tells_or_exports(said: Said) -> None:
     assert {name: found for name, text in said.outputs.items() if (found := found_in(text))} == {}
-    assert len(said.outputs) > 30 and all(said.outputs[name] for name in said.outputs if name not in ("log", "connections list"))
+    assert len(said.outputs) > 30 and all(said.outputs[name] for name in said.outputs if name != "connections list")
     assert b"~masked-" in said.outputs["webhook"] and b"~masked-" in said.outputs["lines"]
     assert b"chaperone_" in said.outputs["metrics 0"]
+
+
+def test_its_log_says_why_a_file_is_not_taken_in_lines_that_can_be_gathered(said: Said) -> None:
+    lines = [json.loads(line) for line in said.outputs["log"].splitlines()]
+    assert [line["level"] for line in lines if "the rules stay as they were" in line["message"]] == ["warning"]
+    assert all(line["logger"].startswith("chaperone.") and "ts" in line for line in lines)
 
 
 def test_a_planted_one_is_found_in_the_store(said: Said) -> None:

@@ -1,5 +1,6 @@
 """A recording's Watch: self-probes, and who is told of them."""
 
+import logging
 from collections.abc import Callable
 
 from chaperone.agent.deliver.backlog import Backlog
@@ -9,9 +10,9 @@ from chaperone.agent.health.report import report_of
 
 
 class Watch:
-    """`backlog`: what waits for a collector; `log` hears when we become ready, and when and why we are no more."""
+    """`backlog`: what waits for a collector; `log` hears, with a level, when we become ready, and when and why we are no more."""
 
-    def __init__(self, probe: SelfProbe, front: Front, backlog: Callable[[], Backlog], log: Callable[[str], None]) -> None:
+    def __init__(self, probe: SelfProbe, front: Front, backlog: Callable[[], Backlog], log: Callable[[int, str], None]) -> None:
         self.probe, self.front, self.backlog, self.log = probe, front, backlog, log
         self._was_ready = self._was_asked = False
 
@@ -21,7 +22,8 @@ class Watch:
         health = self.probe.health
         is_asked = health.failures > 0 or health.is_ready
         if is_asked and (not self._was_asked or health.is_ready is not self._was_ready):
-            self.log("ready: a self-probe was recorded" if health.is_ready else f"not ready: {health.why}")
+            told = (logging.INFO, "ready: a self-probe was recorded") if health.is_ready else (logging.WARNING, f"not ready: {health.why}")
+            self.log(*told)
             self._was_ready, self._was_asked = health.is_ready, True
         self.tell()
 

@@ -15,8 +15,9 @@ from chaperone.agent.hold.guardian import Guardian
 from chaperone.agent.hold.holds import UNTRACEABLE, Holds
 from chaperone.agent.hold.lane import OrderError
 from chaperone.agent.hold.lock import Lock, take_off
+from chaperone.agent.hold.logged import log_wait, logged
 from chaperone.agent.hold.marks import unmark
-from chaperone.agent.hold.orders import order_of
+from chaperone.agent.hold.orders import Name, order_of
 from chaperone.agent.hold.terms import Terms, in_words
 from chaperone.agent.hold.waiting import World
 from chaperone.agent.settings import SessionOptions
@@ -137,7 +138,7 @@ class Enforcement:
     def told(self) -> Iterator[Record]:
         """What was done since the last look."""
         while not self._said.empty():
-            yield self._said.get()
+            yield logged(self._said.get())
 
     def regrets(self) -> Iterator[tuple[int, str]]:
         """What could not be enforced, by workload: each sentence once."""
@@ -163,7 +164,7 @@ class Enforcement:
                 holds.hold_from(StreamId(said.stream), Direction(said.direction), said.position)
             return
         if not any(self._ordered(holds, message.order) for holds in list(self.holds.values())):
-            LOG.info("hold %s: an order comes too late", message.order.hold)
+            LOG.info("an order comes too late", extra={"hold": message.order.hold})
 
     def saw(self, value: SocketValue) -> None:
         """What the kernel told of a socket; of a workload's own ones only where that is known."""
@@ -214,10 +215,14 @@ class Enforcement:
 
     def _ordered(self, holds: Holds, message: wire.Order) -> bool:
         try:
-            return holds.order(order_of(message, self.allows_edits))
+            order = order_of(message, self.allows_edits)
         except OrderError as error:
-            LOG.warning("hold %s: %s", message.hold, error)
+            LOG.warning("an order is not carried out: %s", error, extra={"hold": message.hold})
             return False
+        is_ours = holds.order(order)
+        if is_ours and order.name is Name.WAIT:
+            log_wait(order.hold)
+        return is_ours
 
 
 def terms_of(options: SessionOptions) -> Terms | None:

@@ -390,7 +390,6 @@ class Holds:
         if waiting.record is None:
             return
         digest = hashlib.blake2b(moved, digest_size=32).digest() if moved else b""
-        LOG.info("hold %s: %s (%s), %d bytes, blake2b %s", waiting.record.hold, name, result, len(moved), digest.hex())
         self.world.say(Outcome(waiting.record.hold, name, now_ns(), result, digest, waiting.stream, gained))
 
     def _let_go(self, raw: HeldRecord) -> None:

@@ -215,7 +215,7 @@ class Seizer(threading.Thread):
 
     def _fault(self, what: str, error: Exception) -> None:
         self.faults.append(f"{what}: {type(error).__name__}")
-        LOG.error("while tracing, at %s", what, exc_info=error)
+        LOG.error("a fault while tracing, at %s", what, exc_info=error)
 
     def _sort(self, stop: Stop) -> None:
         if stop.kind is Kind.ENDED:

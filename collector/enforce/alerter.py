@@ -5,10 +5,10 @@ again: whatever dies between, the call is judged again and the alert is known by
 """
 
 import asyncio
+import logging
 import os
 import shlex
 import sqlite3
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -33,6 +33,7 @@ from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action, Enforce, Moment, Verdict
 from chaperone.collector.settings import store_directory
 
+LOG = logging.getLogger("chaperone.collector.alerts")
 RETRY_S = 1.0
 LOOK_S = 0.05
 WATCH_S = 2.0
@@ -115,7 +116,7 @@ class Alerter:
 
     async def _renew(self, error: sqlite3.DatabaseError) -> None:
         """Recording must not end with a broken outbox: what it had is told of no more."""
-        _say(f"the outbox of alerts is broken and was set aside; alerts in it are not told: {error}")
+        LOG.error("the outbox of alerts is broken and was set aside; alerts in it are not told: %s", error)
         await self._desk.renew()
         if self._stamp:
             await self._desk.run(lambda outbox: outbox.remember(_SETTING, str(self._file)))
@@ -149,7 +150,7 @@ class Alerter:
                 try:
                     await self.use(self._file)
                 except PolicyError as error:
-                    _say(f"alerts go on as before: {error}")
+                    LOG.warning("alerts go on as before: %s", error)
 
     async def ask(self, name: str, parameters: str) -> list[dict[str, Any]]:
         """Answer a question about alerts: those of questions.py; `alerts.status`, a row for each receiver; `alerts.test` {receiver};
@@ -217,10 +218,6 @@ def stamp_of(file: Path) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _say(sentence: str) -> None:
-    print(f"chaperone collector: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - the collector's log
-
-
 @asynccontextmanager
 async def alerting_on(directory: Path, file: Path | None) -> AsyncIterator[Alerter]:
     """Alerts of the store in `directory`. PolicyError when `file` is bad; when the remembered one has become so, one line says it."""
@@ -232,7 +229,7 @@ async def alerting_on(directory: Path, file: Path | None) -> AsyncIterator[Alert
         except PolicyError as error:
             if file:
                 raise
-            _say(f"no alerts are delivered: {error}")
+            LOG.warning("no alerts are delivered: %s", error)
         watching = asyncio.create_task(alerter.watch())
         yield alerter
         watching.cancel()

@@ -1,9 +1,9 @@
 """One receiver's messages, one after another, for as long as the collector lives. Another receiver's trouble is not its own."""
 
 import asyncio
+import logging
 import random
 import sqlite3
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from chaperone.collector.enforce.send import send
 from chaperone.collector.fault import place_of
 from chaperone.collector.times import SECOND
 
+LOG = logging.getLogger("chaperone.collector.alerts")
 LONGEST_S = 60.0  # without looking
 AFTER_FAULT_S = 5.0
 Send = Callable[[Receiver, Message], Awaitable[Outcome]]
@@ -45,7 +46,7 @@ class Deliverer:
             except sqlite3.Error:
                 await asyncio.sleep(AFTER_FAULT_S)  # a full disk: it may have space later
             except Exception as error:  # noqa: BLE001 - recording must not end with alerts
-                self._say(f"stopped for {AFTER_FAULT_S:g}s by a fault: {place_of(error)}")
+                LOG.error("alerts to %s: stopped for %gs by a fault: %s", self.receiver.name, AFTER_FAULT_S, place_of(error))
                 await asyncio.sleep(AFTER_FAULT_S)
 
     async def _serve(self, bucket: Bucket) -> None:
@@ -83,7 +84,7 @@ class Deliverer:
         over = await self.desk.run(lambda outbox: settle(outbox, self.receiver.name, outcome, due, now))
         sent = outcome.fate is Fate.SENT
         if self.failing == sent:
-            self._say("delivered again" if sent else f"not delivered, tried again later: {outcome.why}")
+            self._log(sent, outcome.why)
         self.failing = not sent
         self.counters.add(self.receiver.name, Event.SENT if sent else Event.FAILED if over else Event.RETRIED)
 
@@ -97,5 +98,8 @@ class Deliverer:
         except TimeoutError:
             return
 
-    def _say(self, sentence: str) -> None:
-        print(f"chaperone collector: alerts to {self.receiver.name}: {sentence}", file=sys.stderr)  # noqa: T201 - the collector's log
+    def _log(self, is_sent: bool, why: str) -> None:
+        if is_sent:
+            LOG.info("alerts to %s: delivered again", self.receiver.name)
+        else:
+            LOG.warning("alerts to %s: not delivered, tried again later: %s", self.receiver.name, why)

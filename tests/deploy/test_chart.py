@@ -204,6 +204,17 @@ def test_a_kubelet_asks_the_collector_whether_its_store_works() -> None:
         assert is_only or "publishNotReadyAddresses" not in named(objects, "Service", "chaperone-collectors")["spec"]
 
 
+def test_logs_are_gathered_as_json_unless_the_values_say_otherwise() -> None:
+    for values, told in (({}, ("json", "info")), ({"log": {"format": "text", "level": "warning"}}, ("text", "warning"))):
+        objects = rendered(values)
+        for kind, name in (("DaemonSet", "chaperone-agent"), ("StatefulSet", "chaperone-collector")):
+            arguments = named(objects, kind, name)["spec"]["template"]["spec"]["containers"][0]["args"]
+            assert [argument for argument in arguments if argument.startswith("--log-")] == [
+                f"--log-format={told[0]}",
+                f"--log-level={told[1]}",
+            ]
+
+
 def test_the_options_are_options_of_the_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     objects = rendered(MATRIX[-2] | {"apiservers": ["api.example:6443"]})

@@ -2,7 +2,7 @@
 
 Told over four descriptors: stdin (what the run is, as JSON), control (we write one JSON line, then close), ready (it
 writes one JSON line), stdout (its last JSON line). It has a session of its own, so nothing of the terminal reaches it.
-What it and clang print is kept for the case that it fails. Once it has reported nobody waits for it: taking probes off
+What it and clang print, warnings at most, is kept for the case that it fails. Once it has reported nobody waits for it: taking probes off
 costs the kernel a tenth of a second each, whoever waits.
 """
 
@@ -61,7 +61,7 @@ class Agent:
         self.said = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the agent lives)
         control, self.control = os.pipe()
         self.ready, ready = os.pipe()
-        arguments = ["--control-fd", str(control), "--ready-fd", str(ready), "--session", "-", *options]
+        arguments = ["--control-fd", str(control), "--ready-fd", str(ready), "--session", "-", "--log-level", "warning", *options]
         with tempfile.TemporaryFile() as text:
             text.write(json.dumps(about).encode())
             text.seek(0)

@@ -5,7 +5,7 @@ are told of it.
 """
 
 import asyncio
-import sys
+import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -25,6 +25,7 @@ from chaperone.collector.fault import place_of
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.times import SECOND
 
+LOG = logging.getLogger("chaperone.collector.approvals")
 RETRY_S = 1.0
 LONGEST_S = 60.0
 TURN = 1 << 20  # versions of an approval at one collector: those at a later one come after all of an earlier
@@ -130,7 +131,7 @@ class Office:
             try:
                 await self._settle(changed)
             except Exception as error:  # noqa: BLE001 - others wait for their approvals
-                print(f"chaperone collector: approvals: a fault in chaperone: {place_of(error)}", file=sys.stderr)  # noqa: T201
+                LOG.error("approvals: a fault in chaperone: %s", place_of(error))
             await self._pause()
 
     async def _settle(self, changed: list[Approval]) -> None:

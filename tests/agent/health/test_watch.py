@@ -29,7 +29,9 @@ def test_it_is_ready_while_what_it_says_is_recorded(tracer: Tracer, tmp_path: Pa
     tls = tls_directory(tmp_path / "agent", authority(), Subject("chaperone-agent"))
     said: list[str] = []
     with watched_node(tracer) as node:
-        watch = Watch(node.probe, Front(("127.0.0.1", 0), tls, said.append), lambda: Backlog(disk=300), said.append)
+        watch = Watch(
+            node.probe, Front(("127.0.0.1", 0), tls, said.append), lambda: Backlog(disk=300), lambda _level, text: said.append(text)
+        )
         node.recording.watch = watch
         port = watch.front.port
         node.until(lambda: watch.front.pid and node.probe.health.is_ready)

@@ -98,7 +98,7 @@ def test_what_a_collector_left_is_delivered_by_the_next_with_the_same_file(tmp_p
 
 
 def test_a_remembered_file_that_is_bad_now_stops_delivery_until_it_is_mended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "WATCH_S", 0.02)
 
@@ -115,8 +115,8 @@ def test_a_remembered_file_that_is_bad_now_stops_delivery_until_it_is_mended(
             await until(lambda: alerter._alerting.receivers)
 
         run(tmp_path, None, mended)
-        said = capsys.readouterr().err
-        assert said.startswith("chaperone collector: no alerts are delivered: ") and "s3cret" not in said
+        said = caplog.messages[0]
+        assert said.startswith("no alerts are delivered: ") and "s3cret" not in caplog.text
         path.write_text("kind: Alerting")
         with pytest.raises(PolicyError):
             run(tmp_path, path, nothing)
@@ -144,16 +144,15 @@ def test_another_file_takes_the_place_of_the_first_and_a_bad_one_does_not(tmp_pa
 
 
 def test_a_file_that_changes_is_read_again_and_a_bad_one_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "WATCH_S", 0.02)
-    said = list[str]()
     with serving() as one, serving() as two:
         path = file(tmp_path, one.url)
 
         async def then(alerter: Alerter) -> None:
             path.write_text("kind: s3cret")
-            await until(lambda: said.append(capsys.readouterr().err) or said[-1])
+            await until(lambda: caplog.messages)
             alerter.perform(judged(1))
             await alerter.keep()
             await until(lambda: len(one.got) == 1)
@@ -164,7 +163,7 @@ def test_a_file_that_changes_is_read_again_and_a_bad_one_changes_nothing(
             await until(lambda: len(two.got) == 1)
 
         run(tmp_path, path, then)
-    assert said[-1].startswith("chaperone collector: alerts go on as before: ") and "s3cret" not in said[-1]
+    assert caplog.messages[0].startswith("alerts go on as before: ") and "s3cret" not in caplog.text
     assert len(one.got) == 1
 
 
@@ -237,7 +236,7 @@ def test_while_the_outbox_cannot_be_written_it_refuses_and_loses_nothing(tmp_pat
 
 
 def test_an_outbox_that_breaks_is_set_aside_and_recording_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "RETRY_S", 0.02)
     with serving() as server:
@@ -260,7 +259,7 @@ def test_an_outbox_that_breaks_is_set_aside_and_recording_goes_on(
             assert await alerter._desk.run(lambda outbox: outbox.setting("alerts file")) == str(path)
 
         run(tmp_path, path, then)
-    assert "is broken and was set aside" in capsys.readouterr().err
+    assert "is broken and was set aside" in caplog.text
     assert (tmp_path / (FILE + BROKEN)).exists()
 
 

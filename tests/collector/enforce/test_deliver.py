@@ -1,6 +1,7 @@
 """Delivery to real receivers that fail, hang, ask for patience, die and come back."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Coroutine
@@ -163,7 +164,7 @@ def test_more_of_the_same_is_told_later_in_one_message(tmp_path: Path) -> None:
         assert [document["kind"] for document in server.documents()][:2] == ["first", "more"]
 
 
-def test_a_fault_of_ours_costs_one_message_and_says_its_place_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_of_ours_costs_one_message_and_says_its_place_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def send(receiver: Receiver, message: Message) -> Outcome:
         raise KeyError("s3cret")
 
@@ -181,10 +182,11 @@ def test_a_fault_of_ours_costs_one_message_and_says_its_place_only(tmp_path: Pat
 
     [row] = asyncio.run(deliver())
     assert row["why"].startswith("a fault in chaperone: KeyError at test_deliver.py:")
-    assert "s3cret" not in capsys.readouterr().err + row["why"]
+    assert "s3cret" not in caplog.text + row["why"]
 
 
-def test_the_log_says_once_that_it_fails_and_once_that_it_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_says_once_that_it_fails_and_once_that_it_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "chaperone")
     with serving(500, 500, 500, 200) as server:
         receiver = webhook(server.url)
 
@@ -194,6 +196,6 @@ def test_the_log_says_once_that_it_fails_and_once_that_it_goes_on(tmp_path: Path
             await until(lambda: len(server.got) == 4 and not made[0].failing)
 
         run(tmp_path, receiver, then=then)
-    said = capsys.readouterr().err.splitlines()
-    start = "chaperone collector: alerts to hook: "
-    assert said == [f"{start}not delivered, tried again later: answered 500", f"{start}delivered again"]
+    said = [(record.levelname, record.message) for record in caplog.records]
+    start = "alerts to hook: "
+    assert said == [("WARNING", f"{start}not delivered, tried again later: answered 500"), ("INFO", f"{start}delivered again")]
