@@ -81,7 +81,8 @@ static u64 take(u64 *position, u64 size) {
  *
  * Two threads cannot be in one direction of one SSL object (OpenSSL forbids it). Goroutines that write one tls.Conn
  * without a lock of their own get positions in the order in which their calls return, which may differ from the order
- * on the wire; Go's own HTTP/1 and HTTP/2 clients write under a lock. */
+ * on the wire; Go's own HTTP/1 and HTTP/2 clients write under a lock. On its way from here to the ring one may overtake
+ * another: agent/trace/gaps.py tells them in the order of their positions. */
 static int placed(struct call *call, u64 size, u32 library, struct tls *tls) {
   u64 time = call->direction == DIRECTION_OUT ? call->time : bpf_ktime_get_boot_ns();
   tls->head = head_of_current(time, KIND_BYTES, call->slot);

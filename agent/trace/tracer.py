@@ -209,7 +209,7 @@ class Tracer:
             self.kernel.consume()
             look = min(2 * look, LOOK_MS[1])
         self.exited = None
-        values = list(self._values())
+        values = [*self._values(), *self.gaps.overdue(now_ns())]
         self.abandoned.step(time.monotonic())
         self.shares.tell()
         return values
@@ -322,7 +322,7 @@ class Tracer:
             yield from self.gaps.end(_tls(key, stream), (out_position, in_position), time)
 
 
-PLAIN_ADDITION = "the kernel lets no probe add and fetch at once: writes to one Go connection without a lock may be told in a wrong order"
+PLAIN_ADDITION = "the kernel lets no probe add and fetch at once: of two writes at once to one Go connection without a lock one may be lost"
 BY_TRACEPOINT = "the kernel lets no cgroup's hook send signals: each TCP connect of the node, governed or not, passes a tracepoint"
 
 

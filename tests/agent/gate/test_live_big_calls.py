@@ -73,6 +73,27 @@ def test_a_full_ring_is_waited_for(server: TlsServer, tmp_path: Path) -> None:
     assert digest == (tmp_path / "out").read_text()
 
 
+AT_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+def test_at_a_terminal_a_full_ring_is_a_loss_of_exactly_what_it_did_not_take(server: TlsServer, tmp_path: Path) -> None:
+    """The same calls: nobody is stopped there, and what was lost is stated, byte for byte."""
+    skip_without_kernel()
+    client = [sys.executable, "-c", WRITE, str(server.port), str(server.certificate), str(MIB), str(tmp_path / "out"), "5"]
+    with Tracer(TracerSettings(ring_pages=64)) as tracer:
+        records = recorded(tracer, [sys.executable, "-c", AT_A_TERMINAL, *client], statuses=[0])
+    [(out, _)] = [sides for sides in server.finished() if sides[0]]
+    parts = [part for part in records if isinstance(part, Chunk | Loss) and part.direction is Direction.OUT]
+    position = 0
+    for part in parts:
+        assert part.position == position
+        position += part.size if isinstance(part, Loss) else len(part.data)
+        assert isinstance(part, Loss) or part.data == out[part.position : position]
+    assert position == len(out) == 5 * (MIB + len(b"1048576 3\n"))
+    lost = [part for part in parts if isinstance(part, Loss)]
+    assert {part.cause for part in lost} == {Cause.RING_FULL} and sum(part.size for part in lost) > MIB
+
+
 SIZE = 200_000  # of the big write
 HEAD, TAIL = len(b"200000 4\n"), len(b"3 4\nend")
 ALL_OF_IT = [(HEAD, SIZE, Cause.PAGE_ABSENT)]

@@ -1,9 +1,11 @@
 """Whatever is taken out of a recording shows as a gap of its size."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaperone.agent.trace.gaps import Gaps
+from chaperone.agent.trace.gaps import AHEAD, LATE_NS, Gaps
 from chaperone.agent.trace.values import Tls, TlsBytes, TlsClosed, TlsLost, Value
 from chaperone.proto.records import Cause, Direction
 
@@ -75,3 +77,43 @@ def test_closed_objects_are_forgotten() -> None:
     assert gaps.reached(ONE) == (0, 3)
     list(gaps.follow(TlsClosed(ONE, 2, 0, 3)))
     assert gaps.open == {}
+
+
+GO = replace(ONE, library="go")
+
+
+def written(sizes: list[int]) -> list[TlsBytes]:
+    """What so many goroutines wrote of one connection."""
+    return [TlsBytes(GO, Direction.OUT, sum(sizes[:at]), bytes([at % 251]) * size, at) for at, size in enumerate(sizes)]
+
+
+@given(st.lists(st.integers(1, 5), max_size=12), st.data())
+def test_what_goroutines_wrote_at_once_is_told_in_its_order_however_it_comes(sizes: list[int], data: st.DataObject) -> None:
+    whole, gaps = written(sizes), Gaps()
+    told = [one for value in data.draw(st.permutations(whole)) for one in gaps.follow(value)]
+    assert told == whole
+    assert [*gaps.overdue(0), *gaps.overdue(10 * LATE_NS)] == []
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.data())
+def test_what_never_comes_is_lost_once_it_is_overdue_or_its_object_ends(sizes: list[int], data: st.DataObject) -> None:
+    whole, gaps = written(sizes), Gaps()
+    dropped = data.draw(st.sets(st.sampled_from(whole)))
+    told = [one for value in data.draw(st.permutations(whole)) if value not in dropped for one in gaps.follow(value)]
+    if data.draw(st.booleans()):
+        told += gaps.overdue(5)
+        told += gaps.overdue(5 + LATE_NS)
+        assert all(isinstance(value, TlsBytes) for value in told), "not yet"
+        told += gaps.overdue(6 + LATE_NS)
+    told += gaps.follow(TlsClosed(GO, 99, sum(sizes), 0))
+    assert_accounted(told, GO, Direction.OUT, b"".join(value.data for value in whole))
+    assert sum(value.size for value in told if isinstance(value, TlsLost)) == sum(len(value.data) for value in dropped)
+
+
+def test_no_more_waits_than_is_bounded_and_what_waits_is_forgotten_with_its_workload() -> None:
+    whole, gaps = written([1] * (AHEAD + 2)), Gaps()
+    told = [one for value in whole[1:] for one in gaps.follow(value)]
+    assert told == [TlsLost(GO, Direction.OUT, 0, 1, 1, Cause.RING_FULL), *whole[1:]]
+    list(gaps.follow(replace(whole[-1], position=AHEAD + 9)))
+    gaps.forget_workload(1)
+    assert (gaps.open, gaps._ahead, list(gaps.overdue(1))) == ({}, {}, [])
