@@ -71,6 +71,42 @@ static int is_client_hello(struct __sk_buff *skb, u32 at) {
   return !bpf_skb_load_bytes(skb, at, head, 6) && head[0] == HANDSHAKE && head[1] == 3 && head[5] == CLIENT_HELLO;
 }
 
+#define HELLO_HEAD 6
+
+static int is_of_hello(u32 place, u8 byte) {
+  if (place == 0) return byte == HANDSHAKE;
+  if (place == 1) return byte == 3;
+  return place != 5 || byte == CLIENT_HELLO;
+}
+
+/* How much of a ClientHello's head has been said behind a packet, `said` of it in those before; 0: it says something else. */
+static u32 hello_head(struct __sk_buff *skb, u32 at, u32 end, u32 said) {
+  for (int i = 0; i < HELLO_HEAD; i++) {
+    u8 byte = 0;
+    if (said >= HELLO_HEAD || at >= end) break;
+    bpf_skb_load_bytes(skb, at, &byte, 1);
+    if (!is_of_hello(said, byte)) return 0;
+    said++;
+    at++;
+  }
+  return said;
+}
+
+/* Whether a ClientHello begins at `at`, or began in the packets before, of which `walk` has the first bytes: it may be cut anywhere. */
+static int begins_hello(struct __sk_buff *skb, struct walk *walk, u32 at, u32 end) {
+  u32 said = hello_head(skb, at, end, walk->have);
+  if (!said && walk->have) {
+    walk->have = 0;
+    said = hello_head(skb, at, end, 0);
+  }
+  if (said >= HELLO_HEAD) return 1;
+  walk->at = at;
+  walk->end = end;
+  if (said) take_header(skb, walk);
+  else walk->have = 0;
+  return 0;
+}
+
 static int lock_drop(void) {
   u32 zero = 0;
   struct lock_state *state = lock_state.lookup(&zero);
@@ -219,27 +255,38 @@ int lock_more(struct __sk_buff *skb) {
 
 /* Nobody decides, and that means allow; or the glass is broken: what passes is not counted, then or later. */
 static int look_away(struct __sk_buff *skb, struct span *span, struct lock_socket *socket) {
+  socket->left.walk.next = span->sequence + (span->end - span->at);
+  socket->left.walk.have = 0;
   if (span->unfollowed) socket->kind = LOCK_LATE;
   if (socket->kind == LOCK_TLS || is_record(skb, span->at)) socket->kind = LOCK_LATE;
   else if (socket->kind == LOCK_NEW) socket->kind = LOCK_PLAIN;
   return LOCK_PASS;
 }
 
-/* Nobody decides, and that means deny. */
-static int keep_silent(struct __sk_buff *skb, struct span *span, struct lock_socket *socket) {
-  if (socket->kind > LOCK_PLAIN || is_record(skb, span->at)) return lock_drop();
+#define HELLO 2
+
+/* Whether TLS begins with this packet; HELLO: it is a ClientHello. A connection that said something else before (a proxy's) may begin with
+ * one any time, in pieces too; a retransmission brings no piece twice. */
+static int begins_tls(struct __sk_buff *skb, struct span *span, struct lock_socket *socket) {
+  struct walk *walk = &socket->left.walk;
+  s32 behind = walk->next - span->sequence, size = span->end - span->at;
+  if (behind < 0) walk->have = 0;
+  if (behind < 0) behind = 0;
+  if (behind >= size) return 0;
+  if (socket->kind == LOCK_NEW && size >= HELLO_HEAD && is_record(skb, span->at)) return is_client_hello(skb, span->at) ? HELLO : 1;
+  if (begins_hello(skb, walk, span->at + behind, span->end)) {
+    walk->next = span->sequence + behind;
+    return HELLO;
+  }
+  walk->next = span->sequence + size;
   socket->kind = LOCK_PLAIN;
-  return LOCK_PASS;
+  return 0;
 }
 
-/* Whether this packet is TLS that is counted. A connection that said something else before (a proxy's) may begin with it any time. */
-static int speaks_tls(struct __sk_buff *skb, struct span *span, struct lock_socket *socket) {
-  if (socket->kind == LOCK_TLS) return 1;
-  if (socket->kind == LOCK_LATE) return 0;
-  int begins = socket->kind == LOCK_NEW ? is_record(skb, span->at) : is_client_hello(skb, span->at);
-  if (socket->kind == LOCK_PLAIN) socket->left.walk.next = span->sequence;
-  socket->kind = begins ? LOCK_TLS : LOCK_PLAIN;
-  return begins;
+/* Nobody decides, and that means deny. */
+static int keep_silent(struct __sk_buff *skb, struct span *span, struct lock_socket *socket) {
+  if (socket->kind > LOCK_PLAIN || is_record(skb, span->at) || begins_tls(skb, span, socket)) return lock_drop();
+  return LOCK_PASS;
 }
 
 /* The suite, once the server has said it. */
@@ -264,10 +311,12 @@ static int lock_advance(struct span *span, struct lock_socket *socket) {
 }
 
 static int lock_look(struct __sk_buff *skb, struct span *span, struct lock_socket *socket, struct lock_workload *workload) {
-  int is_new = socket->kind != LOCK_TLS;
   if (socket->denied) return lock_drop();
-  if (!speaks_tls(skb, span, socket)) return LOCK_PASS;
-  if (is_new && workload->covers && is_client_hello(skb, span->at) && !is_vouched_for()) return lock_deny(skb, socket, DENIED_HELLO);
+  if (socket->kind == LOCK_LATE) return LOCK_PASS;
+  int begins = socket->kind == LOCK_TLS ? 0 : begins_tls(skb, span, socket);
+  if (begins) socket->kind = LOCK_TLS;
+  if (socket->kind != LOCK_TLS) return LOCK_PASS;
+  if (begins == HELLO && workload->covers && !is_vouched_for()) return lock_deny(skb, socket, DENIED_HELLO);
   learn_cipher(socket, span->cookie);
   if (!lock_advance(span, socket)) return (s32)(span->sequence - socket->left.walk.next) > 0 ? lock_drop() : LOCK_PASS;
   socket->awaited = lock_awaited(socket, span->cookie);

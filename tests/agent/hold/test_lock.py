@@ -17,6 +17,7 @@ from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.workload.processes import now_ns
 
 pytestmark = pytest.mark.kernel
+PROXY, CLIENT_HELLO = b"CONNECT api:443 HTTP/1.1\r\n\r\n", bytes.fromhex("16030100320100002e0303") + bytes(44)
 
 
 @pytest.fixture
@@ -58,6 +59,8 @@ def agent(path: Path, tracer: Tracer) -> Iterator[Agent]:
     yield made
     made.is_over = True
     beating.join()
+    while tracer.poll(0):
+        pass  # what was denied is nothing to the next test of this tracer
 
 
 @pytest.mark.parametrize("way", [["127.0.0.1"], ["::1"], ["::1", "options"]])
@@ -89,6 +92,35 @@ def test_what_never_was_tls_goes_on_but_no_tls_behind_it(path: Path, agent: Agen
         talk.say(b"X: y\r\n\r\n")
         talk.comes(b"X: y\r\n\r\n")
         talk.say(HELLO)
+        talk.nothing_comes()
+
+
+@pytest.mark.parametrize("before", [b"", PROXY], ids=["direct", "behind a proxy"])
+@pytest.mark.parametrize("cut", [1, 2, 5, 6])
+@pytest.mark.parametrize("is_alive", [True, False], ids=["agent", "no agent"])
+def test_a_hello_in_pieces_does_not_leave(path: Path, agent: Agent, before: bytes, cut: int, is_alive: bool) -> None:
+    """Where TLS that nobody reads may not: no more of it than its first bytes, which say nothing."""
+    agent.lock.put_on(path, is_strict=True, covers=True)
+    with talking(path) as talk:
+        if before:
+            talk.say(before)
+            talk.comes(before)
+        if not is_alive:
+            agent.falls_silent()
+        talk.say(CLIENT_HELLO[:cut])
+        if cut < 6 and (is_alive or cut == 1):
+            talk.comes(CLIENT_HELLO[:cut])
+        talk.say(CLIENT_HELLO[cut:])
+        talk.nothing_comes()
+
+
+def test_what_only_begins_like_a_hello_goes_on(path: Path, agent: Agent) -> None:
+    agent.lock.put_on(path, is_strict=True, covers=True)
+    with talking(path) as talk:
+        for said in (PROXY, CLIENT_HELLO[:1], CLIENT_HELLO[:1], CLIENT_HELLO[:5], b"\x02", CLIENT_HELLO[:3], b"\r\n\r\n"):
+            talk.say(said)
+            talk.comes(said)
+        talk.say(CLIENT_HELLO)
         talk.nothing_comes()
 
 
