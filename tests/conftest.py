@@ -2,13 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 from support.kernel import skip_without_kernel
 
+THREADS_S = 30.0
+KEPT = ("(_poll_wrapper)", "Dummy-")  # gRPC's, one for all that comes, and what is no thread of Python's
 GOLDEN = Path(__file__).parent / "golden"
 Golden = Callable[[str, str], None]
 hypothesis.settings.register_profile(  # how busy it is, is no property of the code
@@ -30,6 +34,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test marked `kernel` runs where BPF can be loaded; elsewhere it is skipped, or fails if that is required."""
     if item.get_closest_marker("kernel"):
         skip_without_kernel()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_thread_is_left() -> Iterator[None]:
+    """What a module's tests began ends with them: a thread that goes on takes time from every test that follows."""
+    before, deadline = set(threading.enumerate()), 0.0
+    yield
+    while left := [thread for thread in threading.enumerate() if thread not in before and not any(map(thread.name.__contains__, KEPT))]:
+        deadline = deadline or time.monotonic() + THREADS_S
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)
 
 
 @pytest.fixture

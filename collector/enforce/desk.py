@@ -41,7 +41,11 @@ class Desk:
 async def open_desk(path: Path) -> Desk:
     """Open the outbox; one that is no database any more is set aside under another name. OutboxError when it can't be used."""
     thread = ThreadPoolExecutor(1, "outbox")
-    outbox = await asyncio.get_running_loop().run_in_executor(thread, _opened, path)
+    try:
+        outbox = await asyncio.get_running_loop().run_in_executor(thread, _opened, path)
+    except BaseException:
+        thread.shutdown()
+        raise
     return Desk(path, outbox, thread)
 
 

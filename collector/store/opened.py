@@ -155,7 +155,11 @@ class Store:
 async def opened(directory: StoreDirectory, pace: Pace, server: Address | None = None) -> AsyncIterator[Store]:
     """Open the database of a held directory, or a server's, bring it up to date, write until the end and close it."""
     loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "store")
-    engine, marks = await loop.run_in_executor(thread, lambda: _open(directory, server))
+    try:
+        engine, marks = await loop.run_in_executor(thread, lambda: _open(directory, server))
+    except BaseException:
+        thread.shutdown()
+        raise
     store = Store(engine, marks, thread, pace)
     try:
         async with asyncio.TaskGroup() as tasks:  # when writing crashes, so does all that relies on it

@@ -120,7 +120,8 @@ def test_after_the_hold_limit_the_client_is_told_to_retry_and_its_retry_passes(t
 def test_a_collector_that_dies_in_between_changes_nothing(tmp_path: Path, apiserver: ApiServer) -> None:
     store, policy = tmp_path / "store", POLICY.format(limit="1s")
     process = collectors.start(store)
-    with proxied(ScriptedAgent(store, (policy,)), apiserver.directory, apiserver.port) as proxy:
+    agent = ScriptedAgent(store, (policy,))
+    with proxied(agent, apiserver.directory, apiserver.port) as proxy:
         client = Asking(store, apiserver, proxy.port)
         assert client.kubectl(*CREATE)[0] == 1
         [approval] = waiting(store)
@@ -128,6 +129,7 @@ def test_a_collector_that_dies_in_between_changes_nothing(tmp_path: Path, apiser
         process = collectors.start(store)
         say(store, "approve", approval)
         collectors.kill(process)
+        agent.close()
         with collector(store):
             proxy._agent = ScriptedAgent(store, (policy,), name="two")  # another run, of the same user
             assert client.kubectl(*CREATE) == (0, "clusterrole.rbac.authorization.k8s.io/reader created\n")

@@ -28,7 +28,8 @@ class CollectorDouble(CaptureServicer):
 
     def start(self) -> None:
         self.socket.unlink(missing_ok=True)
-        self._server = grpc.server(ThreadPoolExecutor(4))
+        self._pool = ThreadPoolExecutor(4)
+        self._server = grpc.server(self._pool)
         add_CaptureServicer_to_server(self, self._server)
         self._server.add_insecure_port(f"unix:{self.socket}")
         self._server.start()
@@ -37,6 +38,7 @@ class CollectorDouble(CaptureServicer):
         if self._server is not None:
             self._server.stop(None).wait()
             self._server = None
+            self._pool.shutdown()
 
     def records(self) -> list[Record]:
         frames = [zstandard.ZstdDecompressor().decompress(self.batches[n].records) for n in sorted(self.batches)]

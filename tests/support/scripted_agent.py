@@ -197,9 +197,12 @@ class Proxy:
         self.taps: list[Tap] = []
         self._numbers = itertools.count(1)  # connections come at once, from several threads
         self.faults: list[Exception] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)  # closing wakes nobody who waits for a connection
+        self._accepting.join()
         self._listening.close()
 
     def _accept(self) -> None:

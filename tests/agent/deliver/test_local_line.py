@@ -41,6 +41,7 @@ class Collector:
                 self.answer(_messages(heard), line.sendall)
 
     def close(self) -> None:
+        self.server.shutdown(socket.SHUT_RDWR)  # closing wakes nobody who waits for a connection
         self.server.close()
 
 

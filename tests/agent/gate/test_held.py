@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 
 import pytest
 
@@ -20,6 +20,7 @@ from chaperone.agent.trace.layout import Head, TlsRecord
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="tracing others needs root")
 SIZE = 2 * PIECE + 100
+Making = Callable[[int, int, int], Held]
 SHOWING = f"""
 import ctypes, os
 data = (bytes(range(250)) * {SIZE // 250 + 1})[:{SIZE}]
@@ -39,9 +40,14 @@ def shown() -> Iterator[tuple[int, int]]:
         process.kill()
 
 
-def held(pid: int, address: int, tracer: int) -> Held:
-    tls = TlsRecord(head=Head(pid=pid, workload=1), size=SIZE)
-    return Held(ReadRecord(tls=tls, address=address, thread=pid), tracer, Readers())
+@pytest.fixture
+def held() -> Iterator[Making]:
+    def make(pid: int, address: int, tracer: int) -> Held:
+        tls = TlsRecord(head=Head(pid=pid, workload=1), size=SIZE)
+        return Held(ReadRecord(tls=tls, address=address, thread=pid), tracer, readers)
+
+    with closing(Readers()) as readers:
+        yield make
 
 
 def stopped(pid: int) -> None:
@@ -55,50 +61,52 @@ def let_go(pid: int) -> None:
         ptrace.detach(pid)
 
 
-def test_the_bytes_of_a_stopped_thread_come_in_order(shown: tuple[int, int]) -> None:
+def test_the_bytes_of_a_stopped_thread_come_in_order(held: Making, shown: tuple[int, int]) -> None:
     stopped(shown[0])
-    found = list(held(*shown, tracer=os.getpid()).pieces())
+    found = list(held(*shown, os.getpid()).pieces())
     let_go(shown[0])
     assert b"".join(found) == WHOLE
     assert len(found) == 3
 
 
-def test_a_running_thread_is_not_read(shown: tuple[int, int]) -> None:
+def test_a_running_thread_is_not_read(held: Making, shown: tuple[int, int]) -> None:
     with pytest.raises(ProcessLookupError):
-        next(held(*shown, tracer=os.getpid()).pieces())
+        next(held(*shown, os.getpid()).pieces())
 
 
-def test_one_that_really_stops_for_others_is_not_read(shown: tuple[int, int]) -> None:
+def test_one_that_really_stops_for_others_is_not_read(held: Making, shown: tuple[int, int]) -> None:
     """Anybody may continue it."""
     os.kill(shown[0], signal.SIGSTOP)
     with pytest.raises(ProcessLookupError):
-        next(held(*shown, tracer=os.getpid()).pieces())
+        next(held(*shown, os.getpid()).pieces())
 
 
-def test_one_that_another_tracer_has_is_not_read(shown: tuple[int, int]) -> None:
+def test_one_that_another_tracer_has_is_not_read(held: Making, shown: tuple[int, int]) -> None:
     stopped(shown[0])
     with pytest.raises(ProcessLookupError):
-        next(held(*shown, tracer=os.getppid()).pieces())
+        next(held(*shown, os.getppid()).pieces())
     let_go(shown[0])
 
 
-def test_one_that_is_seized_and_does_not_stop_is_not_waited_for(shown: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_seized_and_does_not_stop_is_not_waited_for(
+    held: Making, shown: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "STOPPING_S", 0.0)
     ptrace.seize(shown[0], ptrace.Option(0))
     with pytest.raises(ProcessLookupError):
-        next(held(*shown, tracer=os.getpid()).pieces())
+        next(held(*shown, os.getpid()).pieces())
 
 
-def test_what_was_read_of_a_thread_that_went_on_does_not_count(shown: tuple[int, int]) -> None:
+def test_what_was_read_of_a_thread_that_went_on_does_not_count(held: Making, shown: tuple[int, int]) -> None:
     stopped(shown[0])
-    pieces = held(*shown, tracer=os.getpid()).pieces()
+    pieces = held(*shown, os.getpid()).pieces()
     assert next(pieces) == WHOLE[:PIECE]
     let_go(shown[0])
     with pytest.raises(ProcessLookupError):
         next(pieces)
 
 
-def test_one_that_is_gone_is_an_error() -> None:
+def test_one_that_is_gone_is_an_error(held: Making) -> None:
     with pytest.raises(FileNotFoundError):
         next(held(2**22 + 5, 4096, os.getpid()).pieces())
 
@@ -133,3 +141,4 @@ def test_who_makes_us_wait_does_so_three_times_and_no_other_pays(monkeypatch: py
         reader.join(60)
     monkeypatch.setattr(module, "PATIENCE_S", 60.0)
     assert readers.read(1, 2, 0, 1) == b"!", "its number is another's"
+    readers.close()
