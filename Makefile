@@ -86,6 +86,7 @@ zoo: setup ## record every client we know of, compare with the servers' logs, wr
 image: setup ## images of agent and collector as OCI archives in dist/, without pulling one; as root
 	deploy/image.sh agent $(BIN)/python dist
 	deploy/image.sh collector $(BIN)/python dist
+	deploy/try-images.sh dist
 
 manifests: setup ## deploy/manifests from deploy/chart
 	$(BIN)/python deploy/definition.py
