@@ -45,7 +45,8 @@ unshare --mount --propagation private sh -eu -c '
 	ask() {
 		chroot --userspec=65532:65532 "$work/collector.bundle/rootfs" /usr/local/bin/chaperone "$@" --store /tmp/shared/store
 	}
-	ask collector --ready-fd 3 --log-format json &
+	chroot --userspec=65532:65532 "$work/collector.bundle/rootfs" /usr/local/bin/chaperone collector \
+		--store /tmp/shared/store --ready-fd 3 --log-format json & # ask would make $! a shell, which ends alone
 	collector=$!
 	timeout 120 head -n 1 <&3
 	chroot "$inside" /usr/bin/python3 -m chaperone.agent --cgroup "$group" --socket /tmp/shared/store/collector.sock \
