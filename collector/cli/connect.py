@@ -18,7 +18,7 @@ from pathlib import Path
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.store.directory import SOCKET
 
-IDLE_S = 3  # how long a collector that we start stays after its last caller
+IDLE_S = 10  # how long a collector that we start stays after its last caller: the next command need not start one
 FIRST_S = 30  # an agent has its programs to compile before it calls, on a machine that may be busy
 REACH_S = 20.0
 PAUSE_S = 0.1

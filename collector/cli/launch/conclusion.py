@@ -31,18 +31,25 @@ class Conclusion:
 
     def troubles(self, agent: Agent, status: int, left: int) -> Iterator[str]:
         """Let the agent deliver its last records; what went wrong with that. CMD's status is known and stays."""
-        try:
-            self.reach()  # a collector that died meanwhile is replaced and gets what the agent has kept
-        except CommandError as error:
-            yield error.sentence
+        unreached = self._unreached()  # a collector that died meanwhile is replaced and gets what the agent has kept
         report = agent.finish(status, left)
-        if not report.is_said:
+        if report.is_said:
+            yield from (trouble for trouble in (unreached, report.trouble) if trouble)
+        else:
             yield from self._ended_for_it(report.trouble, status)
-        elif report.trouble:
-            yield report.trouble
+
+    def _unreached(self) -> str:
+        """Why no collector answers; "" when one does."""
+        try:
+            self.reach()
+        except CommandError as error:
+            return error.sentence
+        return ""
 
     def _ended_for_it(self, trouble: str, status: int) -> Iterator[str]:
         """Deliver what the dead agent left, and end the session in its place with a note of the trouble; why that could not be."""
+        if unreached := self._unreached():  # a killed agent takes its time to end, in which its collector had nobody to be there for
+            yield unreached
         if deliver(self.socket, self.session, (status, trouble)):
             return
         try:

@@ -2,10 +2,12 @@
 
 import base64
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from support import collectors
+from support.collectors import leave
 from support.conversations import Conversation, pods
 
 from chaperone.agent.deliver.cargo import load
@@ -13,7 +15,7 @@ from chaperone.agent.settings import SessionOptions, Settings, Storage
 from chaperone.collector.cli.failed import CommandError
 from chaperone.collector.cli.launch.agent import Report
 from chaperone.collector.cli.launch.conclusion import Conclusion
-from chaperone.collector.store.directory import SOCKET
+from chaperone.collector.store.directory import SOCKET, holder
 from chaperone.proto.ids import SessionId
 from chaperone.proto.records import SessionStarted
 
@@ -55,6 +57,21 @@ def test_the_session_of_a_dead_agent_is_ended_and_says_why_it_is_incomplete(stor
 def test_an_agent_that_reported_has_ended_its_session_itself(store: Path) -> None:
     assert concluded(store, Report()) == []
     assert collectors.ask(store, "session.summary", session=SESSION)[0]["missing"] == ["the session has not ended"]
+
+
+def test_a_collector_that_went_while_a_dead_agent_ended_is_replaced(store: Path) -> None:
+    class Slow(AgentDouble):
+        def finish(self, status: int, left: int) -> Report:
+            leave(store)
+            return super().finish(status, left)
+
+    def reach() -> None:
+        if holder(store) is None:
+            running.enter_context(collectors.collector(store))
+
+    with ExitStack() as running:
+        assert list(Conclusion(SESSION, store / SOCKET, reach).troubles(Slow(SILENT), 5, 0)) == []  # type: ignore[arg-type]
+        assert collectors.ask(store, "session.summary", session=SESSION)[0]["ended"]
 
 
 def test_without_a_collector_the_end_that_is_missing_is_said(tmp_path: Path) -> None:
