@@ -5,7 +5,6 @@ file is made anew of the version that was released.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +60,11 @@ def test_an_agent_of_the_version_before_delivers_to_this_collector(tmp_path: Pat
 class Before(CollectorDouble):
     """A collector of the version before."""
 
-    def start(self) -> None:
-        self._server = grpc.server(ThreadPoolExecutor(4))
+    def serve_on(self, server: grpc.Server) -> None:
         read = lambda data: wire.Upward.FromString(as_it_was("Upward", data))  # noqa: E731
         write = lambda message: as_it_was("Downward", message.SerializeToString())  # noqa: E731
         stream = grpc.stream_stream_rpc_method_handler(self.told, read, write)
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: stream}),))
-        self._server.add_insecure_port(f"unix:{self.socket}")
-        self._server.start()
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: stream}),))
 
     def told(self, messages: Iterator[wire.Upward], context: grpc.ServicerContext) -> Iterator[wire.Downward]:
         return self.Stream(messages, context)

@@ -25,17 +25,22 @@ class CollectorDouble(CaptureServicer):
         self.welcome = wire.Welcome(contract=1, version="test")
         self.answers: list[wire.Downward] = []  # behind the welcome
         self._server: grpc.Server | None = None
+        self._pool: ThreadPoolExecutor | None = None
 
     def start(self) -> None:
         self.socket.unlink(missing_ok=True)
         self._pool = ThreadPoolExecutor(4)
         self._server = grpc.server(self._pool)
-        add_CaptureServicer_to_server(self, self._server)
+        self.serve_on(self._server)
         self._server.add_insecure_port(f"unix:{self.socket}")
         self._server.start()
 
+    def serve_on(self, server: grpc.Server) -> None:
+        """What is called at this server, is ours."""
+        add_CaptureServicer_to_server(self, server)
+
     def stop(self) -> None:
-        if self._server is not None:
+        if self._server is not None and self._pool is not None:
             self._server.stop(None).wait()
             self._server = None
             self._pool.shutdown()

@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
@@ -24,6 +24,7 @@ class Conversation:
     peer: int = 0  # the client's port
     shook_hands: bool = False
     done: threading.Event = field(default_factory=threading.Event)
+    tls: ssl.SSLSocket | None = None
 
 
 class TlsServer:
@@ -49,6 +50,9 @@ class TlsServer:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.accepting.join()
         self.listener.close()
+        for tls in (one.tls for one in self.conversations if one.tls):
+            with suppress(OSError):
+                socket.socket.shutdown(tls, socket.SHUT_RDWR)  # of a client that is kept silent nobody hears the end
 
     def _accept(self) -> None:
         while True:
@@ -62,7 +66,9 @@ class TlsServer:
 
     def _serve(self, connection: socket.socket, conversation: Conversation) -> None:
         try:
-            with self.context.wrap_socket(connection, server_side=True) as tls:
+            with self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as tls:
+                conversation.tls = tls
+                tls.do_handshake()
                 conversation.shook_hands = True
                 self._converse(tls, conversation)
         except OSError:
