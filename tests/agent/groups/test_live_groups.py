@@ -103,6 +103,8 @@ def test_a_cgroup_that_was_there_before_is_settled_once(tracer: Tracer, server: 
         running = Workload(tracer, path).start(["sleep", "60"], path=nested)
         while (nested / "cgroup.procs").read_text().split() != [str(running.pid)]:
             continue
+        while Path(f"/proc/{running.pid}/comm").read_text() != "sleep\n":  # what it executes later would settle it first
+            continue
         number = tracer.govern_area(path)
         settled = tracer.settle(nested)
         assert settled > 0 and tracer.settle(nested) == 0
