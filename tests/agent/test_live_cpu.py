@@ -6,14 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from support.collector_double import CollectorDouble
 from support.kernel import cgroup, entering, skip_without_kernel
-from support.tls_server import TlsServer, libssl, tls_server
+from support.tls_server import TlsServer, libssl
 
 from chaperone.agent.throttle import BURST_S
 from chaperone.proto.records import Chunk, Direction, Loss, Note, Record, SessionStarted, StreamOpened
@@ -39,12 +38,6 @@ for count in range(20):
     time.sleep(0.1)
 tls.unwrap()
 """
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
-        yield opened
 
 
 def agent(groups: list[Path], folder: Path) -> "subprocess.Popen[str]":

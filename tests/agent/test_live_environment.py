@@ -7,7 +7,6 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from support.kernel import skip_without_kernel
 from support.leaks import leaks_in
 from support.live_recording import of, recorded
-from support.tls_server import TlsServer, tls_server
+from support.tls_server import TlsServer
 
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 from chaperone.proto.records import Chunk, ProcessSeen, pack
@@ -70,12 +69,6 @@ class Watch:
             return len(os.read(self.notify, 4096)) // 16
         except BlockingIOError:
             return 0
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
-        yield opened
 
 
 def test_the_environment_is_never_read(server: TlsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

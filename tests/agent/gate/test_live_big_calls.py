@@ -13,7 +13,7 @@ from support import no_tracing, recorded_alone
 from support.c_peer import built
 from support.kernel import skip_without_kernel
 from support.live_recording import of, recorded
-from support.tls_server import TlsServer, tls_server
+from support.tls_server import TlsServer
 
 from chaperone.agent.gate.held import Held, Readers
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
@@ -36,12 +36,6 @@ for _ in range(times):
 open(out, "w").write(digest.hexdigest())
 tls.unwrap()
 """
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
-        yield opened
 
 
 def written(tracer: Tracer, server: TlsServer, out: Path, size: int, times: int = 1) -> tuple[str, list[Loss]]:

@@ -15,7 +15,7 @@ from support.enforced import until
 from support.go_peer import STRIPPED, built
 from support.kernel import Seen, Workload, cgroup, entering, governed, skip_without_kernel
 from support.terminal import Terminal
-from support.tls_server import TlsServer, libssl, tls_server
+from support.tls_server import TlsServer, libssl
 
 from chaperone.agent.gate import sweep
 from chaperone.agent.gate.gate import Gate
@@ -45,12 +45,6 @@ def unhurried() -> Iterator[Tracer]:
     """One with which nobody waits without a signal, as if it always came too late."""
     skip_without_kernel()
     with Tracer(TracerSettings(ring_pages=1024, spinners=0)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
         yield opened
 
 

@@ -9,7 +9,7 @@ from threading import Barrier, Thread
 import pytest
 from support import tls_clients
 from support.kernel import Seen, Workload, cgroup, skip_without_kernel
-from support.tls_server import TlsServer, libssl, tls_server
+from support.tls_server import TlsServer, libssl
 
 from chaperone.agent.groups.values import GroupEntered, GroupGone, GroupMade
 from chaperone.agent.sockets.values import SocketOpened
@@ -35,12 +35,6 @@ def area(tracer: Tracer) -> Iterator[Workload]:
         number = tracer.govern_area(path)
         yield Workload(tracer, path)
         tracer.release(number)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
-        yield opened
 
 
 def command(server: TlsServer) -> list[str]:

@@ -10,7 +10,6 @@ import pytest
 from support import self_talk
 from support.apiserver import ApiServer, apiserver
 from support.c_peer import built
-from support.kernel import skip_without_kernel
 from support.kubelet import container_id, kubelet
 from support.live_node import RECORD, LiveNode, live_node, statuses
 from support.pod_api import pod_api
@@ -18,7 +17,7 @@ from support.tls_server import make_certificate
 
 from chaperone.agent.gate import gate
 from chaperone.agent.pods.select import Mode, Selection, Selector
-from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.trace.tracer import Tracer
 from chaperone.proto.records import Chunk, Connection, Direction, Note, ProcessSeen, SessionStarted, StreamOpened
 
 pytestmark = pytest.mark.kernel
@@ -28,13 +27,6 @@ UID, OTHER = "0a1b2c3d-0000-4000-8000-00000000000a", "0a1b2c3d-0000-4000-8000-00
 TAKEN = 100  # reborn.c: the pid is another's
 ALL_OF_IT = Selection((Selector(Mode.RECORD, only_raises=True, scans=True),))  # whoever is spoken with
 PORT = 20000 + os.getpid() % 10000
-
-
-@pytest.fixture(scope="module")
-def tracer() -> Iterator[Tracer]:
-    skip_without_kernel()
-    with Tracer(TracerSettings(ring_pages=4096)) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from support.apiserver import ApiServer, apiserver
 from support.judging import judged_pipeline
-from support.kernel import skip_without_kernel
 from support.kubelet import CGROUPFS, CONTAINERD, CRIO, SYSTEMD, container_id, kubelet
 from support.live_node import RECORD, LiveNode, live_node, statuses
 from support.pod_api import PodApi, pod_api
@@ -16,7 +15,7 @@ from support.policies import HEAD
 from chaperone.agent.pods import workloads
 from chaperone.agent.pods.workloads import PAUSE_NS, PAUSED, SECOND
 from chaperone.agent.recording import Ended
-from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.trace.tracer import Tracer
 from chaperone.collector.ingest.selection import selection_of
 from chaperone.collector.rules.document import policies
 from chaperone.collector.rules.ruleset import arranged
@@ -43,13 +42,6 @@ for number, target in enumerate(asked):
     answer.read()
     assert answer.status == (201 if name else 200), answer.status
 """
-
-
-@pytest.fixture(scope="module")
-def tracer() -> Iterator[Tracer]:
-    skip_without_kernel()
-    with Tracer(TracerSettings(ring_pages=4096)) as opened:
-        yield opened
 
 
 @pytest.fixture

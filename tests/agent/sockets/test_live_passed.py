@@ -12,7 +12,7 @@ import pytest
 from support import tls_clients
 from support.kernel import skip_without_kernel
 from support.live_recording import of, recorded
-from support.tls_server import TlsServer, libssl, tls_server
+from support.tls_server import TlsServer, libssl
 
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 from chaperone.proto.records import Bound, Chunk, Connection, Direction, Note, ProcessSeen, Record, StreamOpened
@@ -83,12 +83,6 @@ assert way.recv(1) == b"d"
 def tracer() -> Iterator[Tracer]:
     skip_without_kernel()
     with Tracer(TracerSettings(ring_pages=1024)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
         yield opened
 
 

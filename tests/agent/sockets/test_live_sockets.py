@@ -1,7 +1,6 @@
 """Live: real clients, a real kernel. The truth is which port the server was called from, and what it got and gave."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,30 +8,16 @@ from support import tls_clients
 from support.apiserver import running
 from support.c_peer import built
 from support.ip6_options import OPTIONS
-from support.kernel import skip_without_kernel
 from support.live_recording import Altered, of, recorded
 from support.tls_server import TlsServer, libssl, tls_server
 
-from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import TlsBytes, Value
 from chaperone.proto.records import Bound, Connection, Direction, Loss, Note, Record
 
 pytestmark = pytest.mark.kernel
 SIZES = [(0, 1), (255, 256), (16384, 16385), (65536, 65536), (300_000, 300_000)]
 KUBECTL = Path(sys.executable).parent / "kubectl"
-
-
-@pytest.fixture(scope="module")
-def tracer() -> Iterator[Tracer]:
-    skip_without_kernel()
-    with Tracer(TracerSettings(ring_pages=4096)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
-        yield opened
 
 
 def client(server: TlsServer, program: str, change: tuple[str, str] = ("", "")) -> list[str]:

@@ -4,19 +4,17 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support import tls_clients
 from support.apiserver import running
 from support.c_peer import built
-from support.kernel import skip_without_kernel
 from support.live_recording import Altered, of, recorded
-from support.tls_server import TlsServer, libssl, listening, tls_server
+from support.tls_server import TlsServer, libssl, listening
 from support.tunnel import proxy, pump
 
-from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import TlsBytes, Value
 from chaperone.proto.records import Bound, Chunk, Connection, Direction, Note, ProcessSeen, Record, StreamOpened
 
@@ -83,19 +81,6 @@ tls.write(b"1000 1000\\n" + os.urandom(1000))
 left = 1000
 while left: left -= until_done(lambda: tls.read(left))
 """
-
-
-@pytest.fixture(scope="module")
-def tracer() -> Iterator[Tracer]:
-    skip_without_kernel()
-    with Tracer(TracerSettings(ring_pages=4096)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
-        yield opened
 
 
 def client(server: TlsServer, port: int, way: str) -> list[str]:

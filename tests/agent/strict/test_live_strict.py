@@ -1,7 +1,7 @@
 """Live: the spool is full, no collector takes anything, the ring is small: not one byte is missing of what is recorded strictly."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import zstandard
 from support import tls_clients
 from support.kernel import Workload, cgroup, skip_without_kernel
 from support.live_recording import of
-from support.tls_server import TlsServer, tls_server
+from support.tls_server import TlsServer
 
 from chaperone.agent.deliver.outbox import Limits, Outbox
 from chaperone.agent.deliver.spool import Spool
@@ -31,12 +31,6 @@ PATIENCE_S = 120
 @pytest.fixture(autouse=True)
 def _kernel() -> None:
     skip_without_kernel()
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
-        yield opened
 
 
 def taken(outbox: Outbox) -> list[Record]:

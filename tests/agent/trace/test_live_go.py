@@ -4,27 +4,19 @@ The venv's Go builds them; others, as a list of paths, can be named by CHAPERONE
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.go_peer import GO, STRIPPED, built
-from support.kernel import governed, skip_without_kernel
+from support.kernel import governed
 from support.tls_server import tls_server
 
-from chaperone.agent.trace.tracer import Tracer, TracerSettings
+from chaperone.agent.trace.tracer import Tracer
 from chaperone.agent.trace.values import Attached, TlsClosed, TlsLost
 
 pytestmark = pytest.mark.kernel
 COMPILERS = [GO, *map(Path, filter(None, os.environ.get("CHAPERONE_GO", "").split(os.pathsep)))]
 BUILDS = {"stripped": [STRIPPED], "PIE": ["-buildmode=pie", STRIPPED]}
-
-
-@pytest.fixture(scope="module")
-def tracer() -> Iterator[Tracer]:
-    skip_without_kernel()
-    with Tracer(TracerSettings(ring_pages=4096)) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("flags", BUILDS.values(), ids=BUILDS)

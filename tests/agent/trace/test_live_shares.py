@@ -7,12 +7,11 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 
 import pytest
 from support import tls_clients
 from support.kernel import Seen, Workload, governed, skip_without_kernel
-from support.tls_server import TlsServer, libssl, tls_server
+from support.tls_server import TlsServer, libssl
 
 from chaperone.agent.sockets.values import SocketClosing, SocketHello, SocketOpened, SocketTied
 from chaperone.agent.trace.flatten import flatten
@@ -70,12 +69,6 @@ RING = TracerSettings(ring_pages=512)  # 2 MiB
 @pytest.fixture(autouse=True)
 def _kernel() -> None:
     skip_without_kernel()
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
-        yield opened
 
 
 def flooded(tracer: Tracer, server: TlsServer, workloads: list[Workload]) -> Seen:

@@ -10,7 +10,7 @@ import pytest
 from support import tls_clients
 from support.apiserver import running
 from support.kernel import Seen, Workload, cgroup, governed, skip_without_kernel
-from support.tls_server import TlsServer, libssl, tls_server
+from support.tls_server import TlsServer, libssl
 
 from chaperone.agent.trace.tracer import Tracer, TracerSettings
 from chaperone.agent.trace.values import Attached, NotCovered, ProcessExec, ProcessExit, ProcessFork, TlsBytes, TlsClosed, TlsLost
@@ -32,12 +32,6 @@ def tracer() -> Iterator[Tracer]:
 @pytest.fixture
 def workload(tracer: Tracer) -> Iterator[Workload]:
     with governed(tracer) as opened:
-        yield opened
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TlsServer]:
-    with tls_server(tmp_path) as opened:
         yield opened
 
 
