@@ -268,7 +268,7 @@ class Outbox:
         self._number += 1
         frame = zstandard.ZstdCompressor(level=1).compress(data)
         batch = wire.Batch(number=self._number, wall_offset_ns=self.offset(), records=frame, size=len(data))
-        size = len(frame) + BATCH_SIZE
+        size = weight(batch)
         parts = {owner: part * size // done.size for owner, part in done.parts.items()}
         self._shares.take(dict(done.parts))
         for owner, part in parts.items():
@@ -313,11 +313,11 @@ class Outbox:
 
     def _keep(self, batch: wire.Batch) -> None:
         self._cache[batch.number] = batch
-        self._cached += len(batch.records) + BATCH_SIZE
+        self._cached += weight(batch)
 
     def _uncache(self, number: int) -> None:
         if (batch := self._cache.pop(number, None)) is not None:
-            self._cached -= len(batch.records) + BATCH_SIZE
+            self._cached -= weight(batch)
 
     def _in_place_of(self, number: int, sessions: list[SessionId]) -> wire.Batch:
         """What is said instead of a batch that the disk did not keep. Streams that go on show how many bytes it had."""
@@ -332,6 +332,11 @@ class Outbox:
         self._held -= closed.size
         if self.spool:
             self.spool.end(closed.ended)
+
+
+def weight(batch: wire.Batch) -> int:
+    """Bytes of memory that a batch is taken for."""
+    return len(batch.records) + BATCH_SIZE
 
 
 def size_of(record: Record) -> int:
