@@ -13,10 +13,11 @@ from chaperone.collector.cli.output import Form, document, documents, is_coloure
 from chaperone.collector.cli.show import activity
 from chaperone.collector.cli.show.activity import By
 from chaperone.collector.cli.show.body import amount
-from chaperone.collector.cli.show.call import command_line, short
+from chaperone.collector.cli.show.call import short
 from chaperone.collector.cli.show.details import place, session_facts
 from chaperone.collector.cli.show.table import Cell, table
 from chaperone.collector.cli.show.times import UNITS, age
+from chaperone.collector.rules.event import command_line
 from chaperone.collector.times import time_ns
 
 app = typer.Typer(no_args_is_help=True, help="What was recorded: one session a workload, one a run.", rich_markup_mode=None)

@@ -5,12 +5,11 @@ alert. Texts are bounded here, so that no receiver has to cope with more.
 """
 
 import hashlib
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from chaperone.collector.rules.event import CONNECTIONS, Subject
+from chaperone.collector.rules.event import CONNECTIONS, Subject, command_line
 from chaperone.collector.rules.judged import Judged
 from chaperone.collector.rules.verdict import Action, Verdict
 
@@ -181,8 +180,7 @@ def _who(found: Document, session: Document) -> Who:
 
 
 def _acting(process: Document) -> Acting:
-    more = " …" if process.get("argvCut") else ""
-    command = cut(shlex.join(map(str, process.get("argv") or ())) + more, LONG)
+    command = cut(command_line(process), LONG)
     return Acting(process.get("pid"), cut(str(process.get("exe") or "")), command, cut(str(process.get("cwd") or "")))
 
 

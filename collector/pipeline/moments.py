@@ -19,6 +19,7 @@ from chaperone.collector.rules.event import (
     unread_event,
 )
 from chaperone.collector.rules.verdict import Moment
+from chaperone.collector.store.document import process_in_short
 from chaperone.collector.store.rows import Kind, Row
 from chaperone.collector.times import time_ns
 from chaperone.proto.records import NO_SESSION
@@ -177,8 +178,7 @@ class Moments:
 
     def _looked_up(self, row: Row) -> Document:
         process = self.process_of(row.session, row.document["process"])
-        short = {"id": row.document["process"], "pid": process.get("pid"), "exe": process.get("exe", ""), "argv": process.get("argv", [])}
-        short |= {"argvCut": True} if process.get("argvCut") else {}
+        short = process_in_short(row.document["process"], process)
         return {"process": short, "authority": authority(row.document), "names": row.document.get("names", [])}
 
     def _is_new(self, event: Event) -> bool:

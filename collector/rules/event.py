@@ -4,6 +4,7 @@ Documents (store/document.py) are made of masked values only. They are used inst
 back from the store is judged by the very same values as it was live.
 """
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -95,6 +96,11 @@ def unread_event(connection: Document, session: Document, lookup: Document) -> E
 def leak_event(document: Document, session: Document) -> Event:
     """A secret that left."""
     return Event(Subject.SECRET, Moment.REQUEST, str(document["time"]), document, session=session)
+
+
+def command_line(process: Document) -> str:
+    """As one would type it; an ellipsis where more of it is not known."""
+    return shlex.join(map(str, process.get("argv") or ())) + (" …" if process.get("argvCut") else "")
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:

@@ -10,10 +10,10 @@ from enum import StrEnum
 from chaperone.collector.nodes import Place
 from chaperone.collector.rules.condition import Condition
 from chaperone.collector.rules.event import Document, Event, Subject
+from chaperone.collector.rules.words import HEALTH, is_within
 
 GROUP = "coordination.k8s.io"
 RENEWALS = frozenset({"get", "create", "update", "patch", "apply"})
-HEALTH = ("/healthz", "/livez", "/readyz")
 
 
 class Spared(StrEnum):
@@ -54,5 +54,4 @@ def _names(condition: Condition, kind: Spared) -> bool:
 
 def _is_health(call: Document) -> bool:
     path = str(call["requestURI"]).partition("?")[0]
-    is_one = any(path == health or path.startswith(health + "/") for health in HEALTH)
-    return is_one and not call["resource"] and call["method"] in ("GET", "HEAD") and not call.get("ambiguous")
+    return is_within(path, HEALTH) and not call["resource"] and call["method"] in ("GET", "HEAD") and not call.get("ambiguous")

@@ -17,7 +17,8 @@ from chaperone.collector.rules.event import Document, Event, Subject
 from chaperone.collector.rules.verdict import Moment
 
 Value = Any
-PUBLIC = ("/healthz", "/livez", "/readyz", "/version", "/.well-known")
+HEALTH = ("/healthz", "/livez", "/readyz")
+PUBLIC = (*HEALTH, "/version", "/.well-known")
 NAMES_PORT = 53
 PAIRS = 10_000  # of a query; of more Go's servers read none
 WRITES = frozenset({"create", "update", "patch", "apply"})
@@ -88,8 +89,7 @@ def call_anonymous(event: Event) -> bool:
 
 def call_public(event: Event) -> bool:
     """Is it about one of the URLs that anyone may read (/healthz, /livez, /readyz, /version, /.well-known)?"""
-    path = call_path(event)
-    return any(path == public or path.startswith(public + "/") for public in PUBLIC)
+    return is_within(call_path(event), PUBLIC)
 
 
 def call_impersonates(event: Event) -> bool:
@@ -465,6 +465,11 @@ def read(name: str, event: Event) -> Value:
 def first_moment(names: Iterable[str]) -> Moment:
     """The earliest moment at which all of these words are known."""
     return max((WORDS[name].moment for name in names), default=Moment.REQUEST)
+
+
+def is_within(path: str, places: Iterable[str]) -> bool:
+    """Whether a URL's path is one of these or below it."""
+    return any(path == place or path.startswith(place + "/") for place in places)
 
 
 def _split(authority: str) -> tuple[str, str]:

@@ -30,6 +30,7 @@ RFC 3339 with nanoseconds in UTC, or null. A call:
 """
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,21 +119,15 @@ def process_document(process: MaskedProcess, offset: int) -> dict[str, Any]:
     return document | ({"argvCut": True} if process.argv_cut else {})
 
 
+def process_in_short(id_: str, process: Mapping[str, Any]) -> dict[str, Any]:
+    """A process as a document of something it did has it; empty where nothing is known of it."""
+    short = {"id": id_, "pid": process.get("pid"), "exe": process.get("exe", ""), "argv": process.get("argv", [])}
+    return short | ({"argvCut": True} if process.get("argvCut") else {})
+
+
 def _where(id_: str, place: Place) -> dict[str, Any]:
-    process = place.process
-    cut = {"argvCut": True} if process.get("argvCut") else {}
-    return {
-        "id": id_,
-        "session": place.session,
-        "stream": place.stream,
-        "process": {
-            "id": process.get("id", ""),
-            "pid": process.get("pid"),
-            "exe": process.get("exe", ""),
-            "argv": process.get("argv", []),
-        }
-        | cut,
-    }
+    process = process_in_short(place.process.get("id", ""), place.process)
+    return {"id": id_, "session": place.session, "stream": place.stream, "process": process}
 
 
 def _exchange_fields(x: MaskedCall | MaskedExchange, offset: int) -> dict[str, Any]:

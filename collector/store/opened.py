@@ -154,22 +154,18 @@ class Store:
 @asynccontextmanager
 async def opened(directory: StoreDirectory, pace: Pace, server: Address | None = None) -> AsyncIterator[Store]:
     """Open the database of a held directory, or a server's, bring it up to date, write until the end and close it."""
-    loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "store")
-    try:
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1, "store") as thread:
         engine, marks = await loop.run_in_executor(thread, lambda: _open(directory, server))
-    except BaseException:
-        thread.shutdown()
-        raise
-    store = Store(engine, marks, thread, pace)
-    try:
-        async with asyncio.TaskGroup() as tasks:  # when writing crashes, so does all that relies on it
-            writing = tasks.create_task(store.serve())
-            yield store
-            writing.cancel()
-        await store.finish()
-    finally:
-        await loop.run_in_executor(thread, engine.close)
-        thread.shutdown()
+        store = Store(engine, marks, thread, pace)
+        try:
+            async with asyncio.TaskGroup() as tasks:  # when writing crashes, so does all that relies on it
+                writing = tasks.create_task(store.serve())
+                yield store
+                writing.cancel()
+            await store.finish()
+        finally:
+            await loop.run_in_executor(thread, engine.close)
 
 
 def _open(directory: StoreDirectory, server: Address | None) -> tuple[Engine, Marks]:

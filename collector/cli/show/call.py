@@ -1,6 +1,5 @@
 """A call's document → the cells of its row and the words for its object, process and state."""
 
-import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -32,11 +31,6 @@ def program(call: Document) -> str:
     if process.get("pid") is None:
         return name or str(call.get("userAgent", "")).split("/")[0].split(" ")[0]
     return f"{name}[{process['pid']}]"
-
-
-def command_line(process: Document) -> str:
-    """As one would type it; an ellipsis where more of it is not known."""
-    return shlex.join(process.get("argv") or ()) + (" …" if process.get("argvCut") else "")
 
 
 def state(call: Document) -> Cell:

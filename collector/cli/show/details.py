@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chaperone.collector.cli.show.body import amount, contents, described
-from chaperone.collector.cli.show.call import command_line, program, subject
+from chaperone.collector.cli.show.call import program, subject
 from chaperone.collector.cli.show.escape import escape, lines
 from chaperone.collector.cli.show.times import took
 from chaperone.collector.cli.show.verdict import line as verdict_line
+from chaperone.collector.rules.event import command_line
 from chaperone.collector.times import time_ns
 
 Document = dict[str, Any]

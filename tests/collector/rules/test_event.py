@@ -2,7 +2,7 @@
 
 from support.judged_events import CALL
 
-from chaperone.collector.rules.event import call_events, egress_event, in_order, piece_event, reached
+from chaperone.collector.rules.event import call_events, command_line, egress_event, in_order, piece_event, reached
 from chaperone.collector.rules.verdict import Moment
 
 
@@ -24,3 +24,8 @@ def test_events_are_put_in_order_of_time() -> None:
     egress = egress_event({"time": "2026-01-01"}, {})
     piece = piece_event({"time": "2026-01-03"}, CALL, {})
     assert in_order([piece, egress]) == [egress, piece]
+
+
+def test_a_command_line_of_which_more_is_not_known_ends_with_an_ellipsis() -> None:
+    assert command_line({"argv": ["sh", "-c", "two words"]}) == "sh -c 'two words'"
+    assert command_line({"argv": ["sh", "-c", "tw"], "argvCut": True}) == "sh -c tw …"

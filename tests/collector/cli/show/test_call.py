@@ -3,7 +3,7 @@
 import pytest
 from support.documents import START, call, exchange, exec_call
 
-from chaperone.collector.cli.show.call import COLUMNS, code, command_line, program, row, short, state, subject
+from chaperone.collector.cli.show.call import COLUMNS, code, program, row, short, state, subject
 
 NOW = (START + 60) * 1_000_000_000
 
@@ -67,8 +67,3 @@ def test_a_call_without_answer_has_no_code() -> None:
 
 def test_ids_are_shortened() -> None:
     assert short("0123456789abcdef") == "01234567"
-
-
-def test_a_command_line_of_which_more_is_not_known_ends_with_an_ellipsis() -> None:
-    assert command_line({"argv": ["sh", "-c", "two words"]}) == "sh -c 'two words'"
-    assert command_line({"argv": ["sh", "-c", "tw"], "argvCut": True}) == "sh -c tw …"
